@@ -1,0 +1,102 @@
+"""chainrule: explicit computational graphs for back propagation, to see, to trust and to run.
+
+>>> import chainrule as cr
+>>> x, y, z = cr.Input("x"), cr.Input("y"), cr.Input("z")
+>>> graph = cr.Graph(cr.Multiply(x + y, z, name="f"))
+>>> run = graph.forward({"x": -2, "y": 5, "z": -4})
+>>> float(run["f"])
+-12.0
+>>> {name: float(gradient) for name, gradient in run.backward().items() if len(name) == 1}
+{'x': -4.0, 'y': -4.0, 'z': 3.0, 'f': 1.0}
+"""
+
+from chainrule import errors
+from chainrule.graph import Graph
+from chainrule.node import Constant, Input, Leaf, Node, Parameter, layer
+from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
+from chainrule.nodes.elementwise import (
+    GELU,
+    Abs,
+    Clip,
+    Cos,
+    Exp,
+    LeakyReLU,
+    Log,
+    ReLU,
+    Sigmoid,
+    Sin,
+    Softplus,
+    Sqrt,
+    Square,
+    Tanh,
+)
+from chainrule.nodes.linear import MatMul, Transpose
+from chainrule.nodes.losses import (
+    BCELoss,
+    CrossEntropyLoss,
+    HingeLoss,
+    MSELoss,
+    SigmoidBCELoss,
+    SoftmaxCrossEntropyLoss,
+)
+from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
+from chainrule.nodes.shapes import Concatenate, Gather, Index, Reshape
+from chainrule.run import Contribution, Run
+from chainrule.symbol import Symbol
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GELU",
+    "Abs",
+    "Add",
+    "BCELoss",
+    "Clip",
+    "Concatenate",
+    "Constant",
+    "Contribution",
+    "Cos",
+    "CrossEntropyLoss",
+    "Divide",
+    "Exp",
+    "Gather",
+    "Graph",
+    "HingeLoss",
+    "Index",
+    "Input",
+    "Leaf",
+    "LeakyReLU",
+    "Log",
+    "LogSoftmax",
+    "LogSumExp",
+    "MSELoss",
+    "MatMul",
+    "Max",
+    "Maximum",
+    "Mean",
+    "Minimum",
+    "Multiply",
+    "Negate",
+    "Node",
+    "Parameter",
+    "Power",
+    "ReLU",
+    "Reshape",
+    "Run",
+    "Sigmoid",
+    "SigmoidBCELoss",
+    "Sin",
+    "Softmax",
+    "SoftmaxCrossEntropyLoss",
+    "Softplus",
+    "Sqrt",
+    "Square",
+    "Subtract",
+    "Sum",
+    "Symbol",
+    "Tanh",
+    "Transpose",
+    "Where",
+    "errors",
+    "layer",
+]

@@ -1,0 +1,106 @@
+"""Every error that chainrule raises: what failed, where, what was given, and what would work.
+
+    ChainruleError
+    ├── ArgumentError (TypeError)        a node or a call was given something it cannot take
+    ├── ShapeError (ValueError)          shapes do not fit together
+    ├── GraphError (ValueError)          nodes do not form a graph
+    │   ├── CycleError                   a node feeds itself
+    │   └── NameConflictError            two nodes share one name
+    ├── FeedError (ValueError)           the data fed to a graph is missing, unknown or unfit
+    ├── UnknownNameError (KeyError)      no node, value or gradient has that name
+    ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
+    ├── GradientCheckError (AssertionError)  a rule disagrees with numerical differentiation
+    └── Untraceable (TypeError)          a rule does something that a Symbol cannot record
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, final
+
+
+class ChainruleError(Exception):
+    """An error with up to four parts; the parts are attributes, and the message shows those that are known.
+
+    >>> print(ChainruleError("no gradient", where="node 'Y'", remedy="differentiate with respect to A3"))
+    no gradient
+      where: node 'Y'
+      try:   differentiate with respect to A3
+    """
+
+    def __init__(self, what: str, *, where: str = "", given: str = "", remedy: str = "", node: Any = None) -> None:
+        super().__init__(what)
+        self.what, self.where, self.given, self.remedy, self.node = what, where, given, remedy, node
+
+    def __str__(self) -> str:
+        parts = (("where", self.where), ("given", self.given), ("try", self.remedy))
+        return "\n".join([self.what, *(f"  {label + ':':<6} {text}" for label, text in parts if text)])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = {"where": self.where, "given": self.given, "remedy": self.remedy, "node": self.node}
+        return _restore, (type(self), self.what, parts)
+
+
+def _restore(kind: type[ChainruleError], what: str, parts: dict[str, Any]) -> ChainruleError:
+    return kind(what, **parts)
+
+
+@final
+class ArgumentError(ChainruleError, TypeError):
+    """A node or a call was given something that it cannot take."""
+
+
+@final
+class ShapeError(ChainruleError, ValueError):
+    """Shapes do not fit together."""
+
+
+class GraphError(ChainruleError, ValueError):
+    """Nodes do not form a graph."""
+
+
+@final
+class CycleError(GraphError):
+    """A node feeds itself, so no order of computation exists."""
+
+
+@final
+class NameConflictError(GraphError):
+    """Two nodes of one graph share a name."""
+
+
+@final
+class FeedError(ChainruleError, ValueError):
+    """The data fed to a graph is missing, unknown or unfit; nothing has been computed."""
+
+
+@final
+class UnknownNameError(ChainruleError, KeyError):
+    """No node, value or gradient has the name that was asked for."""
+
+
+@final
+class RuleError(ChainruleError, RuntimeError):
+    """A rule raised an exception, or returned something that is not a value or a gradient."""
+
+
+@final
+class GradientCheckError(ChainruleError, AssertionError):
+    """A rule disagrees with numerical differentiation, or breaks a promise that every rule makes."""
+
+
+@final
+class Untraceable(ChainruleError, TypeError):
+    """A rule does something that a Symbol cannot record; on arrays it still runs."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``name`` in quotes, with the closest known name behind it when one is close.
+
+    >>> did_you_mean("W_1", ["W1", "B1"])
+    "'W_1' (did you mean 'W1'?)"
+    """
+    folded = {other.casefold(): other for other in known}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f"{name!r} (did you mean {folded[close[0]]!r}?)" if close else repr(name)

@@ -1,0 +1,334 @@
+"""Graph: nodes in topological order; the forward pass, and the sweep that pushes gradients in reverse."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.dimensions import shape_text
+from chainrule.errors import ArgumentError, FeedError, NameConflictError, RuleError, UnknownNameError, did_you_mean
+from chainrule.feeds import values_of_leaves
+from chainrule.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten
+from chainrule.ordering import topological_order
+from chainrule.run import Run
+
+if TYPE_CHECKING:
+    from chainrule.gradcheck import Report
+
+Array = npt.NDArray[Any]
+Uses = list[tuple[int, int, Array]]
+"""What a node received: position of the consumer, which of its inputs, the gradient."""
+
+
+@final
+class Graph:
+    """What some outputs are computed from, sorted once; it holds no data, so runs and threads can share it.
+
+    >>> x, w = Input("x", (2, "m")), Parameter("w", (1, 2))
+    >>> from chainrule import Mean, Square
+    >>> graph = Graph(Mean(Square(w @ x), name="L"))
+    >>> [graph.name(node) for node in graph.order]
+    ['w', 'x', 'matmul_1', 'square_1', 'L']
+    >>> run = graph.forward({"w": [[1, 2]], "x": [[1, 0], [0, 1]]})
+    >>> run["L"], run.backward()["w"]
+    (array(2.5), array([[1., 2.]]))
+
+    Gradients start at ``outputs``. What is named in ``watch`` is computed too and can be read, but no gradient
+    starts there: predictions, for instance. Raises NameConflictError when two nodes share a name, CycleError when a
+    node feeds itself.
+    """
+
+    def __init__(self, *outputs: Node, watch: Iterable[Node] = ()) -> None:
+        self.outputs, self.watch = outputs, tuple(watch)
+        for node in (*self.outputs, *self.watch):
+            if not isinstance(node, Node):
+                raise ArgumentError(f"a graph is built from nodes, not {type(node).__name__}")
+        if not outputs:
+            raise ArgumentError("a graph needs an output")
+        self.order: tuple[Node, ...] = topological_order((*self.outputs, *self.watch))
+        self._position = {node: k for k, node in enumerate(self.order)}
+        self.names: tuple[str, ...] = _names(self.order)
+        self._by_name = {name: k for k, name in enumerate(self.names)}
+        self._sources = [tuple(self._position[source] for source in node.inputs) for node in self.order]
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The Input nodes, in topological order."""
+        return tuple(node for node in self.order if isinstance(node, Input))
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The Parameter nodes, in topological order."""
+        return tuple(node for node in self.order if isinstance(node, Parameter))
+
+    def __getitem__(self, key: str | Node) -> Node:
+        return self.order[self.position(key)]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._position if isinstance(key, Node) else key in self._by_name
+
+    def __iter__(self) -> Any:
+        return iter(self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def name(self, node: Node) -> str:
+        """The name of a node: its own, or the one that this graph gives to a node without a name."""
+        return self.names[self.position(node)]
+
+    def position(self, key: str | Node) -> int:
+        """Where a node stands in the order; raises UnknownNameError for one that is not in the graph."""
+        if key not in self:
+            shown = repr(key) if isinstance(key, Node) else did_you_mean(str(key), self.names)
+            raise UnknownNameError(f"this graph has no node {shown}")
+        return self._position[key] if isinstance(key, Node) else self._by_name[key]
+
+    def consumers(self, key: str | Node) -> tuple[Node, ...]:
+        """The nodes that read a node, once for every use."""
+        found = self._position[self[key]]
+        return tuple(self.order[k] for k, sources in enumerate(self._sources) for source in sources if source == found)
+
+    # --- running ---------------------------------------------------------------------------------------------------
+
+    def forward(self, feeds: Mapping[Any, Any]) -> Run:
+        """Compute every node from the feeds, by name or node.
+
+        Raises FeedError, before anything is computed, when feeds are missing, unknown or unfit; RuleError when a
+        rule raises, naming the node and the line that built it.
+        """
+        given = values_of_leaves(self._leaves, feeds, self.name)
+        dtype = next((value.dtype for value in given.values() if value.dtype.kind == "f"), np.dtype(float))
+        values: list[Array] = []
+        node: Node | None = None
+        read: list[Array] = []
+        try:
+            for node, sources in zip(self.order, self._sources, strict=True):
+                if not sources:
+                    values.append(given[node])
+                    continue
+                read = [values[k] for k in sources]
+                value = np.asarray(node.forward(*read)).view()
+                value.flags.writeable = False
+                if value.dtype != dtype and value.dtype.kind not in "iub":
+                    raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}")
+                values.append(value)
+        except Exception as error:
+            raise _rule_error("forward", node, read, error) from error
+        return Run(self, values)
+
+    def sweep(self, values: Sequence[Array], seed: Any = None) -> tuple[list[Array | None], list[Uses]]:
+        """Push gradients from the outputs to the leaves: every gradient, and what every use contributed to it."""
+        gradients: list[Array | None] = [None] * len(values)
+        received: list[Uses] = [[] for _ in values]
+        for k, start in self._seeds(values, seed).items():
+            gradients[k] = start
+        for k in range(len(values) - 1, -1, -1):  # a node stands behind its inputs, so its gradient is complete here
+            grad = gradients[k] = _total(gradients[k], received[k])
+            sources = self._sources[k]
+            if grad is None or not sources:
+                continue
+            read = [values[source] for source in sources]
+            for place, local in enumerate(_local_gradients(self.order[k], grad, values[k], read)):
+                if local is not None and self._differentiable[sources[place]]:
+                    received[sources[place]].append((k, place, local))
+        return gradients, received
+
+    @functools.cached_property
+    def _leaves(self) -> tuple[Leaf, ...]:
+        return tuple(node for node in self.order if isinstance(node, Leaf))
+
+    @functools.cached_property
+    def _differentiable(self) -> list[bool]:
+        """Which nodes can have a gradient: not constants, not whole numbers or booleans."""
+        return [not isinstance(node, Constant) and node.dtype.kind == "f" for node in self.order]
+
+    def _seeds(self, values: Sequence[Array], seed: Any) -> dict[int, Array]:
+        given = self._named_seeds(values, seed)
+        starts = {}
+        for name, start in given.items():
+            k = self.position(name)
+            array = np.asarray(start, dtype=values[k].dtype)
+            if array.shape != values[k].shape or self.order[k] not in self.outputs:
+                raise FeedError(
+                    f"a seed for {self.names[k]} has its shape {values[k].shape}, not {array.shape}"
+                    if self.order[k] in self.outputs
+                    else f"{self.names[k]} is no output of this graph, so no gradient starts there"
+                )
+            starts[k] = _sealed(array)
+        return starts
+
+    def _named_seeds(self, values: Sequence[Array], seed: Any) -> Mapping[Any, Any]:
+        if isinstance(seed, Mapping):
+            return seed
+        if seed is not None and len(self.outputs) == 1:
+            return {self.outputs[0]: seed}
+        open_ended = [node for node in self.outputs if values[self._position[node]].shape != ()]
+        if seed is not None or open_ended:
+            names = ", ".join(f"{self.name(node)} {values[self._position[node]].shape}" for node in self.outputs)
+            raise FeedError("say which gradient to start from", given=names, remedy="run.backward(seed={name: array})")
+        return dict.fromkeys(self.outputs, 1.0)
+
+    def initialize(self, seed: int = 0, dtype: Any = float) -> dict[str, Array]:
+        """Starting values for every parameter, by name: the same for the same seed.
+
+        Weights start uniformly within ±√(6 / (fan_in + fan_out)) (Glorot and Bengio 2010) or, before a ReLU,
+        normally with variance 2 / fan_in (He et al. 2015); everything else starts at 0. ``Parameter(init=...)``
+        overrides this.
+        """
+        from chainrule.initialization import initial_values
+
+        return initial_values(self, seed, dtype)
+
+    # --- views of the graph that other modules make ------------------------------------------------------------------
+
+    def fuse(self) -> Graph:
+        """A new graph with Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by one exact node each."""
+        from chainrule.rewriting import fuse
+
+        return fuse(self)
+
+    def expand(self, *nodes: str | Node) -> Graph:
+        """A new graph with these nodes opened into simpler ones; without arguments, all that can be opened."""
+        from chainrule.rewriting import expand
+
+        return expand(self, nodes)
+
+    def check_gradients(self, feeds: Mapping[Any, Any], **options: Any) -> Report:
+        """Every gradient against numerical differentiation; a Report that says how much was compared."""
+        from chainrule.gradcheck import check_gradients
+
+        return check_gradients(self, feeds, **options)
+
+    def __copy__(self) -> Graph:
+        return self  # a graph never changes, so a copy is the graph itself
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Graph:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        ends = (*self.outputs, *self.watch)
+        positions = tuple(self._position[node] for node in ends)
+        return _rebuilt, (flatten(ends), positions, len(self.outputs))
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(self.name, self.outputs))
+        return f"<Graph of {len(self.order)} nodes: {names}>"
+
+    def __str__(self) -> str:
+        rows = [_row(node, self.names[k], [self.names[s] for s in self._sources[k]]) for k, node in _shown(self.order)]
+        if len(rows) < len(self.order):
+            rows.insert(len(rows) // 2, ("…", f"{len(self.order) - len(rows)} more", "", "", ""))
+        return _table([("node", "operation", "shape", "inputs", "layer"), *rows])
+
+
+def _rebuilt(records: Any, positions: Sequence[int], outputs: int) -> Graph:
+    nodes = unflatten(records)
+    ends = [nodes[k] for k in positions]
+    return Graph(*ends[:outputs], watch=ends[outputs:])
+
+
+def _names(order: Sequence[Node]) -> tuple[str, ...]:
+    """The given names, and for nodes without one their operation with a number."""
+    owner: dict[str, Node] = {}
+    for node in order:
+        if node.name is not None and owner.setdefault(node.name, node) is not node:
+            raise NameConflictError(
+                f"two nodes are called {node.name!r}",
+                given=f"{owner[node.name].where}; {node.where}",
+                remedy="give each node a name of its own",
+            )
+    counts: Counter[str] = Counter()
+    return tuple(node.name if node.name is not None else _fresh(node, counts, owner) for node in order)
+
+
+def _fresh(node: Node, counts: Counter[str], taken: Mapping[str, Node]) -> str:
+    kind = type(node).__name__.lower()
+    while True:
+        counts[kind] += 1
+        if (name := f"{kind}_{counts[kind]}") not in taken:
+            return name
+
+
+def _total(start: Array | None, uses: Uses) -> Array | None:
+    """The sum of what arrived, added out of place: a rule may have sent the same array to two inputs."""
+    total = start
+    for _, _, gradient in uses:
+        total = gradient if total is None else _sealed(np.asarray(total + gradient))
+    return total
+
+
+def _sealed(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
+
+
+def _local_gradients(node: Node, grad: Array, output: Array, inputs: Sequence[Array]) -> list[Array | None]:
+    """What the rule sends to each input, checked: one gradient per input, of its shape and dtype, or None."""
+    try:
+        returned = node.backward(grad, output, *inputs)
+        if type(returned) is not tuple or len(returned) != len(inputs):
+            raise TypeError(_wrong_count(returned, len(inputs)))
+        return [_checked(g, x, place) for place, (g, x) in enumerate(zip(returned, inputs, strict=True))]
+    except Exception as error:
+        raise _rule_error("backward", node, inputs, error) from error
+
+
+def _wrong_count(returned: Any, expected: int) -> str:
+    if isinstance(returned, tuple):
+        return f"it returned {len(returned)} gradients for {expected} inputs"
+    return f"it returns a tuple of {expected}, one gradient per input, not {type(returned).__name__} (a comma missing?)"
+
+
+def _checked(gradient: Any, x: Array, place: int) -> Array | None:
+    if gradient is None:
+        return None
+    array = np.asarray(gradient).view()
+    array.flags.writeable = False
+    if array.shape != x.shape:
+        raise ValueError(f"the gradient of input {place} has shape {array.shape}, the input has {x.shape}")
+    if array.dtype != x.dtype and x.dtype.kind == "f":
+        raise TypeError(f"the gradient of input {place} is {array.dtype}, the input is {x.dtype}")
+    return array
+
+
+def _rule_error(way: str, node: Node | None, read: Sequence[Array], error: Exception) -> RuleError:
+    assert node is not None  # an order is never empty
+    names = [source.name or type(source).__name__ for source in node.inputs]
+    given = ", ".join(f"{name} {value.shape} {value.dtype}" for name, value in zip(names, read, strict=False))
+    label = f"{type(node).__name__}{f' {node.name!r}' if node.name else ''}"
+    what = f"{label}.{way}: {type(error).__name__}: {getattr(error, 'what', error)}"
+    return RuleError(what, where=node.where, given=given, remedy=getattr(error, "remedy", ""), node=node)
+
+
+# --- printing ------------------------------------------------------------------------------------------------------
+
+_HEAD = 30  # rows shown at each end of a long table
+
+
+def _shown(order: Sequence[Node]) -> list[tuple[int, Node]]:
+    numbered = list(enumerate(order))
+    return numbered if len(order) <= 2 * _HEAD + 20 else numbered[:_HEAD] + numbered[-_HEAD:]
+
+
+def _row(node: Node, name: str, sources: Sequence[str]) -> tuple[str, ...]:
+    facts = [f"{key}={value!r}" for key, value in node.facts.items() if value != getattr(type(node), key, None)]
+    value = [str(node.value)] if isinstance(node, Constant) and node.value.ndim == 0 else []
+    operation = f"{type(node).__name__}({', '.join(facts + value)})" if facts or value else type(node).__name__
+    return name, operation, shape_text(node.shape), ", ".join(sources), " / ".join(node.layer)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    clipped = [[cell if len(cell) <= 40 else cell[:39] + "…" for cell in map(_one_line, row)] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*clipped, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in clipped]
+    return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)

@@ -1,0 +1,188 @@
+"""Functions of one value, element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import numpy as np
+
+from chainrule.elementary import normal_cdf, sigmoid, sigmoid_slope, softplus, tanh_slope
+from chainrule.node import Node
+from chainrule.nodes.arithmetic import Maximum
+from chainrule.symbol import Value
+
+
+@final
+class Square(Node):
+    """x²."""
+
+    def forward(self, x: Value) -> Value:
+        return np.square(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (2 * grad * x,)
+
+
+@final
+class Sqrt(Node):
+    """√x for x ≥ 0; the gradient at 0 is infinite."""
+
+    def forward(self, x: Value) -> Value:
+        return np.sqrt(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad / (2 * y),)
+
+
+@final
+class Exp(Node):
+    """The exponential function."""
+
+    def forward(self, x: Value) -> Value:
+        return np.exp(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad * y,)
+
+
+@final
+class Log(Node):
+    """The natural logarithm, for x > 0."""
+
+    def forward(self, x: Value) -> Value:
+        return np.log(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad / x,)
+
+
+@final
+class Abs(Node):
+    """|x|; its slope at 0 is taken to be 0."""
+
+    def forward(self, x: Value) -> Value:
+        return np.abs(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad * np.sign(x),)
+
+
+@final
+class Sin(Node):
+    """The sine of an angle in radians."""
+
+    def forward(self, x: Value) -> Value:
+        return np.sin(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad * np.cos(x),)
+
+
+@final
+class Cos(Node):
+    """The cosine of an angle in radians."""
+
+    def forward(self, x: Value) -> Value:
+        return np.cos(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (-grad * np.sin(x),)
+
+
+@final
+class Tanh(Node):
+    """The hyperbolic tangent; its slope 1 - y² is computed so that it keeps its digits where y rounds to 1."""
+
+    def forward(self, x: Value) -> Value:
+        return np.tanh(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad * tanh_slope(x),)
+
+    def expand(self, *inputs: Node) -> Node:
+        """2 / (1 + exp(-2x)) - 1."""
+        (x,) = inputs
+        return 2 / (1 + Exp(-2 * x)) - 1
+
+
+@final
+class Sigmoid(Node):
+    """σ(z) = 1 / (1 + exp(-z)); its slope a(1 - a) is computed so that it keeps its digits where a rounds to 1."""
+
+    def forward(self, z: Value) -> Value:
+        return sigmoid(z)
+
+    def backward(self, grad: Value, a: Value, z: Value) -> tuple[Value]:
+        return (grad * sigmoid_slope(z),)
+
+    def expand(self, *inputs: Node) -> Node:
+        """1 / (1 + exp(-z)), gate by gate."""
+        (z,) = inputs
+        return 1 / (1 + Exp(-z))
+
+
+@final
+class ReLU(Node):
+    """max(x, 0); its slope at 0 is taken to be 0."""
+
+    def forward(self, x: Value) -> Value:
+        return np.maximum(x, 0)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad * (x > 0),)
+
+
+@final
+class LeakyReLU(Node):
+    """x where x > 0, else slope·x; its slope at 0 is ``slope``."""
+
+    slope: float = 0.01
+
+    def forward(self, x: Value) -> Value:
+        return np.where(x > 0, x, self.slope * x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (np.where(x > 0, grad, self.slope * grad),)
+
+
+@final
+class Softplus(Node):
+    """log(1 + exp(x)), a smooth ReLU; its slope is σ(x)."""
+
+    def forward(self, x: Value) -> Value:
+        return softplus(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad * sigmoid(x),)
+
+    def expand(self, *inputs: Node) -> Node:
+        """max(x, 0) + log(1 + exp(-|x|)), which does not overflow."""
+        (x,) = inputs
+        return Maximum(x, 0) + Log(1 + Exp(-Abs(x)))
+
+
+@final
+class GELU(Node):
+    """x Φ(x) with Φ the standard normal distribution function (Hendrycks and Gimpel 2016)."""
+
+    def forward(self, x: Value) -> Value:
+        return x * normal_cdf(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        density = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+        return (grad * (normal_cdf(x) + x * density),)
+
+
+@final
+class Clip(Node):
+    """x held between ``low`` and ``high``; the slope is 1 between the bounds and on them, 0 outside."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def forward(self, x: Value) -> Value:
+        return np.clip(x, self.low, self.high)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad * ((x >= self.low) & (x <= self.high)),)

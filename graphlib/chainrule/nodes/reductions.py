@@ -1,0 +1,126 @@
+"""Many values to one along an axis (all axes when ``axis`` is None), and what is normalized along an axis."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, final
+
+import numpy as np
+
+from chainrule.broadcasting import restore_axes
+from chainrule.elementary import log_softmax, logsumexp, softmax
+from chainrule.errors import ArgumentError
+from chainrule.node import Node
+from chainrule.nodes.elementwise import Exp, Log
+from chainrule.symbol import Value
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+
+@final
+class Sum(Node):
+    """The sum over an axis."""
+
+    axis: Axis = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return np.sum(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (np.broadcast_to(restore_axes(grad, self.axis, self.keepdims), x.shape),)
+
+
+@final
+class Mean(Node):
+    """The mean over an axis; a mean over nothing is an error."""
+
+    axis: Axis = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        total = np.sum(x, axis=self.axis, keepdims=self.keepdims)
+        return total / _count(x, total)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (np.broadcast_to(restore_axes(grad, self.axis, self.keepdims) / _count(x, y), x.shape),)
+
+
+def _count(x: Value, reduced: Value) -> Value:
+    """How many entries of x went into each entry of what it was reduced to."""
+    if x.size == 0:
+        raise ArgumentError("a mean over no values is undefined", given=f"shape {x.shape}", remedy="Sum, which is 0")
+    return x.size // reduced.size
+
+
+@final
+class Max(Node):
+    """The largest entry along an axis; entries that tie share the gradient equally."""
+
+    axis: Axis = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return np.max(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        largest = x == restore_axes(y, self.axis, self.keepdims)
+        share = restore_axes(grad, self.axis, self.keepdims) / largest.sum(axis=self.axis, keepdims=True).astype(x.dtype)
+        return (np.where(largest, share, 0),)
+
+
+@final
+class LogSumExp(Node):
+    """log Σ exp(x) along an axis, exact for large entries; -inf for an empty axis."""
+
+    axis: Axis = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return logsumexp(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (restore_axes(grad, self.axis, self.keepdims) * softmax(x, axis=self.axis),)
+
+    def expand(self, *inputs: Node) -> Node:
+        """log of the sum of exp(x - max), plus the max."""
+        (x,) = inputs
+        largest = Max(x, axis=self.axis, keepdims=True)
+        total = Log(Sum(Exp(x - largest), axis=self.axis, keepdims=self.keepdims))
+        return total + (largest if self.keepdims else Max(x, axis=self.axis))
+
+
+@final
+class Softmax(Node):
+    """exp(x) / Σ exp(x) along an axis: the shares of the entries, which sum to 1. Classes are rows, so axis=0."""
+
+    axis: Axis = 0
+
+    def forward(self, x: Value) -> Value:
+        return softmax(x, axis=self.axis)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (y * (grad - (grad * y).sum(axis=self.axis, keepdims=True)),)
+
+    def expand(self, *inputs: Node) -> Node:
+        """exp(x - max) over its sum."""
+        (x,) = inputs
+        e = Exp(x - Max(x, axis=self.axis, keepdims=True))
+        return e / Sum(e, axis=self.axis, keepdims=True)
+
+
+@final
+class LogSoftmax(Node):
+    """log softmax(x) along an axis, exact where the softmax rounds to 1."""
+
+    axis: Axis = 0
+
+    def forward(self, x: Value) -> Value:
+        return log_softmax(x, axis=self.axis)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad - softmax(x, axis=self.axis) * grad.sum(axis=self.axis, keepdims=True),)
+
+    def expand(self, *inputs: Node) -> Node:
+        """x - logsumexp(x)."""
+        (x,) = inputs
+        return x - LogSumExp(x, axis=self.axis, keepdims=True)

@@ -1,0 +1,140 @@
+"""Run: the values of one computation, its gradients, and what each consumer contributed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import UnknownNameError, did_you_mean
+from chainrule.node import Node
+
+if TYPE_CHECKING:
+    from chainrule.graph import Graph
+
+Array = npt.NDArray[Any]
+
+
+class Contribution(NamedTuple):
+    """What one use of a node sent back to it: the consumer, which of its inputs the node is, and the gradient."""
+
+    consumer: str
+    position: int
+    gradient: Array
+
+
+@final
+class Run:
+    """The result of ``Graph.forward``: read a value as ``run["Z3"]`` and, after ``backward``, its gradient as ``run["dZ3"]``.
+
+    >>> import numpy as np
+    >>> from chainrule import Graph, Input
+    >>> x = Input("x")
+    >>> run = Graph((x * x).relabel("y", like=x)).forward({"x": 3.0})
+    >>> run.backward()["x"]
+    array(6.)
+    >>> [float(use.gradient) for use in run.contributions("x")]
+    [3.0, 3.0]
+
+    All arrays are read-only. ``backward`` may be called again: it starts from nothing each time.
+    """
+
+    def __init__(self, graph: Graph, values: list[Array]) -> None:
+        self.graph = graph
+        self._values = values
+        self._gradients: list[Array | None] | None = None
+        self._received: list[list[tuple[int, int, Array]]] = []
+
+    @property
+    def values(self) -> Mapping[str | Node, Array]:
+        """Every value, by name or node."""
+        return _ByName(self.graph, lambda k: self._values[k])
+
+    @property
+    def gradients(self) -> Mapping[str | Node, Array]:
+        """Every gradient of the loss that exists, by name or node; raises UnknownNameError before ``backward``."""
+        self._swept()
+        return _ByName(self.graph, self._gradient, [k for k, g in enumerate(self._swept()) if g is not None])
+
+    def __getitem__(self, key: str | Node) -> Array:
+        if isinstance(key, Node) or key in self.graph:
+            return self._values[self.graph.position(key)]
+        if isinstance(key, str) and key.startswith("d") and key[1:] in self.graph:
+            return self._gradient(self.graph.position(key[1:]))
+        names = list(self.graph.names)
+        raise UnknownNameError(f"no value or gradient is called {did_you_mean(key, [*names, *('d' + n for n in names)])}")
+
+    def backward(self, seed: Any = None) -> Mapping[str | Node, Array]:
+        """Every gradient of the loss, from the outputs back to the leaves.
+
+        ``seed`` is the gradient to start from: 1 for a scalar output, otherwise an array of the output's shape, or
+        a dict of such by output. Raises FeedError when it is needed, or has another shape.
+        """
+        gradients, received = self.graph.sweep(self._values, seed)
+        self._gradients, self._received = gradients, received
+        return self.gradients
+
+    def contributions(self, key: str | Node) -> tuple[Contribution, ...]:
+        """What each use of a node sent back to it, in the order in which the sweep met them; they sum to its gradient."""
+        self._swept()
+        uses = self._received[self.graph.position(key)]
+        return tuple(Contribution(self.graph.names[consumer], place, grad) for consumer, place, grad in uses)
+
+    def _swept(self) -> list[Array | None]:
+        if self._gradients is None:
+            raise UnknownNameError("this run has no gradients yet", remedy="run.backward()")
+        return self._gradients
+
+    def _gradient(self, position: int) -> Array:
+        gradient = self._swept()[position]
+        if gradient is None:
+            raise UnknownNameError(
+                f"{self.graph.names[position]!r} has no gradient",
+                where=self.graph.order[position].where,
+                remedy="constants, whole numbers and labels have none, nor does what the loss does not depend on",
+            )
+        return gradient
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"graph": self.graph, "values": self._values, "gradients": self._gradients, "received": self._received}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.graph, self._values = state["graph"], [_read_only(value) for value in state["values"]]
+        self._gradients, self._received = state["gradients"], state["received"]
+
+    def __repr__(self) -> str:
+        done = "forward" if self._gradients is None else "forward and backward"
+        return f"<Run of {len(self.graph.order)} nodes, {done}, {self._values[0].dtype if self._values else ''}>"
+
+
+def _read_only(array: Array) -> Array:
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+@final
+class _ByName(Mapping[str | Node, Array]):
+    """Arrays of a run by name or node, read one at a time."""
+
+    def __init__(self, graph: Graph, read: Callable[[int], Array], positions: list[int] | None = None) -> None:
+        self._graph, self._read = graph, read
+        self._positions = range(len(graph.order)) if positions is None else positions
+
+    def __getitem__(self, key: str | Node) -> Array:
+        return self._read(self._graph.position(key))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._graph and self._graph.position(key) in self._positions  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._graph.names[k] for k in self._positions)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __repr__(self) -> str:
+        shown = [f"{name}: {self[name].shape}" for name in list(self)[:8]]
+        return "{" + ", ".join(shown) + (", …}" if len(self) > len(shown) else "}")
