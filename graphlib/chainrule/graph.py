@@ -114,7 +114,7 @@ class Graph:
                     continue
                 read = [values[k] for k in sources]
                 value = np.asarray(node.forward(*read)).view()
-                value.flags.writeable = False
+                value.setflags(write=False)
                 if value.dtype != dtype and value.dtype.kind not in "iub":
                     raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}")
                 values.append(value)
@@ -257,6 +257,8 @@ def _fresh(node: Node, counts: Counter[str], taken: Mapping[str, Node]) -> str:
 
 def _total(start: Array | None, uses: Uses) -> Array | None:
     """The sum of what arrived, added out of place: a rule may have sent the same array to two inputs."""
+    if start is None and len(uses) == 1:
+        return uses[0][2]
     total = start
     for _, _, gradient in uses:
         total = gradient if total is None else _sealed(np.asarray(total + gradient))
@@ -274,7 +276,7 @@ def _local_gradients(node: Node, grad: Array, output: Array, inputs: Sequence[Ar
         returned = node.backward(grad, output, *inputs)
         if type(returned) is not tuple or len(returned) != len(inputs):
             raise TypeError(_wrong_count(returned, len(inputs)))
-        return [_checked(g, x, place) for place, (g, x) in enumerate(zip(returned, inputs, strict=True))]
+        return list(map(_checked, returned, inputs, range(len(inputs))))
     except Exception as error:
         raise _rule_error("backward", node, inputs, error) from error
 
@@ -288,8 +290,8 @@ def _wrong_count(returned: Any, expected: int) -> str:
 def _checked(gradient: Any, x: Array, place: int) -> Array | None:
     if gradient is None:
         return None
-    array = np.asarray(gradient).view()
-    array.flags.writeable = False
+    array = gradient.view() if type(gradient) is np.ndarray else np.asarray(gradient)
+    array.setflags(write=False)
     if array.shape != x.shape:
         raise ValueError(f"the gradient of input {place} has shape {array.shape}, the input has {x.shape}")
     if array.dtype != x.dtype and x.dtype.kind == "f":

@@ -385,7 +385,7 @@ def _declared_dtype(node: Node, dtype: Any) -> np.dtype[Any]:
 
 def _traced_shape(node: Node) -> Shape | None:
     """The shape of the output, by passing Symbols through ``forward``; None when the rule cannot be traced."""
-    symbols = [Symbol.leaf(source.name, source.shape, source.dtype) for source in node.inputs]
+    symbols = [Symbol(None, shape=source.shape, dtype=source.dtype, name=source.name) for source in node.inputs]
     try:
         traced = node.forward(*symbols)
         node.__dict__["dtype"] = np.dtype(getattr(traced, "dtype", float))
