@@ -18,6 +18,7 @@ from chainrule.ordering import topological_order
 from chainrule.run import Run
 
 if TYPE_CHECKING:
+    from chainrule.derivation import Convention, Derivation
     from chainrule.gradcheck import Report
 
 Array = npt.NDArray[Any]
@@ -204,6 +205,12 @@ class Graph:
         from chainrule.gradcheck import check_gradients
 
         return check_gradients(self, feeds, **options)
+
+    def derivation(self, convention: Convention = "mean") -> Derivation:
+        """The formulas, forward and backward, read off the rules; see ``chainrule.derivation``."""
+        from chainrule.derivation import derivation
+
+        return derivation(self, convention)
 
     def __copy__(self) -> Graph:
         return self  # a graph never changes, so a copy is the graph itself

@@ -1,0 +1,5 @@
+"""Printers of recorded expressions, one for each notation."""
+
+from chainrule.notation.text import TextPrinter
+
+__all__ = ["TextPrinter"]

@@ -1,0 +1,109 @@
+"""What all notations share: walking an expression, and parentheses only where precedence needs them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from chainrule.dimensions import Dimension
+from chainrule.symbol import Symbol
+
+# How tightly a printed piece holds together, as in Python: a piece inside a tighter one is put in parentheses.
+COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 7)
+
+
+class Piece(NamedTuple):
+    """Printed text and how tightly it holds together."""
+
+    text: str
+    binding: int
+
+
+class Printer(ABC):
+    """Prints expressions in one notation; a subclass says how each operation is written.
+
+    ``methods`` names the method that writes an operation; an operation without one is written as a function.
+    """
+
+    methods: ClassVar[dict[Any, str]] = {
+        np.add: "add",
+        np.subtract: "subtract",
+        np.multiply: "multiply",
+        np.divide: "divide",
+        np.matmul: "matmul",
+        np.dot: "matmul",
+        np.negative: "negative",
+        np.power: "power",
+        np.square: "square",
+        np.transpose: "transpose",
+        np.sum: "sum",
+        np.greater: "compare",
+        np.greater_equal: "compare",
+        np.less: "compare",
+        np.less_equal: "compare",
+        np.equal: "compare",
+        np.not_equal: "compare",
+        np.bitwise_and: "both",
+        np.where: "where",
+        np.absolute: "absolute",
+        np.sqrt: "sqrt",
+    }
+    comparisons: ClassVar[dict[Any, str]] = {
+        np.greater: ">",
+        np.greater_equal: ">=",
+        np.less: "<",
+        np.less_equal: "<=",
+        np.equal: "==",
+        np.not_equal: "!=",
+    }
+
+    def print(self, expression: Any) -> str:
+        """The expression in this notation."""
+        return self.piece(expression).text
+
+    def piece(self, x: Any) -> Piece:
+        """The expression printed, with how tightly it holds together."""
+        if isinstance(x, Dimension):
+            return self.dimension(x)
+        if not isinstance(x, Symbol):
+            return self.number(x)
+        if x.operation is None:
+            return self.leaf(x)
+        return getattr(self, self._method(x))(x)  # type: ignore[no-any-return]  # every method gives a Piece
+
+    def _method(self, x: Symbol) -> str:
+        name = self.methods.get(x.operation, "function")
+        if name == "transpose" and (x.options or getattr(x.operands[0], "known_shape", None) is None):
+            return "function"
+        return name if hasattr(self, name) else "function"
+
+    def inside(self, x: Any, binding: int) -> str:
+        """The expression printed to stand in something that binds this tightly."""
+        piece = self.piece(x)
+        return piece.text if piece.binding >= binding else self.parentheses(piece.text)
+
+    def leaf(self, x: Symbol) -> Piece:
+        """A named value, or the constant that a leaf without a name holds."""
+        return self.name(x.name) if x.name is not None else self.number(x.operands[0])
+
+    @abstractmethod
+    def name(self, name: str) -> Piece:
+        """A named value."""
+
+    @abstractmethod
+    def number(self, x: Any) -> Piece:
+        """A number or an array of numbers."""
+
+    @abstractmethod
+    def dimension(self, x: Dimension) -> Piece:
+        """A size with names."""
+
+    @abstractmethod
+    def parentheses(self, text: str) -> str:
+        """Text in parentheses."""
+
+    @abstractmethod
+    def function(self, x: Symbol) -> Piece:
+        """An operation written as a function of its operands and options."""
