@@ -11,6 +11,7 @@
 """
 
 from chainrule import errors
+from chainrule.gradcheck import GradientReport, check_node
 from chainrule.graph import Graph
 from chainrule.node import Constant, Input, Leaf, Node, Parameter, layer
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
@@ -60,6 +61,7 @@ __all__ = [
     "Divide",
     "Exp",
     "Gather",
+    "GradientReport",
     "Graph",
     "HingeLoss",
     "Index",
@@ -97,6 +99,7 @@ __all__ = [
     "Tanh",
     "Transpose",
     "Where",
+    "check_node",
     "errors",
     "layer",
 ]

@@ -48,6 +48,7 @@ _LINEAR: dict[Any, tuple[int, ...]] = {
     index: (0,),
     elementary.put: (0,),
 }
+_KEEPS_SCALARS = (np.sum, np.transpose, np.swapaxes, np.reshape, np.broadcast_to)
 _BILINEAR = (np.matmul, np.dot, np.outer)
 _STRETCH = np.broadcast_to
 
@@ -67,6 +68,7 @@ class Algebra:
     def __init__(self) -> None:
         self._factor: dict[Key, Symbol | Dimension | list[Product]] = {}
         self._defined: dict[Key, Symbol] = {}
+        self._read: dict[int, tuple[Symbol, Product]] = {}  # by identity, with the Symbol kept alive
         self.slopes: set[Any] = set()
         """The slopes met so far that are written as a textbook form of the activation."""
 
@@ -110,11 +112,19 @@ class Algebra:
         return self._atom(("array", x.tobytes(), x.shape), Symbol(None, (x,), shape=np.shape(x)))
 
     def _of_symbol(self, x: Symbol) -> Product:
+        """The product of a Symbol, read once: operations share operands, and a tree of them would not end."""
+        if id(x) not in self._read:
+            self._read[id(x)] = (x, self._read_symbol(x))
+        return self._read[id(x)][1]
+
+    def _read_symbol(self, x: Symbol) -> Product:
         if x.operation is None:
             return self._atom(("name", x.name), x) if x.name is not None else self._product(x.operands[0])
         read = _ARITHMETIC.get(x.operation)
         if read is not None:
             return read(self, *x.operands)
+        if x.operation in _KEEPS_SCALARS and x.known_shape == () == known_shape(x.operands[0]):
+            return self._product(x.operands[0])
         textbook = _TEXTBOOK.get(x.operation)
         if x.operation in _SLOPES:
             self.slopes.add(x.operation)
@@ -246,7 +256,7 @@ class Algebra:
             return 0  # 1/m is a scale, not a factor that makes a formula longer
         return 1 if _is_leaf(factor) else 1 + sum(self.length(op) for op in factor.operands if isinstance(op, Symbol))
 
-    # --- writing it down again -----------------------------------------------------------------------------------------
+    # --- writing it down again ---------------------------------------------------------------------------------------
 
     def _written(self, product: Product, shape: Any) -> Symbol:
         """The product as a Symbol of the given shape; a stretch that the other factors make anyway is left out."""
@@ -274,8 +284,8 @@ class Algebra:
     def _product_symbol(self, product: Product, *, top: bool) -> Any:
         """Numerator over denominator: the number first unless it is a fraction, dimensions last."""
         number, powers = product.number, dict(product.powers)
-        flip = number < 0 and next((key for key, power in powers.items() if self._flips(key, power)), None)
-        negative = number < 0 and not flip
+        flip = next((key for key, power in powers.items() if number < 0 and self._flips(key, power)), None)
+        negative = number < 0 and flip is None
         above = [self._power_symbol(k, p, flip=k == flip) for k, p in self._values_first(powers) if p > 0]
         below = [self._power_symbol(k, -p, flip=False) for k, p in powers.items() if p < 0]
         top_number, bottom_number = _as_ratio(abs(number))

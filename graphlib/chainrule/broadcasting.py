@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.dimensions import Shape
 from chainrule.symbol import Symbol, Value, record, shape_rule
 
 
@@ -28,8 +29,8 @@ def unbroadcast(grad: Value, x: Value) -> Value:
 
 
 @shape_rule(unbroadcast)
-def _shape_of_input(grad: Value, x: Value) -> object:
-    return x.shape
+def _shape_of_input(grad: Value, x: Value) -> Shape:
+    return x.shape  # type: ignore[no-any-return]  # a value has a shape
 
 
 def restore_axes(y: Value, axis: int | tuple[int, ...] | None, keepdims: bool) -> Value:

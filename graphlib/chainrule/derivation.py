@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 import numpy as np
 
 from chainrule.algebra import Algebra
-from chainrule.dimensions import Dimension, Shape, shape_text
+from chainrule.dimensions import Dimension, Shape
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
 from chainrule.node import Constant, Input, Leaf, Node, Parameter
-from chainrule.notation import TextPrinter
+from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
 from chainrule.symbol import Symbol
 
 if TYPE_CHECKING:
     from chainrule.graph import Graph
 
 Convention: TypeAlias = Literal["mean", "per-example"]
-_DEEPEST = 12  # operations folded into one line before an unnamed node gets a line of its own
+_DEEPEST = 6  # operations folded into one line before an unnamed node gets a line of its own
 
 
 @final
@@ -30,7 +30,8 @@ _DEEPEST = 12  # operations folded into one line before an unnamed node gets a l
 class Formula:
     """One line of a derivation: a name and the expression it equals, with the steps in between.
 
-    ``str`` is runnable NumPy text of the last step.
+    ``str`` and ``text`` are the last step as runnable NumPy text; ``unicode``, ``latex`` and ``mathml`` the whole
+    line, name and steps. In a notebook a formula shows itself as mathematics.
     """
 
     name: str
@@ -56,11 +57,41 @@ class Formula:
         """Runnable NumPy text."""
         return TextPrinter().print(self.expression)
 
+    @property
+    def unicode(self) -> str:
+        """The line in Unicode characters: ``dW₃ = dZ₃A₂ᵀ``."""
+        return self._equation(UnicodePrinter())
+
+    @property
+    def latex(self) -> str:
+        r"""The line in LaTeX, without dollar signs: ``dW_3 = dZ_3 A_2^T``."""
+        return self._equation(LatexPrinter())
+
+    @property
+    def mathml(self) -> str:
+        """The line as a MathML ``math`` element."""
+        return self._equation(MathmlPrinter())
+
+    def _equation(self, printer: Printer) -> str:
+        return printer.equation(self.line(printer))
+
+    def line(self, printer: Printer, shapes: bool = False) -> Line:
+        """The line in a notation: its steps, and behind them the shapes on request and what each consumer sends."""
+        remarks = [printer.shape_equation(self.shape, shapes_of_factors(self))] if shapes else []
+        remarks += [printer.contribution(part, consumer) for consumer, part in self.contributions]
+        return Line(printer.name(self.name).text, [printer.print(step) for step in self.steps], remarks)
+
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
         return f"<Formula {self.name} = {self.text}>"
+
+    def _repr_latex_(self) -> str:
+        return f"${self.latex}$"
+
+    def _repr_html_(self) -> str:
+        return self.mathml
 
 
 @final
@@ -97,40 +128,48 @@ class Derivation(Mapping[str, Formula]):
 
     def text(self, shapes: bool = False) -> str:
         """All lines as runnable NumPy text, with the shapes behind them on request."""
-        printer = TextPrinter()
-        lines = ["# forward", *self._lines(self.forward, printer, shapes)]
-        lines += ["# backward", *self._lines(self.backward, printer, shapes)]
-        return "\n".join([*lines, *(f"# {note}" for note in self.notes)])
+        return self._printed(TextPrinter(), shapes)
 
-    def _lines(self, formulas: Sequence[Formula], printer: TextPrinter, shapes: bool) -> Iterator[str]:
-        for formula in formulas:
-            if not formula.listed:
-                continue
-            steps = [printer.print(step) for step in formula.steps]
-            remarks = [shape_equation(formula)] if shapes else []
-            remarks += [f"{printer.print(part)} from {consumer}" for consumer, part in formula.contributions]
-            yield f"{formula.name} = {steps[0]}" + (f"  # {'; '.join(remarks)}" if remarks else "")
-            yield from (f"{' ' * len(formula.name)} = {step}" for step in steps[1:])
+    def unicode(self, shapes: bool = False) -> str:
+        """All lines in Unicode characters: ``dW₃ = dZ₃A₂ᵀ``."""
+        return self._printed(UnicodePrinter(), shapes)
+
+    def latex(self, shapes: bool = False) -> str:
+        r"""All lines as one ``aligned`` environment, to stand between ``$$`` or in ``\[ \]``; it needs amsmath."""
+        return self._printed(LatexPrinter(), shapes)
+
+    def mathml(self, shapes: bool = False) -> str:
+        """All lines as one ``math`` element, which browsers show as it is."""
+        return self._printed(MathmlPrinter(), shapes)
+
+    def _printed(self, printer: Printer, shapes: bool) -> str:
+        sections = [
+            (title, [formula.line(printer, shapes) for formula in formulas if formula.listed])
+            for title, formulas in (("forward", self.forward), ("backward", self.backward))
+        ]
+        return printer.page(sections, self.notes)
 
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex()}$$"
 
-def shape_equation(formula: Formula) -> str:
-    """The shape of a line, for a matrix product with the shapes of its factors: ``(1×3) = (1×m)(m×3)``."""
-    own, expression = _times_sign(formula.shape), formula.expression
+    def _repr_html_(self) -> str:
+        return self.mathml()
+
+
+def shapes_of_factors(formula: Formula) -> list[Shape | None]:
+    """The shapes of the two factors where a line is a matrix product; an empty list where it is not."""
+    expression = formula.expression
     while expression.operation in (np.divide, np.multiply, np.negative):  # a scale does not change a shape
         inner = [op for op in expression.operands if isinstance(op, Symbol) and op.known_shape == formula.shape]
         if not inner:
             break
         expression = inner[0]
     if expression.operation is not np.matmul:
-        return own
-    return f"{own} = {''.join(_times_sign(operand.known_shape) for operand in expression.operands)}"
-
-
-def _times_sign(shape: Shape | None) -> str:
-    return "(" + "×".join(map(str, shape)) + ")" if shape and len(shape) > 1 else shape_text(shape)
+        return []
+    return [operand.known_shape for operand in expression.operands]
 
 
 def derivation(graph: Graph, convention: Convention = "mean") -> Derivation:
@@ -144,11 +183,16 @@ def derivation(graph: Graph, convention: Convention = "mean") -> Derivation:
     return _Deriving(graph, per_example=convention == "per-example").derived()
 
 
+@final
 @dataclass(frozen=True)
 class _RuleCall:
     """A rule that a Symbol cannot pass through, called as it is: what stands for its formula is its name."""
 
     __name__: str
+
+    def __call__(self, *operands: Any) -> Any:
+        """Never called: it only stands for the rule."""
+        raise NotImplementedError(self.__name__)
 
 
 @final
@@ -163,6 +207,7 @@ class _Deriving:
         self.received: dict[Node, list[tuple[Node, Symbol, Symbol]]] = {node: [] for node in graph.order}
         self.full: dict[Node, Symbol] = {}
         self.scale: Any = 1
+        self.gradients: set[str] = set()
 
     def derived(self) -> Derivation:
         forward = [line for node in self.graph.order if (line := self._forward(node))]
@@ -252,8 +297,11 @@ class _Deriving:
         if self.algebra.length(canceled) < self.algebra.length(best):
             best = canceled
         steps = (plain,) if TextPrinter().print(plain) == TextPrinter().print(best) else (plain, best)
-        parts = [(self.graph.name(use[0]), self.algebra.simplest(use[1] * factor)) for use in uses] if len(uses) > 1 else []
-        passes = best.operation is None and not isinstance(node, Leaf)
+        parts = (
+            [(self.graph.name(use[0]), self.algebra.simplest(use[1] * factor)) for use in uses] if len(uses) > 1 else []
+        )
+        passes = best.operation is None and best.name in {None, *self.gradients} and not isinstance(node, Leaf)
+        self.gradients.add("d" + self.graph.name(node))
         return Formula("d" + self.graph.name(node), steps, tuple(parts), listed=node in leading and not passes)
 
     def _send_back(self, node: Node, formula: Formula | None, gradient: Symbol) -> None:
@@ -334,7 +382,9 @@ def _in_order_of_completion(formulas: Sequence[Formula], graph: Graph, lined: fr
     first_use: dict[Node, int] = {}
     for k in range(len(graph.order) - 1, -1, -1):
         node = graph.order[k]
-        line = k if node in lined or node not in first_use else first_use[node]  # an unnamed node sends in its line's name
+        line = (
+            k if node in lined or node not in first_use else first_use[node]
+        )  # an unnamed node sends in its line's name
         for source in node.inputs:
             first_use[source] = min(line, first_use.get(source, line))
 

@@ -32,6 +32,28 @@ def _like(grad: Value, key: Any, like: Value) -> Shape:
     return like.shape  # type: ignore[no-any-return]
 
 
+# Along an axis, entry by entry: the textbook form, since there are no numbers yet that could overflow.
+
+
+def _softmax_entries(x: Value, axis: Any = None) -> Value:
+    e = np.exp(x)
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def _logsumexp_entries(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
+    return np.log(np.exp(x).sum(axis=axis, keepdims=keepdims))
+
+
+def _log_softmax_entries(x: Value, axis: Any = None) -> Value:
+    return x - _logsumexp_entries(x, axis, keepdims=True)
+
+
+def _put_entries(grad: Value, key: Any, like: Value) -> Value:
+    total = np.zeros_like(like)
+    np.add.at(total, key, grad)
+    return total
+
+
 def _decay(z: Value) -> Value:
     """exp(-|z|); for a complex z analytic on either side of 0, so that the complex step passes through it."""
     return np.exp(np.where(np.real(z) >= 0, -z, z))
@@ -171,7 +193,7 @@ def _complex_safe(x: Value) -> bool:
     return x.size > 0 and not np.iscomplexobj(x)
 
 
-@elementary(_reduction)
+@elementary(_reduction, of_entries=_logsumexp_entries)
 def logsumexp(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
     """log Σ exp(x) over an axis, the largest entry taken out first; -inf over an empty axis.
 
@@ -184,7 +206,7 @@ def logsumexp(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
     else:
         result = _shift(flat) + _log_total(flat)
     kept = reduced(x.shape, axis, keepdims)
-    return result.reshape(kept)  # type: ignore[arg-type]  # an array's sizes are numbers
+    return result.reshape(kept)
 
 
 def _logsumexp_plain(flat: Value) -> Value:
@@ -195,7 +217,7 @@ def _logsumexp_plain(flat: Value) -> Value:
         return np.log(np.exp(flat - shift).sum(axis=-1, keepdims=True)) + shift
 
 
-@elementary(_along_axis)
+@elementary(_along_axis, of_entries=_softmax_entries)
 def softmax(x: Value, axis: Any = None) -> Value:
     """exp(x) / Σ exp(x) over an axis.
 
@@ -207,7 +229,7 @@ def softmax(x: Value, axis: Any = None) -> Value:
     return e / e.sum(axis=axis, keepdims=True)
 
 
-@elementary(_along_axis)
+@elementary(_along_axis, of_entries=_log_softmax_entries)
 def log_softmax(x: Value, axis: Any = None) -> Value:
     """log softmax(x), exact where the softmax rounds to 1: the small remainder is summed on its own.
 
@@ -220,7 +242,7 @@ def log_softmax(x: Value, axis: Any = None) -> Value:
     return _unflat((flat - _shift(flat)) - _log_total(flat), x, axis)
 
 
-@elementary(_along_axis)
+@elementary(_along_axis, of_entries=lambda x, axis=None: 1 - _softmax_entries(x, axis))
 def softmax_rest(x: Value, axis: Any = None) -> Value:
     """1 - softmax(x), as the sum of the other entries' shares, so that it keeps its digits near 0.
 
@@ -239,7 +261,7 @@ def _exclusive_sum(p: Value) -> Value:
     return total
 
 
-@elementary(_like)
+@elementary(_like, of_entries=_put_entries)
 def put(grad: Value, key: Any, like: Value) -> Value:
     """Zeros of the shape of ``like`` with ``grad`` added at ``key``: an entry named twice receives both.
 

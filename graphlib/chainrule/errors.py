@@ -1,16 +1,17 @@
 """Every error that chainrule raises: what failed, where, what was given, and what would work.
 
-    ChainruleError
-    ├── ArgumentError (TypeError)        a node or a call was given something it cannot take
-    ├── ShapeError (ValueError)          shapes do not fit together
-    ├── GraphError (ValueError)          nodes do not form a graph
-    │   ├── CycleError                   a node feeds itself
-    │   └── NameConflictError            two nodes share one name
-    ├── FeedError (ValueError)           the data fed to a graph is missing, unknown or unfit
-    ├── UnknownNameError (KeyError)      no node, value or gradient has that name
-    ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
-    ├── GradientCheckError (AssertionError)  a rule disagrees with numerical differentiation
-    └── Untraceable (TypeError)          a rule does something that a Symbol cannot record
+ChainruleError
+├── ArgumentError (TypeError)        a node or a call was given something it cannot take
+├── ShapeError (ValueError)          shapes do not fit together
+├── GraphError (ValueError)          nodes do not form a graph
+│   ├── CycleError                   a node feeds itself
+│   └── NameConflictError            two nodes share one name
+├── FeedError (ValueError)           the data fed to a graph is missing, unknown or unfit
+├── FormulaError (ValueError)        the text of a formula cannot be read, or not be computed
+├── UnknownNameError (KeyError)      no node, value or gradient has that name
+├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
+├── GradientCheckError (AssertionError)  a rule disagrees with numerical differentiation
+└── Untraceable (TypeError)          a rule does something that a Symbol cannot record
 """
 
 from __future__ import annotations
@@ -76,6 +77,11 @@ class FeedError(ChainruleError, ValueError):
 
 
 @final
+class FormulaError(ChainruleError, ValueError):
+    """The text of a formula is none, says something that formulas do not allow, or cannot be computed on the values."""
+
+
+@final
 class UnknownNameError(ChainruleError, KeyError):
     """No node, value or gradient has the name that was asked for."""
 
@@ -91,7 +97,7 @@ class GradientCheckError(ChainruleError, AssertionError):
 
 
 @final
-class Untraceable(ChainruleError, TypeError):
+class Untraceable(ChainruleError, TypeError):  # noqa: N818 — it says what a rule is; where it runs is no error
     """A rule does something that a Symbol cannot record; on arrays it still runs."""
 
 

@@ -25,9 +25,9 @@ def values_of_leaves(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: 
     arrays = _arrays(fed, _by_leaf(fed, feeds, name_of), name_of)
     _check_shapes(arrays, name_of)
     dtype = run_dtype(arrays)
-    values = {leaf: _converted(leaf, array, dtype, name_of) for leaf, (array, _) in arrays.items()}
-    constants = {leaf: _converted(leaf, leaf.value, dtype, name_of) for leaf in leaves if isinstance(leaf, Constant)}
-    return {**values, **constants}
+    values: dict[Node, Array] = {leaf: _converted(leaf, array, dtype, name_of) for leaf, (array, _) in arrays.items()}
+    constants = [leaf for leaf in leaves if isinstance(leaf, Constant)]
+    return values | {leaf: _converted(leaf, leaf.value, dtype, name_of) for leaf in constants}
 
 
 def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Leaf, Any]:
@@ -35,7 +35,8 @@ def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) 
     if not isinstance(feeds, Mapping):
         raise FeedError(f"feeds are a dict of names and arrays, not {type(feeds).__name__}")
     known = {name_of(leaf): leaf for leaf in leaves}
-    named = {name_of(key) if key in leaves_set(leaves) else key: value for key, value in feeds.items()}
+    known_nodes = frozenset[Any](leaves)
+    named = {name_of(key) if key in known_nodes else key: value for key, value in feeds.items()}
     missing = [name for name in known if name not in named]
     unknown = [name for name in named if name not in known]
     if missing or unknown:
@@ -44,11 +45,6 @@ def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) 
         parts += [f"unknown {', '.join(did_you_mean(str(name), candidates) for name in unknown)}"] * bool(unknown)
         raise FeedError(f"feeds: {'; '.join(parts)}", remedy=f"this graph is fed {', '.join(known) or 'nothing'}")
     return {known[name]: value for name, value in named.items()}
-
-
-def leaves_set(leaves: Sequence[Leaf]) -> frozenset[Any]:
-    """The leaves, for a quick look whether a key of the feeds is one of them."""
-    return frozenset(leaves)
 
 
 def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) -> dict[Leaf, tuple[Array, bool]]:
@@ -70,7 +66,11 @@ def _as_array(value: Any) -> Array:
         raise TypeError("a masked array has entries without a value; fill or drop them")
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{_kind(array.dtype)} numbers are not real numbers" if array.dtype.kind == "c" else f"{_kind(array.dtype)} is no array of real numbers")
+        raise TypeError(
+            f"{_kind(array.dtype)} numbers are not real numbers"
+            if array.dtype.kind == "c"
+            else f"{_kind(array.dtype)} is no array of real numbers"
+        )
     return array
 
 
@@ -85,8 +85,12 @@ def _check_shapes(arrays: Mapping[Leaf, tuple[Array, bool]], name_of: NameOf) ->
     problems = []
     for leaf, (array, _) in arrays.items():
         shape = leaf.shape or ()
-        if len(shape) != array.ndim or any(isinstance(s, int) and s != n for s, n in zip(shape, array.shape, strict=True)):
-            problems.append(f"{name_of(leaf)} is declared {shape_text(shape)} and was fed {array.shape}{_shape_hint(shape, array)}")
+        if len(shape) != array.ndim or any(
+            isinstance(s, int) and s != n for s, n in zip(shape, array.shape, strict=True)
+        ):
+            problems.append(
+                f"{name_of(leaf)} is declared {shape_text(shape)} and was fed {array.shape}{_shape_hint(shape, array)}"
+            )
             continue
         for size, number in zip(shape, array.shape, strict=True):
             problems.extend(_conflict(size, number, name_of(leaf), sizes))
@@ -103,7 +107,9 @@ def _conflict(size: Any, number: int, name: str, sizes: dict[str, tuple[int, str
 
 
 def _shape_hint(shape: Sequence[Any], array: Array) -> str:
-    fits = len(shape) == array.ndim == 2 and all(isinstance(s, Dimension) or s == n for s, n in zip(shape, array.shape[::-1], strict=True))
+    fits = len(shape) == array.ndim == 2 and all(
+        isinstance(s, Dimension) or s == n for s, n in zip(shape, array.shape[::-1], strict=True)
+    )
     return " (its transpose fits)" if fits else ""
 
 
@@ -112,7 +118,9 @@ def run_dtype(arrays: Mapping[Leaf, tuple[Array, bool]]) -> np.dtype[Any]:
 
     float16 is computed in float32: sums of half-precision numbers lose their digits at a few thousand terms.
     """
-    floating = [a.dtype for leaf, (a, typed) in arrays.items() if typed and a.dtype.kind == "f" and leaf.dtype.kind == "f"]
+    floating = [
+        a.dtype for leaf, (a, typed) in arrays.items() if typed and a.dtype.kind == "f" and leaf.dtype.kind == "f"
+    ]
     if not floating:
         return np.dtype(float)
     return np.result_type(*floating, np.float32 if all(d.itemsize < 4 for d in floating) else floating[0])

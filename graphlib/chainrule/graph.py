@@ -19,7 +19,7 @@ from chainrule.run import Run
 
 if TYPE_CHECKING:
     from chainrule.derivation import Convention, Derivation
-    from chainrule.gradcheck import Report
+    from chainrule.gradcheck import GradientReport
 
 Array = npt.NDArray[Any]
 Uses = list[tuple[int, int, Array]]
@@ -200,8 +200,8 @@ class Graph:
 
         return expand(self, nodes)
 
-    def check_gradients(self, feeds: Mapping[Any, Any], **options: Any) -> Report:
-        """Every gradient against numerical differentiation; a Report that says how much was compared."""
+    def check_gradients(self, feeds: Mapping[Any, Any], **options: Any) -> GradientReport:
+        """Every gradient against numerical differentiation; a report that says how much was compared."""
         from chainrule.gradcheck import check_gradients
 
         return check_gradients(self, feeds, **options)

@@ -41,7 +41,9 @@ def _uses(graph: Graph) -> dict[Node, list[Node]]:
 def _start(parameter: Parameter, uses: dict[Node, list[Node]], rng: np.random.Generator, graph: Graph) -> Array:
     shape = parameter.shape or ()
     if any(isinstance(size, Dimension) for size in shape):
-        raise ArgumentError(f"{graph.name(parameter)} {shape} has a named size, so it cannot be initialized", where=parameter.where)
+        raise ArgumentError(
+            f"{graph.name(parameter)} {shape} has a named size, so it cannot be initialized", where=parameter.where
+        )
     init = parameter.init if parameter.init is not None else _method(parameter, uses)
     sizes = tuple(int(size) for size in shape)  # type: ignore[arg-type]  # no Dimension is left
     if isinstance(init, str):

@@ -11,11 +11,11 @@ import functools
 import inspect
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, TypeAlias, TypeVar, final
+from typing import Any, ClassVar, NoReturn, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +97,9 @@ class Node(ABC):
 
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
-        self.__dict__.update(inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={})
+        self.__dict__.update(
+            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}
+        )
 
     @abstractmethod
     def forward(self, *values: Any, **_: Any) -> Value:
@@ -307,7 +309,8 @@ def as_node(value: Operand, consumer: Node) -> Node:
         return value
     if isinstance(value, (str, bytes)) or value is None:
         raise ArgumentError(
-            f"{type(consumer).__name__} takes nodes, numbers and arrays, not {value!r}", remedy=f'Input("{value}", shape=...)'
+            f"{type(consumer).__name__} takes nodes, numbers and arrays, not {value!r}",
+            remedy=f"Input({value!r}, shape=...)",
         )
     return Constant(value)
 
@@ -325,10 +328,11 @@ def _forward_parameters(kind: type[Node]) -> tuple[tuple[str, ...], bool]:
 
 def _check_arity(kind: type[Node], inputs: Sequence[Any]) -> None:
     names, variadic = _forward_parameters(kind)
-    if len(inputs) == len(names) or (variadic and inputs):
+    if inputs and (variadic or len(inputs) == len(names)):
         return
+    count = "at least 1 input" if variadic else f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
     raise ArgumentError(
-        f"{kind.__name__} takes {len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)}), not {len(inputs)}",
+        f"{kind.__name__} takes {count}, not {len(inputs)}",
         where=_here(),
         remedy="values are positional, facts such as axis= are keywords",
     )
@@ -347,7 +351,9 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     unknown = [did_you_mean(fact, known) for fact in given if fact not in known]
     missing = [fact for fact in known if fact not in given and not hasattr(kind, fact)]
     if unknown or missing:
-        problems = [f"has no fact {', '.join(unknown)}"] * bool(unknown) + [f"needs {', '.join(missing)}"] * bool(missing)
+        problems = [f"has no fact {', '.join(unknown)}"] * bool(unknown) + [f"needs {', '.join(missing)}"] * bool(
+            missing
+        )
         remedy = f"facts of {kind.__name__}: {', '.join(known) or 'none'}"
         raise ArgumentError(f"{kind.__name__} {' and '.join(problems)}", where=_here(), remedy=remedy)
     return {fact: _frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
@@ -377,7 +383,7 @@ def _declared_shape(node: Node, shape: Any) -> Shape:
 
 
 def _declared_dtype(node: Node, dtype: Any) -> np.dtype[Any]:
-    found = np.dtype(dtype)
+    found: np.dtype[Any] = np.dtype(dtype)
     if found.kind not in "fiub":
         raise ArgumentError(f"dtype is float, int or bool, not {found}", where=node.where)
     return found
@@ -413,7 +419,10 @@ def _input_names(node: Node) -> list[str]:
     """What to call the inputs in a message: their own names, else the rule's names for them."""
     names, _ = _forward_parameters(type(node))
     places = [*names, *(f"input {k}" for k in range(len(names), len(node.inputs)))]
-    return [source.name or f"{type(source).__name__}" if source.name or source.inputs else place for source, place in zip(node.inputs, places, strict=False)]
+    return [
+        source.name or f"{type(source).__name__}" if source.name or source.inputs else place
+        for source, place in zip(node.inputs, places, strict=False)
+    ]
 
 
 def _line_outside() -> tuple[str, int]:
@@ -457,5 +466,3 @@ def unflatten(records: Sequence[Record]) -> list[Node]:
 
 def _last_of(records: Sequence[Record]) -> Node:
     return unflatten(records)[-1]
-
-

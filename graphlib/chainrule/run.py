@@ -27,7 +27,7 @@ class Contribution(NamedTuple):
 
 @final
 class Run:
-    """The result of ``Graph.forward``: read a value as ``run["Z3"]`` and, after ``backward``, its gradient as ``run["dZ3"]``.
+    """The result of ``Graph.forward``: ``run["Z3"]`` is a value and, after ``backward``, ``run["dZ3"]`` its gradient.
 
     >>> import numpy as np
     >>> from chainrule import Graph, Input
@@ -61,10 +61,12 @@ class Run:
     def __getitem__(self, key: str | Node) -> Array:
         if isinstance(key, Node) or key in self.graph:
             return self._values[self.graph.position(key)]
-        if isinstance(key, str) and key.startswith("d") and key[1:] in self.graph:
+        if key.startswith("d") and key[1:] in self.graph:
             return self._gradient(self.graph.position(key[1:]))
         names = list(self.graph.names)
-        raise UnknownNameError(f"no value or gradient is called {did_you_mean(key, [*names, *('d' + n for n in names)])}")
+        raise UnknownNameError(
+            f"no value or gradient is called {did_you_mean(key, [*names, *('d' + n for n in names)])}"
+        )
 
     def backward(self, seed: Any = None) -> Mapping[str | Node, Array]:
         """Every gradient of the loss, from the outputs back to the leaves.
@@ -77,7 +79,7 @@ class Run:
         return self.gradients
 
     def contributions(self, key: str | Node) -> tuple[Contribution, ...]:
-        """What each use of a node sent back to it, in the order in which the sweep met them; they sum to its gradient."""
+        """What each use of a node sent back to it, in the order of the sweep; they sum to its gradient."""
         self._swept()
         uses = self._received[self.graph.position(key)]
         return tuple(Contribution(self.graph.names[consumer], place, grad) for consumer, place, grad in uses)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.dimensions import Dimension, Size, names_in
-from chainrule.errors import ArgumentError, ChainruleError, FeedError, did_you_mean
+from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError, did_you_mean
 from chainrule.graph import Graph
 from chainrule.node import Constant, Input, Node, Parameter
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
@@ -46,7 +46,7 @@ def generic_sizes(graph: Graph, count: int = 1) -> list[dict[str, int]]:
     if not names:
         return [{} for _ in range(count)]
     found: list[dict[str, int]] = []
-    for sizes in _candidates(names):
+    for sizes in _candidates(shapes, names):
         if _distinct(shapes, sizes) and not any(set(sizes.values()) & set(other.values()) for other in found):
             found.append(sizes)
         if len(found) == count:
@@ -55,36 +55,35 @@ def generic_sizes(graph: Graph, count: int = 1) -> list[dict[str, int]]:
     raise ArgumentError(f"no numbers for {', '.join(names)} make all sizes whole and different", given=f"sizes {shown}")
 
 
-_PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
-_FACTORS = (1, 2, 3, 4, 6, 8, 12, 24, 60, 120, 840)  # for graphs that need m to be even, a multiple of 3, ...
-
-
-def _candidates(names: list[str]) -> Iterator[dict[str, int]]:
-    numbers = [*_PRIMES, *(n for n in range(98, 1000) if all(n % p for p in (2, 3, *_PRIMES)))]
-    for factor in _FACTORS:
-        for start in range(len(numbers) - len(names) + 1):
-            yield {name: factor * numbers[start + k] for k, name in enumerate(names)}
+def _candidates(shapes: list[Size], names: list[str]) -> Iterator[dict[str, int]]:
+    """Primes, or multiples of them where a reshape needs m to be even, a multiple of 3, and so on."""
+    terms = [term for size in shapes if isinstance(size, Dimension) for term in size.terms]
+    unit = math.lcm(*(factor.denominator for _, factor in terms))
+    primes = [n for n in range(5, 1000) if all(n % k for k in range(2, math.isqrt(n) + 1))]
+    for start in range(len(primes) - len(names) + 1):
+        yield {name: unit * primes[start + k] for k, name in enumerate(names)}
 
 
 def _distinct(shapes: list[Size], sizes: Mapping[str, int]) -> bool:
-    """Whether different sizes of the graph are different numbers, and all of them whole."""
+    """Whether different sizes of the graph are different numbers, and the named ones whole and more than 1."""
     different = set(shapes)
     try:
-        numbers = {size.evaluate(sizes) if isinstance(size, Dimension) else size for size in different}
+        named = {size.evaluate(sizes) for size in different if isinstance(size, Dimension)}
     except ValueError:  # half an m
         return False
-    return len(numbers) == len(different) and min(numbers) >= 0
+    fixed = {size for size in different if isinstance(size, int)}
+    return len(named | fixed) == len(different) and min(named) > 1
 
 
 # --- what a value must be ------------------------------------------------------------------------------------------
 
 
 class Domain(NamedTuple):
-    """The values that a node may have: an open interval, and a kind where not every number in it will do."""
+    """The values that a node may have: those of an open interval, or of a kind that is stricter."""
 
     low: float = -math.inf
     high: float = math.inf
-    kind: str = ""  # one of those in _DRAWS, the strictest last
+    kind: str = ""  # one of _DRAWS; "either" means low or high, "index" a whole number from low to high - 1
     axis: int = 0  # along which a one-hot label has its one
 
     def meet(self, other: Domain) -> Domain:
@@ -94,18 +93,24 @@ class Domain(NamedTuple):
 
     def shifted(self, by: Array) -> Domain:
         """The domain of x where x + by has this one; ``by`` is not empty."""
-        return self._replace(low=self.low - by.min(), high=self.high - by.max())
+        if self.kind == "one-hot":
+            return ANY
+        return self._replace(low=float(self.low - by.min()), high=float(self.high - by.max()))
 
     def scaled(self, by: Array) -> Domain:
         """The domain of x where x * by has this one; none is known where ``by`` has a zero or both signs."""
-        if not (by.min() > 0 or by.max() < 0):
+        if self.kind == "one-hot" or not (by.min() > 0 or by.max() < 0):
             return ANY
         ends = (self.low / by, self.high / by) if by.min() > 0 else (self.high / by, self.low / by)
         return self._replace(low=float(ends[0].max()), high=float(ends[1].min()))
 
+    def terms(self) -> Domain:
+        """The domain of the terms of a sum, or of the factors of a product: positive where that is enough."""
+        return POSITIVE if self.low > -math.inf and self.kind == "" else ANY
 
-ANY, POSITIVE, NONZERO = Domain(), Domain(low=0.0), Domain(kind="nonzero")
-PROBABILITY, BINARY, SIGN = Domain(0.0, 1.0), Domain(kind="binary"), Domain(kind="sign")
+
+ANY, POSITIVE, NONZERO, PROBABILITY = Domain(), Domain(low=0.0), Domain(kind="nonzero"), Domain(0.0, 1.0)
+BINARY, SIGN, ONE_HOT = Domain(0.0, 1.0, "either"), Domain(-1.0, 1.0, "either"), Domain(kind="one-hot")
 
 Demand: TypeAlias = Callable[[Any, Domain], "tuple[Domain, ...]"]
 """What a node asks of its inputs, given what is asked of the node itself."""
@@ -117,7 +122,7 @@ def _add(node: Add, asked: Domain) -> tuple[Domain, ...]:
         return asked.shifted(y), ANY
     if x is not None:
         return ANY, asked.shifted(x)
-    return (_if_positive(asked),) * 2
+    return (asked.terms(),) * 2
 
 
 def _subtract(node: Subtract, asked: Domain) -> tuple[Domain, ...]:
@@ -135,14 +140,14 @@ def _multiply(node: Multiply, asked: Domain) -> tuple[Domain, ...]:
         return asked.scaled(y), ANY
     if x is not None:
         return ANY, asked.scaled(x)
-    return (_if_positive(asked),) * 2
+    return (asked.terms(),) * 2
 
 
 def _divide(node: Divide, asked: Domain) -> tuple[Domain, ...]:
     y = _constant(node.inputs[1])
     if y is not None:
         return (asked.scaled(1 / y) if y.all() else ANY), ANY
-    positive = _if_positive(asked)
+    positive = asked.terms()
     return positive, (positive if positive is POSITIVE else NONZERO)
 
 
@@ -150,14 +155,13 @@ def _power(node: Power, asked: Domain) -> tuple[Domain, ...]:
     exponent = _constant(node.inputs[1])
     if exponent is None or (exponent != np.trunc(exponent)).any():
         return POSITIVE, ANY
-    odd = (exponent % 2 == 1).any()
-    return (_if_positive(asked) if odd else NONZERO if exponent.min() < 0 else ANY), ANY
+    odd = (exponent % 2).any()
+    return (asked.terms() if odd else NONZERO if exponent.min() < 0 else ANY), ANY
 
 
-def _gather(node: Gather, asked: Domain) -> tuple[Domain, ...]:
-    shape = node.inputs[0].shape
-    rows = shape[node.axis] if shape else 1
-    return asked, Domain(0, rows if isinstance(rows, int) else math.inf, "index")
+def _gather(sizes: Mapping[str, int], node: Gather, asked: Domain) -> tuple[Domain, ...]:
+    rows = (_numbers(node.inputs[0], sizes) or (1,))[node.axis]
+    return asked, Domain(0, rows, "index")
 
 
 def _transpose(node: Transpose, asked: Domain) -> tuple[Domain, ...]:
@@ -171,15 +175,6 @@ def _transpose(node: Transpose, asked: Domain) -> tuple[Domain, ...]:
 def _same(node: Node, asked: Domain) -> tuple[Domain, ...]:
     """For rules that only move entries about."""
     return (asked,) * len(node.inputs)
-
-
-def _cross_entropy(node: Node, asked: Domain) -> tuple[Domain, ...]:
-    return PROBABILITY, Domain(kind="one-hot")
-
-
-def _if_positive(asked: Domain) -> Domain:
-    """Positive where something at least as large as 0 is asked for: for sums and products of several values."""
-    return POSITIVE if asked.low >= 0 else ANY
 
 
 def _constant(node: Node) -> Array | None:
@@ -198,28 +193,28 @@ _DEMANDS: dict[type[Node], Demand] = {
     Where: lambda node, asked: (BINARY, asked, asked),
     Maximum: _same,
     Minimum: _same,
-    Max: _same,
-    Mean: _same,
-    Sum: lambda node, asked: (_if_positive(asked),),
-    MatMul: lambda node, asked: (_if_positive(asked),) * 2,
+    Max: lambda node, asked: (asked if asked.kind == "" else ANY,),
+    Mean: lambda node, asked: (asked if asked.kind == "" else ANY,),
+    Sum: lambda node, asked: (asked.terms(),),
+    MatMul: lambda node, asked: (asked.terms(),) * 2,
     Transpose: _transpose,
     Reshape: _same,
     Concatenate: _same,
     Index: _same,
-    Gather: _gather,
     BCELoss: lambda node, asked: (PROBABILITY, BINARY),
     SigmoidBCELoss: lambda node, asked: (ANY, BINARY),
-    CrossEntropyLoss: _cross_entropy,
-    SoftmaxCrossEntropyLoss: lambda node, asked: (ANY, Domain(kind="one-hot")),
+    CrossEntropyLoss: lambda node, asked: (PROBABILITY, ONE_HOT),
+    SoftmaxCrossEntropyLoss: lambda node, asked: (ANY, ONE_HOT),
     HingeLoss: lambda node, asked: (ANY, SIGN),
 }
 
 
-def domains(graph: Graph) -> dict[Node, Domain]:
+def domains(graph: Graph, sizes: Mapping[str, int]) -> dict[Node, Domain]:
     """What the rules ask of every node, from the outputs back to the leaves; rules that ask nothing take anything."""
+    demands: dict[type[Node], Demand] = {**_DEMANDS, Gather: functools.partial(_gather, sizes)}
     asked = dict.fromkeys(graph.order, ANY)
     for node in reversed(graph.order):
-        demand = _DEMANDS.get(type(node))
+        demand = demands.get(type(node))
         if demand is None:
             continue
         for source, domain in zip(node.inputs, demand(node, asked[node]), strict=True):
@@ -231,16 +226,14 @@ def domains(graph: Graph) -> dict[Node, Domain]:
 
 
 def _number(rng: Rng, shape: tuple[int, ...], domain: Domain) -> Array:
-    """Normal numbers; in a half-open or bounded interval, numbers that keep away from its ends."""
+    """Normal numbers; in an interval that ends somewhere, numbers that keep away from its ends."""
     low, high = domain.low, domain.high
-    normal = rng.standard_normal(shape)
-    if not low < high or math.isinf(high - low) and math.isinf(low) and math.isinf(high):
-        return normal
-    if math.isinf(high):
-        return low + 0.3 + np.abs(normal)
-    if math.isinf(low):
-        return high - 0.3 - np.abs(normal)
-    return low + (high - low) * rng.uniform(0.1, 0.9, shape)
+    numbers = rng.standard_normal(shape)
+    if -math.inf < low < high < math.inf:
+        return low + (high - low) * rng.uniform(0.1, 0.9, shape)
+    if low >= high or low == -high:  # contradictory demands, or none
+        return numbers
+    return low + 0.3 + np.abs(numbers) if low > -math.inf else high - 0.3 - np.abs(numbers)
 
 
 def _nonzero(rng: Rng, shape: tuple[int, ...], domain: Domain) -> Array:
@@ -248,39 +241,35 @@ def _nonzero(rng: Rng, shape: tuple[int, ...], domain: Domain) -> Array:
     return numbers + 0.5 * np.sign(numbers) if math.isinf(domain.high) else numbers
 
 
-def _binary(rng: Rng, shape: tuple[int, ...], domain: Domain) -> Array:
-    """Zeros and ones in random order, as many of one as of the other."""
-    size = math.prod(shape)
-    return rng.permutation(np.arange(size) % 2).reshape(shape)
-
-
-def _sign(rng: Rng, shape: tuple[int, ...], domain: Domain) -> Array:
-    return 2 * _binary(rng, shape, domain) - 1
+def _either(rng: Rng, shape: tuple[int, ...], domain: Domain) -> Array:
+    """Two values in random order, as often the one as the other."""
+    evenly = (np.arange(math.prod(shape)) + rng.integers(2)) % 2
+    return np.where(rng.permutation(evenly), domain.high, domain.low).reshape(shape)
 
 
 def _one_hot(rng: Rng, shape: tuple[int, ...], domain: Domain) -> Array:
     """A single one along the axis, every class about as often."""
-    if not shape:
+    if not math.prod(shape) or not shape:
         return np.ones(shape)
     axis = domain.axis % len(shape)
     classes, rest = shape[axis], (*shape[:axis], *shape[axis + 1 :])
-    chosen = rng.permutation(np.arange(math.prod(rest)) % max(classes, 1)).reshape(rest)
-    return np.moveaxis(np.eye(classes)[chosen], -1, axis)
+    evenly = (np.arange(math.prod(rest)) + rng.integers(classes)) % classes
+    return np.moveaxis(np.eye(classes)[rng.permutation(evenly).reshape(rest)], -1, axis)
 
 
 def _index(rng: Rng, shape: tuple[int, ...], domain: Domain) -> Array:
-    return rng.integers(0, max(int(domain.high), 1), shape)
+    return rng.integers(int(domain.low), max(int(domain.high), int(domain.low) + 1), shape)
 
 
 _DRAWS: dict[str, Callable[[Rng, tuple[int, ...], Domain], Array]] = {
     "": _number,
     "nonzero": _nonzero,
-    "binary": _binary,
-    "sign": _sign,
+    "either": _either,
     "one-hot": _one_hot,
     "index": _index,
 }
-_KINDS = list(_DRAWS)
+_KINDS = list(_DRAWS)  # from the loosest to the strictest
+_FIXED = ("either", "one-hot", "index")
 
 
 def sample_feeds(graph: Graph, seed: int = 0, sizes: Mapping[str, int] | None = None) -> dict[str, Array]:
@@ -298,43 +287,52 @@ def sample_feeds(graph: Graph, seed: int = 0, sizes: Mapping[str, int] | None = 
     ((2, 4), [0.0, 0.0, 1.0, 1.0])
 
     Several draws are tried until the outputs are finite, nothing lies at a kink, and every gradient is there. Raises
-    ArgumentError for an unknown or impossible size, FeedError when no draw gives finite outputs.
+    ArgumentError for an unknown or impossible size, FeedError when no draw gives finite outputs, and RuleError when a
+    rule refuses all of them.
     """
     numbers = _all_sizes(graph, sizes or {})
-    asked = domains(graph)
+    asked = domains(graph, numbers)
     best: tuple[float, dict[str, Array]] = (math.inf, {})
-    error: Exception | None = None
+    failure: ChainruleError = FeedError("no data drawn at random gives finite outputs", remedy="feeds of your own")
     for attempt, squeeze in enumerate(_SQUEEZES):
-        rng = np.random.default_rng([seed, attempt])
-        feeds = _draw(graph, rng, seed, numbers, {n: d if d.kind in _FIXED else d.meet(squeeze) for n, d in asked.items()})
+        rng = np.random.default_rng([seed, attempt, 1])  # the 1 keeps it apart from the generator of initialize
+        feeds = _draw(graph, rng, seed, numbers, _squeezed(asked, squeeze))
         try:
             flaws = _flaws(graph, feeds, rng)
-        except ChainruleError as raised:  # a rule may refuse some values, such as a matrix without a Cholesky factor
-            flaws, error = math.inf, raised
+        except RuleError as error:  # a rule may refuse some values, such as a matrix without a Cholesky factor
+            failure = error
+            continue
         if flaws < best[0]:
             best = (flaws, feeds)
         if flaws == 0:
             break
-    if math.isinf(best[0]):
-        raise FeedError("no data drawn at random gives finite outputs", remedy="give feeds of your own") from error
+    if best[0] == math.inf:
+        raise failure
     return best[1]
 
 
 # What is tried in turn: whatever the rules ask for; positive numbers, for domains that no demand led to the leaves;
 # numbers between 0 and 1; and small ones, where something overflows.
-_SQUEEZES = (*[ANY] * 4, *[POSITIVE] * 3, *[PROBABILITY] * 3, *[Domain(-0.1, 0.1)] * 2)
-_FIXED = ("binary", "sign", "one-hot", "index")
+_SQUEEZES = (*[ANY] * 4, *[POSITIVE] * 3, *[PROBABILITY] * 3, Domain(-0.1, 0.1), Domain(0.0, 0.1))
+
+
+def _squeezed(asked: Mapping[Node, Domain], squeeze: Domain) -> dict[Node, Domain]:
+    return {node: domain if domain.kind in _FIXED else domain.meet(squeeze) for node, domain in asked.items()}
 
 
 def _all_sizes(graph: Graph, given: Mapping[str, int]) -> dict[str, int]:
     names = names_in(size for node in graph.order for size in node.shape or ())
     unknown = [did_you_mean(name, names) for name in given if name not in names]
     if unknown:
-        raise ArgumentError(f"this graph has no dimension {', '.join(unknown)}", given=f"sizes {', '.join(sorted(names)) or 'none'}")
+        raise ArgumentError(
+            f"this graph has no dimension {', '.join(unknown)}", given=f"sizes {', '.join(sorted(names)) or 'none'}"
+        )
     return dict(given) if names <= given.keys() else {**generic_sizes(graph)[0], **given}
 
 
-def _draw(graph: Graph, rng: Rng, seed: int, sizes: Mapping[str, int], asked: Mapping[Node, Domain]) -> dict[str, Array]:
+def _draw(
+    graph: Graph, rng: Rng, seed: int, sizes: Mapping[str, int], asked: Mapping[Node, Domain]
+) -> dict[str, Array]:
     starts = _starts(graph, seed)
     feeds = {}
     for node in graph.order:
@@ -358,9 +356,11 @@ def _stirred(start: Array, rng: Rng) -> Array:
     return start + 0.5 * (float(np.std(start)) or 1.0) * rng.standard_normal(start.shape)
 
 
-def _value(node: Input | Parameter, shape: tuple[int, ...], domain: Domain, rng: Rng, sizes: Mapping[str, int]) -> Array:
+def _value(
+    node: Input | Parameter, shape: tuple[int, ...], domain: Domain, rng: Rng, sizes: Mapping[str, int]
+) -> Array:
     if node.dtype.kind == "b":
-        return _binary(rng, shape, domain).astype(bool)
+        return _either(rng, shape, BINARY).astype(bool)
     if node.dtype.kind in "iu" and domain.kind not in _FIXED:
         return rng.integers(1, 10, shape).astype(node.dtype)
     return _DRAWS[domain.kind](rng, shape, domain).astype(node.dtype)
@@ -376,17 +376,18 @@ _MARGIN = 1e-3  # how near a kink is too near: a hundred steps of a central diff
 
 
 def _flaws(graph: Graph, feeds: Mapping[str, Array], rng: Rng) -> float:
-    """How many nodes lie at a kink, and how many leaves receive a gradient of zeros; infinite outputs are fatal."""
+    """How many nodes lie at a kink, and how many leaves have no gradient but zeros; infinite outputs are fatal."""
     with np.errstate(all="ignore"):
         run = graph.forward(feeds)
         if not all(np.isfinite(run[node]).all() for node in graph.outputs):
             return math.inf
-        gradients = run.backward({node: rng.uniform(0.5, 1.5, run[node].shape) for node in graph.outputs})
         kinks = sum(_near_kink(node, [run[source] for source in node.inputs]) for node in graph.order)
+        try:
+            gradients = run.backward({node: rng.uniform(0.5, 1.5, run[node].shape) for node in graph.outputs})
+        except RuleError:  # a wrong backward is for others to find: the values are as good as any
+            return kinks
     leaves = [gradients[node] for node in (*graph.inputs, *graph.parameters) if node in gradients]
-    if not all(np.isfinite(gradient).all() for gradient in leaves):
-        return math.inf
-    return kinks + sum(not gradient.any() for gradient in leaves if gradient.size)
+    return kinks + sum(not (gradient.any() and np.isfinite(gradient).all()) for gradient in leaves if gradient.size)
 
 
 def _near_kink(node: Node, inputs: list[Array]) -> bool:

@@ -31,7 +31,7 @@ def _broadcast_sizes(sizes: tuple[Size, ...], shapes: tuple[Shape, ...]) -> Size
     if any(size != wide[0] for size in wide[1:]):
         raise ShapeError(
             f"shapes {' and '.join(map(shape_text, shapes))} do not broadcast",
-            remedy=f"sizes {' and '.join(dict.fromkeys(map(str, wide)))} meet on one axis: make them equal, or one of them 1",
+            remedy=f"{' and '.join(dict.fromkeys(map(str, wide)))} meet on one axis: make them equal, or one of them 1",
         )
     return wide[0] if wide else 1
 
@@ -60,7 +60,9 @@ def _matmul_remedy(x: Shape, y: Shape) -> str:
     """Which transpose or order would make the product possible."""
     a, b = x[-2:], y[-2:]
     options = (("transpose the first", a[::-1], b), ("transpose the second", a, b[::-1]), ("swap the two", b, a))
-    possible = [f"{what}: {shape_text(p)} @ {shape_text(q)}" for what, p, q in options if len(p) == len(q) == 2 and p[1] == q[0]]
+    possible = [
+        f"{what}: {shape_text(p)} @ {shape_text(q)}" for what, p, q in options if len(p) == len(q) == 2 and p[1] == q[0]
+    ]
     return ", or ".join(possible) or "the last axis of the first is summed against the last but one of the second"
 
 
@@ -85,7 +87,7 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def size_of(shape: Iterable[Size]) -> Size:
     """The number of elements."""
-    return math.prod(shape, start=1)  # type: ignore[arg-type]  # Dimensions multiply like integers
+    return math.prod(shape, start=1)
 
 
 def reshaped(shape: Shape, new: Any) -> Shape:

@@ -19,6 +19,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule import shapes
 from chainrule.dimensions import Dimension, Shape, Size, as_shape, shape_text
+from chainrule.entrywise import SymbolArray, entrywise
 from chainrule.errors import Untraceable
 
 Value: TypeAlias = Any
@@ -98,18 +99,20 @@ class Symbol(NDArrayOperatorsMixin):
     @property
     def T(self) -> Symbol:
         """The transpose."""
-        return np.transpose(self)  # type: ignore[call-overload, no-any-return]
+        return record(np.transpose, (self,), {})
 
     @property
     def mT(self) -> Symbol:
         """The transpose of the last two axes."""
         if self.ndim == 2:
             return self.T
-        return np.swapaxes(self, -1, -2)  # type: ignore[call-overload, no-any-return]
+        return record(np.swapaxes, (self, -1, -2), {})
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
         if method == "reduce" and ufunc in _REDUCTIONS:
             return _REDUCTIONS[ufunc](*operands, **options)
+        if any(isinstance(operand, SymbolArray) for operand in operands):
+            return NotImplemented  # the array applies the function to its entries
         if method != "__call__" or options:
             raise Untraceable(f"np.{ufunc.__name__}.{method} with {sorted(options)} cannot be recorded")
         return _record_ufunc(ufunc, operands)
@@ -122,7 +125,7 @@ class Symbol(NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> Symbol:
         return record(index, (self, key), {})
 
-    def astype(self, dtype: Any, copy: bool = True) -> Symbol:  # noqa: ARG002 — the signature of ndarray.astype
+    def astype(self, dtype: Any, copy: bool = True) -> Symbol:
         """The value converted to a dtype; nothing to record when it has that dtype already."""
         if np.dtype(dtype) == self.dtype:
             return self
@@ -131,12 +134,12 @@ class Symbol(NDArrayOperatorsMixin):
     def reshape(self, *shape: Any) -> Symbol:
         """The value in another shape."""
         new = shape[0] if len(shape) == 1 else shape
-        return np.reshape(self, new)  # type: ignore[call-overload, no-any-return]
+        return record(np.reshape, (self, new), {})
 
     def transpose(self, *axes: Any) -> Symbol:
         """The value with its axes in another order."""
         order = axes[0] if len(axes) == 1 else axes or None
-        return np.transpose(self, order)  # type: ignore[call-overload, no-any-return]
+        return record(np.transpose, (self, order), {})
 
     sum, mean, prod = _method(np.sum), _method(np.mean), _method(np.prod)
     max, min, any, all = _method(np.max), _method(np.min), _method(np.any), _method(np.all)
@@ -156,7 +159,7 @@ class Symbol(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return self._refuse()
 
-    __float__ = __int__ = __index__ = __complex__ = __bool__  # type: ignore[assignment]
+    __float__ = __int__ = __index__ = __complex__ = __bool__
 
     def __iter__(self) -> Never:
         self._refuse("a loop over its entries cannot be recorded")
@@ -173,8 +176,8 @@ class Symbol(NDArrayOperatorsMixin):
 
 _SHAPE_RULES: dict[Callable[..., Any], ShapeRule] = {}
 _BOOLEAN = frozenset(
-    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not logical_xor isnan isfinite"
-    " isinf signbit".split()
+    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not logical_xor isnan"
+    " isfinite isinf signbit".split()
 )
 _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: np.sum,
@@ -201,7 +204,9 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     """
     rule = _SHAPE_RULES[function]
     try:
-        bound = _signature(rule).bind(*args, **{key: value for key, value in kwargs.items() if value is not np._NoValue})
+        bound = _signature(rule).bind(
+            *args, **{key: value for key, value in kwargs.items() if value is not np._NoValue}
+        )
     except TypeError as error:
         raise Untraceable(f"np.{function.__name__}: {error}") from None
     operands, options = _split(bound)
@@ -257,7 +262,8 @@ def _dtype(name: str, operands: tuple[Any, ...]) -> Any:
 
 _KEEPS_DTYPE = frozenset(
     "add subtract multiply negative absolute maximum minimum sum max amax min amin transpose reshape ravel index take"
-    " broadcast_to expand_dims squeeze swapaxes concatenate zeros_like ones_like copy put bitwise_and bitwise_or".split()
+    " broadcast_to expand_dims squeeze swapaxes concatenate zeros_like ones_like copy put bitwise_and"
+    " bitwise_or".split()
 )
 
 
@@ -271,13 +277,20 @@ def shape_rule(*functions: Callable[..., Any]) -> Callable[[ShapeRule], ShapeRul
     return declare
 
 
-def elementary(rule: ShapeRule) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a function of arrays one step to a Symbol: recorded by its name, with the shape that ``rule`` gives."""
+def elementary(
+    rule: ShapeRule, of_entries: Callable[..., Any] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a function of arrays one step to a Symbol: recorded by its name, with the shape that ``rule`` gives.
+
+    ``of_entries`` is what it is to an array of Symbols; without it, the same function of every entry.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def dispatch(*args: Any, **kwargs: Any) -> Any:
-            if any(isinstance(arg, Symbol) for arg in args):
+            if any(isinstance(arg, (Symbol, SymbolArray)) for arg in args):
+                if any(isinstance(arg, SymbolArray) for arg in args):
+                    return of_entries(*args, **kwargs) if of_entries else entrywise(dispatch, *args, **kwargs)
                 return record(dispatch, args, kwargs)
             return function(*args, **kwargs)
 
@@ -288,6 +301,9 @@ def elementary(rule: ShapeRule) -> Callable[[Callable[..., Any]], Callable[..., 
 
 
 # --- the shapes that NumPy's functions give ----------------------------------------------------------------------
+
+
+_GIVEN: Any = object()  # the default of an option that NumPy has no default for: it is always written down
 
 
 def _shape(value: Any) -> Shape:
@@ -343,7 +359,7 @@ def _transpose(x: Any, axes: Any = None) -> Shape:
 
 
 @shape_rule(np.swapaxes)
-def _swapaxes(x: Any, axis1: int = -1, axis2: int = -2) -> Shape:
+def _swapaxes(x: Any, axis1: int = _GIVEN, axis2: int = _GIVEN) -> Shape:
     order = list(range(len(_shape(x))))
     (a, b) = shapes.normal_axes((axis1,), len(order)) + shapes.normal_axes((axis2,), len(order))
     order[a], order[b] = order[b], order[a]
@@ -351,7 +367,7 @@ def _swapaxes(x: Any, axis1: int = -1, axis2: int = -2) -> Shape:
 
 
 @shape_rule(np.reshape)
-def _reshape(x: Any, shape: Any = (-1,)) -> Shape:
+def _reshape(x: Any, shape: Any = _GIVEN) -> Shape:
     return shapes.reshaped(_shape(x), shape)
 
 
@@ -361,13 +377,13 @@ def _ravel(x: Any) -> Shape:
 
 
 @shape_rule(np.broadcast_to)
-def _broadcast_to(x: Any, shape: Any = ()) -> Shape:
+def _broadcast_to(x: Any, shape: Any = _GIVEN) -> Shape:
     shapes.broadcast(_shape(x), as_shape(shape))
     return as_shape(shape)
 
 
 @shape_rule(np.expand_dims)
-def _expand_dims(x: Any, axis: Any = 0) -> Shape:
+def _expand_dims(x: Any, axis: Any = _GIVEN) -> Shape:
     return shapes.expanded(_shape(x), axis)
 
 

@@ -113,7 +113,5 @@ class Where(Node):
     def forward(self, condition: Value, x: Value, y: Value) -> Value:
         return np.where(condition, x, y)
 
-    def backward(
-        self, grad: Value, output: Value, condition: Value, x: Value, y: Value
-    ) -> tuple[None, Value, Value]:
+    def backward(self, grad: Value, output: Value, condition: Value, x: Value, y: Value) -> tuple[None, Value, Value]:
         return None, unbroadcast(np.where(condition, grad, 0), x), unbroadcast(np.where(condition, 0, grad), y)

@@ -64,7 +64,9 @@ class Max(Node):
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
         largest = x == restore_axes(y, self.axis, self.keepdims)
-        share = restore_axes(grad, self.axis, self.keepdims) / largest.sum(axis=self.axis, keepdims=True).astype(x.dtype)
+        share = restore_axes(grad, self.axis, self.keepdims) / largest.sum(axis=self.axis, keepdims=True).astype(
+            x.dtype
+        )
         return (np.where(largest, share, 0),)
 
 

@@ -1,5 +1,9 @@
 """Printers of recorded expressions, one for each notation."""
 
+from chainrule.notation.latex import LatexPrinter
+from chainrule.notation.mathml import MathmlPrinter
+from chainrule.notation.printer import Line, Printer
 from chainrule.notation.text import TextPrinter
+from chainrule.notation.unicode import UnicodePrinter
 
-__all__ = ["TextPrinter"]
+__all__ = ["LatexPrinter", "Line", "MathmlPrinter", "Printer", "TextPrinter", "UnicodePrinter"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
-from chainrule.dimensions import Dimension
+from chainrule.dimensions import Dimension, Shape
 from chainrule.symbol import Symbol
 
 # How tightly a printed piece holds together, as in Python: a piece inside a tighter one is put in parentheses.
@@ -19,6 +20,18 @@ class Piece(NamedTuple):
 
     text: str
     binding: int
+
+
+class Line(NamedTuple):
+    """A printed formula: the name, what it equals step by step, and what is remarked behind it."""
+
+    name: str
+    steps: Sequence[str]
+    remarks: Sequence[str] = ()
+
+
+Section: TypeAlias = tuple[str, Sequence[Line]]
+"""A title and the lines under it."""
 
 
 class Printer(ABC):
@@ -107,3 +120,23 @@ class Printer(ABC):
     @abstractmethod
     def function(self, x: Symbol) -> Piece:
         """An operation written as a function of its operands and options."""
+
+    @abstractmethod
+    def shape_equation(self, shape: Shape | None, factors: Sequence[Shape | None]) -> str:
+        """A shape, and those of the factors where it is a matrix product's: ``(1×3) = (1×m)(m×3)``."""
+
+    @abstractmethod
+    def contribution(self, part: Any, consumer: str) -> str:
+        """What one consumer sends to a node with several uses."""
+
+    @abstractmethod
+    def equation(self, line: Line) -> str:
+        """A line by itself."""
+
+    @abstractmethod
+    def page(self, sections: Sequence[Section], notes: Sequence[str]) -> str:
+        """Lines under their titles, and notes at the end."""
+
+    @abstractmethod
+    def table(self, rows: Sequence[Sequence[str]]) -> str:
+        """Printed entries as a matrix."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import keyword
-from typing import Any, final
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, Final, final
 
 import numpy as np
 
-from chainrule.dimensions import Dimension
-from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Piece, Printer
+from chainrule import elementary
+from chainrule.dimensions import Dimension, Shape, shape_text
+from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Line, Piece, Printer, Section
 from chainrule.symbol import Symbol, index
 
 
@@ -22,8 +25,9 @@ class TextPrinter(Printer):
     """
 
     def name(self, name: str) -> Piece:
-        """The name itself where it is one to Python, else looked up: a name may be any text."""
-        plain = name.isidentifier() and not keyword.iskeyword(name)
+        """The name itself where it is one to Python and stands for nothing else there, else looked up."""
+        plain = name.isidentifier() and not keyword.iskeyword(name) and name not in _TAKEN
+        plain = plain and unicodedata.normalize("NFKC", name) == name  # to Python ℤ is the name Z
         return Piece(name if plain else f"values[{name!r}]", ATOM)
 
     def number(self, x: Any) -> Piece:
@@ -61,11 +65,15 @@ class TextPrinter(Printer):
     def _product(self, x: Symbol, sign: str) -> Piece:
         """Python groups *, / and @ from the left: a product on the right, or another kind on the left, is bracketed."""
         left, right = x.operands
-        mixed = sign == "@" and self.piece(left).binding == PRODUCT and getattr(left, "operation", None) is not np.matmul
+        mixed = (
+            sign == "@" and self.piece(left).binding == PRODUCT and getattr(left, "operation", None) is not np.matmul
+        )
         return Piece(f"{self.inside(left, SIGN if mixed else PRODUCT)} {sign} {self.inside(right, SIGN)}", PRODUCT)
 
     def negative(self, x: Symbol) -> Piece:
-        return Piece(f"-{self.inside(x.operands[0], PRODUCT)}", SIGN if self.piece(x.operands[0]).binding >= SIGN else PRODUCT)
+        return Piece(
+            f"-{self.inside(x.operands[0], PRODUCT)}", SIGN if self.piece(x.operands[0]).binding >= SIGN else PRODUCT
+        )
 
     def power(self, x: Symbol) -> Piece:
         return Piece(f"{self.inside(x.operands[0], ATOM)} ** {self.inside(x.operands[1], ATOM)}", POWER)
@@ -74,10 +82,10 @@ class TextPrinter(Printer):
         return Piece(f"{self.inside(x.operands[0], ATOM)} ** 2", POWER)
 
     def transpose(self, x: Symbol) -> Piece:
-        return Piece(f"{self.inside(x.operands[0], ATOM)}.T", ATOM)
+        return Piece(f"{self._subject(x)}.T", ATOM)
 
     def sum(self, x: Symbol) -> Piece:
-        return Piece(f"{self.inside(x.operands[0], ATOM)}.sum({self._options(x)})", ATOM)
+        return Piece(f"{self._subject(x)}.sum({self._options(x)})", ATOM)
 
     def compare(self, x: Symbol) -> Piece:
         a, b = (self.inside(operand, COMPARISON + 1) for operand in x.operands)
@@ -91,12 +99,46 @@ class TextPrinter(Printer):
 
     def function(self, x: Symbol) -> Piece:
         if x.operation is index:
-            return Piece(f"{self.inside(x.operands[0], ATOM)}[{self._key(x.operands[1])}]", ATOM)
+            return Piece(f"{self._subject(x)}[{self._key(x.operands[1])}]", ATOM)
         if x.operation is np.astype:
-            return Piece(f"{self.inside(x.operands[0], ATOM)}.astype({x.options['dtype'].name})", ATOM)
+            return Piece(f"{self._subject(x)}.astype({_DTYPE_NAMES[x.options['dtype'].kind]})", ATOM)
         arguments = [self._argument(operand) for operand in x.operands]
         options = self._options(x)
-        return Piece(f"{self._function_name(x.operation)}({', '.join([*arguments, *([options] if options else [])])})", ATOM)
+        return Piece(
+            f"{self._function_name(x.operation)}({', '.join([*arguments, *([options] if options else [])])})", ATOM
+        )
+
+    def shape_equation(self, shape: Shape | None, factors: Sequence[Shape | None]) -> str:
+        own, product = _times_sign(shape), "".join(map(_times_sign, factors))
+        return f"{own} = {product}" if product else own
+
+    def contribution(self, part: Any, consumer: str) -> str:
+        return f"{self.print(part)} from {self.name(consumer).text}"
+
+    def equation(self, line: Line) -> str:
+        return "\n".join(_steps(line, ""))
+
+    def page(self, sections: Sequence[Section], notes: Sequence[str]) -> str:
+        """Titles, remarks and notes are comments."""
+        lines: list[str] = []
+        for title, rows in sections:
+            lines.append(f"# {title}")
+            for row in rows:
+                lines.extend(_steps(row, f"  # {'; '.join(row.remarks)}" if row.remarks else ""))
+        return "\n".join([*lines, *(f"# {note}" for note in notes)])
+
+    def table(self, rows: Sequence[Sequence[str]]) -> str:
+        """Nested lists, their columns aligned."""
+        widths = [max(map(len, column)) + 1 for column in zip(*rows, strict=True)]
+        cells = [[f"{cell}," for cell in row[:-1]] + [row[-1]] for row in rows]
+        lines = [" ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+        body = ",\n ".join(f"[{line}]" for line in lines)
+        return f"[{body}]"
+
+    def _subject(self, x: Symbol) -> str:
+        """The first operand where an attribute or an index follows: a number there must be an array."""
+        text = self.inside(x.operands[0], ATOM)
+        return f"np.array({text})" if text[0].isdigit() else text
 
     def _function_name(self, operation: Any) -> str:
         name: str = operation.__name__
@@ -128,6 +170,23 @@ class TextPrinter(Printer):
         if isinstance(value, np.ndarray):
             return self.number(value).text
         return str(value) if not isinstance(value, str) else repr(value)
+
+
+_TAKEN: Final = frozenset(
+    ["np", "values", "float", "int", "bool"]
+    + [name for name, value in vars(elementary).items() if callable(value) and value.__module__ == elementary.__name__]
+)
+_DTYPE_NAMES = {"f": "float", "i": "int", "u": "int", "b": "bool"}
+
+
+def _steps(line: Line, remark: str) -> list[str]:
+    """A name and what it equals; further steps under the first."""
+    first, *rest = line.steps
+    return [f"{line.name} = {first}{remark}", *(f"{' ' * len(line.name)} = {step}" for step in rest)]
+
+
+def _times_sign(shape: Shape | None) -> str:
+    return "(" + "×".join(map(str, shape)) + ")" if shape and len(shape) > 1 else shape_text(shape)
 
 
 def _float_text(number: Any) -> str:

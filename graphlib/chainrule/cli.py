@@ -1,0 +1,176 @@
+"""The command line: ``chainrule demo``, ``chainrule gradcheck NET``, and what later joins them in one table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn, final
+
+from chainrule import __version__
+from chainrule.errors import ChainruleError
+from chainrule.graph import Graph
+from chainrule.loading import load_feeds, load_graph
+from chainrule.sampling import generic_sizes, sample_feeds
+
+DONE, WRONG, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141  # the last two as a shell reports the signals
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 found something wrong, 2 could not work with what was given.
+
+    >>> main(["gradcheck", "nets.circuits:no_such_circuit"])
+    2
+    """
+    _tolerate_encodings()
+    try:
+        code = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here and not at exit, where a closed pipe could no longer be handled
+    except ChainruleError as error:
+        return _complain(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        return PIPE_CLOSED
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        given = _parser().parse_args(arguments)
+    except SystemExit as stop:  # argparse ends --help, --version and bad arguments this way
+        return int(stop.code or DONE)
+    command: Command = given.command
+    return command.run(given)
+
+
+# --- the commands --------------------------------------------------------------------------------------------------
+
+
+class Command(NamedTuple):
+    """A subcommand: its name, its line of help, what adds its arguments, and what runs it and returns the exit code."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], object]
+    run: Callable[[argparse.Namespace], int]
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=_whole(0), default=0, help="where the parameters start (default: %(default)s)")
+    parser.add_argument("--steps", type=_whole(1), help="how many steps of gradient descent (default: enough)")
+
+
+def _demo(given: argparse.Namespace) -> int:
+    demo = importlib.import_module("nets.demo")  # nets is built on chainrule, so it is met only here, and by name
+    options = {} if given.steps is None else {"steps": given.steps}
+    return DONE if demo.show(seed=given.seed, **options) else WRONG
+
+
+def _gradcheck_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    parser.add_argument(
+        "--feeds", metavar="DATA.npz", help="arrays by name; what is missing of the parameters is drawn"
+    )
+    parser.add_argument("--seed", type=_whole(0), default=0, help="of the data drawn at random (default: %(default)s)")
+
+
+def _gradcheck(given: argparse.Namespace) -> int:
+    graph = load_graph(given.net)
+    feeds = _feeds(graph, given)
+    report = graph.check_gradients(feeds)
+    print(report)
+    return DONE if report.ok else WRONG
+
+
+def _net_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("net", metavar="NET", help="the graph, as module:attribute or path/to/file.py[:attribute]")
+
+
+def _feeds(graph: Graph, given: argparse.Namespace) -> dict[str, Any]:
+    """The file's arrays, or data drawn at random; parameters that the file lacks are always drawn."""
+    if given.feeds is None:
+        sizes = generic_sizes(graph)[0]
+        print("data drawn at random:", ", ".join([f"seed {given.seed}", *(f"{n} = {k}" for n, k in sizes.items())]))
+        return sample_feeds(graph, given.seed, sizes)
+    feeds: dict[str, Any] = load_feeds(given.feeds)
+    absent = [graph.name(node) for node in graph.parameters if graph.name(node) not in feeds]
+    if absent:
+        drawn = sample_feeds(graph, given.seed)
+        feeds |= {name: drawn[name] for name in absent}
+        print(f"parameters drawn at random: seed {given.seed}")
+    return feeds
+
+
+COMMANDS = (
+    Command("demo", "train a small network on real data and compare its gradients", _demo_arguments, _demo),
+    Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
+)
+
+
+# --- reading arguments and reporting errors ------------------------------------------------------------------------
+
+
+@final
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors take one line; the usage is a --help away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: error: {_one_line(message)} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="chainrule", description="Computation graphs that show their back propagation.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"chainrule {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for command in COMMANDS:
+        one = commands.add_parser(
+            command.name, help=command.help, description=f"{command.help}.".capitalize(), allow_abbrev=False
+        )
+        command.arguments(one)
+        one.set_defaults(command=command)
+    return parser
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    """A type for argparse: whole numbers from ``least`` on."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"a whole number, {least} or more, is needed, not {text[:40]!r}")
+        return number
+
+    return read
+
+
+def _complain(message: str, code: int) -> int:
+    """Write one line of error, and return the exit code."""
+    print(f"chainrule: error: {_one_line(message)}" if code == BAD_INPUT else f"chainrule: {message}", file=sys.stderr)
+    return code
+
+
+def _one_line(text: str) -> str:
+    joined = "; ".join(" ".join(line.split()) for line in text.splitlines())
+    return "".join(c if c.isprintable() else "�" for c in joined)
+
+
+def _tolerate_encodings() -> None:
+    """Print a question mark for a character that the terminal or file cannot encode, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,780 @@
+"""Comparison: hold formulas and arrays derived by hand against the values and gradients of a graph."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.diagnosis import Case, Fix, Reading, difference_text, distance, fix, same, tolerance
+from chainrule.dimensions import Dimension, names_in
+from chainrule.errors import ArgumentError, ChainruleError, FormulaError, did_you_mean
+from chainrule.formula import UserFormula, parse
+from chainrule.graph import Graph
+from chainrule.node import Node
+from chainrule.repairs import Scene, Shape, shifted, substituted
+from chainrule.run import Run
+from chainrule.sampling import generic_sizes, sample_feeds
+from chainrule.verdicts import Report, Verdict
+
+Array: TypeAlias = npt.NDArray[Any]
+Values: TypeAlias = Mapping[str, Any]
+"""Arrays by name, and sizes such as m, which are plain numbers."""
+Formula: TypeAlias = "str | UserFormula | Callable[..., npt.ArrayLike] | npt.ArrayLike"
+Convention: TypeAlias = Literal["auto", "mean", "per-example"]
+MEAN, PER_EXAMPLE = "mean", "per-example"
+
+_DRAWS = 3  # sets of random data: what is right on three of other sizes is not right by accident
+
+
+def check(
+    graph: Graph,
+    formulas: Mapping[str, Formula],
+    feeds: Mapping[Any, Any] | None = None,
+    *,
+    convention: Convention = "auto",
+    seed: int = 0,
+) -> Report:
+    """Judge formulas for the gradients ``dX`` and the values of a graph.
+
+    A formula is text, a callable or an array. Its name is a gradient, a value, or a name of one's own that later lines
+    may use. Text is judged on data drawn at random, for several sizes of m that equal no other size of the graph, and on
+    ``feeds`` if there are any. A callable is handed values by the names of its parameters, or all of them as a mapping
+    when it takes a single one that is no name; it is judged on the feeds when there are any. An array needs feeds.
+
+    ``convention``: "mean" for gradients of the mean loss, "per-example" for those of single columns, where the
+    parameters' gradients alone are averaged; "auto" accepts either and finds out which it is.
+
+    Raises FormulaError for text that cannot be read, ArgumentError for an array without feeds and for a callable that
+    asks for something unknown, FeedError for feeds that do not fit.
+    """
+    given = [] if feeds is None else [_drawn(graph, graph.forward(feeds), seed, given=True)]
+    return _judge(graph, formulas, given, _random_draws(graph, seed, bool(given)), convention)
+
+
+def compare(run: Run, formulas: Mapping[str, Formula], *, convention: Convention = "auto") -> Report:
+    """Judge arrays or formulas for the gradients and values of a run, on the data of the run alone.
+
+    A run without gradients gets them computed, and stays as it is. Otherwise as ``check``.
+    """
+    return _judge(run.graph, formulas, [_drawn(run.graph, run, 0, given=True)], [], convention)
+
+
+# --- what is right -------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class _Draw:
+    """What is right on one set of data: values by name, gradients of the loss by ``dX``, the sizes of the names."""
+
+    values: dict[str, Array]
+    gradients: dict[str, Array]
+    sizes: dict[str, int]
+    given: bool
+
+
+def _drawn(graph: Graph, run: Run, seed: int, *, given: bool = False) -> _Draw:
+    """The values and gradients of a run; a gradient of an output that is no number starts from a random one."""
+    values = {graph.name(node): run.values[node] for node in graph.order}
+    return _Draw(values, _gradients(graph, run, seed), _sizes(graph, values), given)
+
+
+def _gradients(graph: Graph, run: Run, seed: int) -> dict[str, Array]:
+    with np.errstate(all="ignore"):
+        found = {f"d{name}": g for name, g in _swept(graph, run, seed).items()}
+        if all(np.isfinite(gradient).all() for gradient in found.values()):
+            return found
+        # A has rounded to 0 or 1 before the loss: the fused graph still knows the gradients behind it
+        fused = graph.fuse()
+        exact = fused.forward({graph.name(n): run.values[n] for n in (*graph.inputs, *graph.parameters)})
+        return found | {f"d{name}": g for name, g in _swept(fused, exact, seed).items()}
+
+
+def _swept(graph: Graph, run: Run, seed: int) -> dict[str, Array]:
+    try:
+        return {str(name): run.gradients[name] for name in run.gradients}
+    except ChainruleError:  # not swept yet
+        pass
+    rng = np.random.default_rng(seed)
+    values = [run.values[node] for node in graph.order]
+    starts = {n: rng.uniform(0.5, 1.5, run.values[n].shape) if run.values[n].shape else 1.0 for n in graph.outputs}
+    gradients, _ = graph.sweep(values, starts)
+    return {name: g for name, g in zip(graph.names, gradients, strict=True) if g is not None}
+
+
+def _sizes(graph: Graph, values: Values) -> dict[str, int]:
+    """The number that every named dimension has."""
+    found: dict[str, int] = {}
+    for node in graph.inputs:
+        for size, number in zip(node.shape or (), values[graph.name(node)].shape, strict=True):
+            if isinstance(size, Dimension) and size == Dimension.named(str(size)):
+                found[str(size)] = number
+    return found
+
+
+def _random_draws(graph: Graph, seed: int, given: bool) -> list[_Draw]:
+    """Draws with small sizes first, none where data of the user's is all there can be."""
+    try:
+        sizes = generic_sizes(graph, _DRAWS)
+        feeds = [sample_feeds(graph, seed + k, sizes=numbers) for k, numbers in enumerate(sizes)]
+        return [_drawn(graph, graph.forward(feed), seed + k) for k, feed in enumerate(feeds)]
+    except ChainruleError as error:
+        if given:
+            return []
+        raise ArgumentError(
+            "no data could be drawn at random for this graph", given=str(error), remedy="graph.check(formulas, feeds)"
+        ) from error
+
+
+@final
+class _Ground:
+    """What is right, on every draw and in every convention that the graph has."""
+
+    def __init__(self, graph: Graph, draws: Sequence[_Draw]) -> None:
+        self.graph, self.draws = graph, draws
+        self.batch = _batch(graph)
+        self.scaled = self._per_column() if self.batch is not None and self._is_mean() else frozenset()
+        self.conventions = (MEAN, PER_EXAMPLE) if self.scaled else (MEAN,)
+        self._known: dict[tuple[int, str], Values] = {}
+
+    def values(self, k: int, convention: str) -> Values:
+        """What every name stands for on a draw: a value comes before a gradient, and both before a size."""
+        if (k, convention) not in self._known:
+            draw = self.draws[k]
+            gradients = {name: self._in(convention, name, draw) for name in draw.gradients}
+            self._known[k, convention] = MappingProxyType({**draw.sizes, **gradients, **draw.values})
+        return self._known[k, convention]
+
+    def _in(self, convention: str, name: str, draw: _Draw) -> Array:
+        gradient = draw.gradients[name]
+        if convention == MEAN or name not in self.scaled:
+            return gradient
+        return gradient * gradient.dtype.type(draw.sizes[self.batch or ""])
+
+    def _per_column(self) -> frozenset[str]:
+        """The gradients of everything that has the columns of the batch."""
+        nodes = [node for node in self.graph.order if self.batch in names_in(node.shape or ())]
+        return frozenset(f"d{self.graph.name(node)}" for node in nodes)
+
+    def _is_mean(self) -> bool:
+        """Whether the loss is a mean over columns: then every column twice leaves it as it is."""
+        draw = self.draws[0]
+        feeds = {
+            self.graph.name(n): draw.values[self.graph.name(n)] for n in (*self.graph.inputs, *self.graph.parameters)
+        }
+        try:
+            twice = {name: _doubled(self.graph[name], value, self.batch) for name, value in feeds.items()}
+            run = self.graph.forward(twice)
+        except ChainruleError:
+            return False
+        outputs = [(run.values[node], draw.values[self.graph.name(node)]) for node in self.graph.outputs]
+        return all(new.shape == old.shape == () and same(new, old) for new, old in outputs)
+
+
+def _batch(graph: Graph) -> str | None:
+    """The name of the number of columns: the last size of an input, m before others."""
+    last = [node.shape[-1] for node in graph.inputs if node.shape]
+    names = [str(size) for size in last if isinstance(size, Dimension) and size == Dimension.named(str(size))]
+    return "m" if "m" in names else next(iter(names), None)
+
+
+def _doubled(node: Node, value: Array, batch: str | None) -> Array:
+    repeats = [2 if str(size) == batch else 1 for size in node.shape or ()]
+    return np.tile(value, repeats)
+
+
+# --- lines ---------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class _Line:
+    """One line of the user's: its name, how it is shown, what it reads, and how it is computed from values by name."""
+
+    name: str
+    shown: str
+    reads: frozenset[str]
+    compute: Callable[[Values], Array]
+    formula: UserFormula | None = None
+    draws: tuple[int, ...] = ()
+
+
+def _line(name: str, given: Formula, ground: _Ground, others: Iterable[str]) -> _Line:
+    own = [k for k, draw in enumerate(ground.draws) if draw.given]
+    everywhere = tuple(range(len(ground.draws)))
+    known = {*ground.values(0, MEAN), *others}
+    if isinstance(given, str | UserFormula):
+        formula = given if isinstance(given, UserFormula) else _parsed(name, given, known)
+        return _Line(name, formula.source.strip(), frozenset(formula.names), formula.evaluate, formula, everywhere)
+    if callable(given):
+        reads, compute = _calling(name, given, known, _without(ground.values(0, MEAN), name))
+        return _Line(name, _callable_text(given), reads, compute, draws=tuple(own) or everywhere)
+    if not own:
+        raise ArgumentError(
+            f"{name} is an array, which belongs to data",
+            remedy="give the data, graph.check(formulas, feeds), or hold the array against a run: run.compare(...)",
+        )
+    array = _as_array(name, given)
+    return _Line(name, f"array of shape {array.shape}", frozenset(), lambda values: array, draws=tuple(own))
+
+
+def _parsed(name: str, text: str, known: set[str]) -> UserFormula:
+    try:
+        return parse(text, known)
+    except FormulaError as error:
+        where = f"{name} = {text.strip()}" if not error.where else f"{name}: {error.where}"
+        raise FormulaError(error.what, where=where, given=error.given, remedy=error.remedy) from None
+
+
+def _as_array(name: str, given: Any) -> Array:
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise ArgumentError(
+            f"{name} is neither a formula, nor a callable, nor an array of real numbers", given=repr(given)[:80]
+        )
+    return array
+
+
+def _callable_text(given: Callable[..., Any]) -> str:
+    return f"{getattr(given, '__name__', type(given).__name__)}(…)"
+
+
+def _calling(
+    name: str, function: Callable[..., Any], known: set[str], values: Values
+) -> tuple[frozenset[str], Callable[..., Array]]:
+    """Which values a callable reads, and how to call it with values by name."""
+    parameters = inspect.signature(function).parameters.values()
+    named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    needed = [p.name for p in parameters if p.default is p.empty and p.name in named]
+    if len(needed) == 1 and needed[0] not in known:
+        return _names_read(function, values), lambda values: np.asarray(function(values))
+    unknown = [did_you_mean(parameter, known) for parameter in needed if parameter not in known]
+    if unknown:
+        raise ArgumentError(
+            f"{name}: there is no value or gradient {', '.join(unknown)} to call {_callable_text(function)} with",
+            remedy="name the parameters like the values, or take a single mapping of all of them",
+        )
+    taken = [parameter for parameter in named if parameter in known]
+    return frozenset(taken), lambda values: np.asarray(_called(function, taken, values))
+
+
+@final
+class _Noted(Mapping[str, Any]):
+    """Values by name that notes which names are asked for."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Array:
+        self.asked.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _names_read(function: Callable[..., Any], values: Values) -> frozenset[str]:
+    """Which values a callable takes out of a mapping, found by calling it once."""
+    noted = _Noted(values)
+    with np.errstate(all="ignore"), contextlib.suppress(Exception):  # what it raises is told when it is judged
+        function(noted)
+    return frozenset(noted.asked)
+
+
+def _called(function: Callable[..., Any], names: Sequence[str], values: Values) -> Any:
+    by_place = {p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_ONLY}
+    first = [values[name] for name in names if name in by_place]
+    return function(*first, **{name: values[name] for name in names if name not in by_place})
+
+
+def _in_order(lines: Mapping[str, _Line], graph: Graph) -> tuple[list[_Line], set[str]]:
+    """The lines with each behind those that it reads, and the names of lines that read themselves.
+
+    What that leaves open is settled by the order in which they were written or, if that does not put a line behind
+    those that it reads, by the graph: values forward, then gradients backward.
+    """
+    waits = {name: {r for r in line.reads if r in lines} for name, line in lines.items()}
+    place = {name: k for k, name in enumerate(lines)}
+    if any(place[r] >= place[name] for name, reads in waits.items() for r in reads):
+        place = {name: _place(name, graph) for name in lines}
+    order: list[_Line] = []
+    while waits:
+        ready = [name for name, reads in waits.items() if not reads & waits.keys()]
+        if not ready:
+            return [*order, *(lines[name] for name in waits)], _circular(waits)
+        name = min(ready, key=lambda name: place[name])
+        order.append(lines[name])
+        del waits[name]
+    return order, set()
+
+
+def _place(name: str, graph: Graph) -> int:
+    """Where a line stands when values are computed forward and then gradients backward."""
+    if name in graph:
+        return graph.position(name) - len(graph)
+    return len(graph) - graph.position(name[1:]) if name[1:] in graph else 0
+
+
+def _circular(waits: Mapping[str, set[str]]) -> set[str]:
+    """Which names lead back to themselves."""
+    return {name for name in waits if name in _led_to(name, waits)}
+
+
+def _led_to(name: str, reads: Mapping[str, Iterable[str]]) -> set[str]:
+    """All names that are read by a line, by the lines that it reads, and so on."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = {r for r in reads[waiting.pop()] if r in reads} - seen
+        seen |= new
+        waiting.extend(new)
+    return seen
+
+
+# --- judging -------------------------------------------------------------------------------------------------------
+
+
+class _Failure(NamedTuple):
+    """What a line gave in place of an array."""
+
+    text: str
+
+
+Outcome: TypeAlias = "Array | _Failure"
+
+
+@dataclass
+class _Finding:
+    """What was found about a line: its result on every draw in every convention, and in which of them it is right."""
+
+    line: _Line
+    expected: dict[tuple[int, str], Array] = field(default_factory=dict)
+    alone: dict[tuple[int, str], Outcome] = field(default_factory=dict)
+    right_in: tuple[str, ...] = ()
+    chained: dict[int, Outcome] = field(default_factory=dict)
+    chain_ok: bool = True
+
+    @property
+    def judged(self) -> bool:
+        """Whether the graph knows what the line should give."""
+        return bool(self.expected)
+
+
+def _judge(
+    graph: Graph, formulas: Mapping[str, Formula], given: list[_Draw], random: list[_Draw], convention: Convention
+) -> Report:
+    if convention not in ("auto", MEAN, PER_EXAMPLE):
+        raise ArgumentError(f"convention={convention!r} is none of 'auto', 'mean', 'per-example'")
+    if not isinstance(formulas, Mapping):
+        raise ArgumentError(f"formulas are a dict of names and formulas, not {type(formulas).__name__}")
+    judge = _Judge(_Ground(graph, [*random, *given]), formulas)
+    return judge.report(convention)
+
+
+@final
+class _Judge:
+    """The judging of one set of lines."""
+
+    def __init__(self, ground: _Ground, formulas: Mapping[str, Formula]) -> None:
+        self._ground = ground
+        self._lines = {
+            str(name): _line(str(name), given, ground, map(str, formulas)) for name, given in formulas.items()
+        }
+        self._order, self._circular = _in_order(self._lines, ground.graph)
+        self._findings = {
+            line.name: _Finding(line, self._expected(line)) for line in self._order
+        }  # the first ones first
+        self._reads = {line.name: line.reads for line in self._order}
+
+    def report(self, convention: Convention) -> Report:
+        """Judge every line on its own, settle the convention, judge the chain, explain."""
+        for reading in self._ground.conventions:
+            self._judge_alone(reading)
+        for finding in self._findings.values():
+            finding.right_in = tuple(c for c in self._ground.conventions if self._is_right(finding, c))
+        settled = self._settled(convention)
+        self._judge_chain(settled or MEAN)
+        verdicts = {name: self._verdict(self._findings[name], settled) for name in self._lines}
+        return Report(
+            list(verdicts.values()), self._label(settled), self._first_wrong(verdicts), self._ground.batch or "m"
+        )
+
+    def _expected(self, line: _Line) -> dict[tuple[int, str], Array]:
+        ground = self._ground
+        cases = [(k, c) for k in line.draws for c in ground.conventions if self._is_known(line.name)]
+        return {(k, c): ground.values(k, c)[line.name] for k, c in cases}
+
+    def _is_known(self, name: str) -> bool:
+        draw = self._ground.draws[0]
+        return name in draw.values or name in draw.gradients
+
+    # on its own
+
+    def _judge_alone(self, convention: str) -> None:
+        """Every line from right values; the user's own names are computed from right values, too."""
+        for k in range(len(self._ground.draws)):
+            values = dict(self._ground.values(k, convention))
+            for line in self._order:
+                finding = self._findings[line.name]
+                if k in line.draws:
+                    finding.alone[k, convention] = self._computed(line, values)
+                if not finding.judged:
+                    _put(values, line.name, finding.alone.get((k, convention)))
+
+    def _computed(self, line: _Line, values: Values) -> Outcome:
+        if line.name in self._circular:
+            return _Failure(self._circle_text(line))
+        readable = values if line.reads else _without(values, line.name)
+        try:
+            with np.errstate(all="ignore"):
+                return _result(line.compute(readable))
+        except ChainruleError as error:
+            return _Failure(error.what)
+        except Exception as error:  # whatever a callable of the user's raises is told, not raised
+            return _Failure(f"{type(error).__name__}: {error}")
+
+    def _circle_text(self, line: _Line) -> str:
+        others = sorted((line.reads & self._circular) - {line.name})
+        return f"{line.name} is computed from itself" + (f", by way of {', '.join(others)}" if others else "")
+
+    def _is_right(self, finding: _Finding, convention: str) -> bool:
+        if not finding.judged:
+            return not any(isinstance(outcome, _Failure) for outcome in finding.alone.values())
+        return all(
+            self._agrees(finding.line, outcome, finding.expected[k, c], k, c)
+            for (k, c), outcome in finding.alone.items()
+            if c == convention
+        )
+
+    def _agrees(self, line: _Line, outcome: Outcome, expected: Array, k: int, convention: str) -> bool:
+        if isinstance(outcome, _Failure) or outcome.shape != expected.shape:
+            return False
+        if same(outcome, expected):
+            return True
+        if not self._ground.draws[k].given or line.name in self._circular:
+            return False
+        return self._rounds_to(line, outcome, expected, k, convention)
+
+    def _rounds_to(self, line: _Line, outcome: Array, expected: Array, k: int, convention: str) -> bool:
+        """Whether a difference on the user's own data is what the rounding of its inputs does to the formula.
+
+        Where A has rounded to 1, A - Y is exact to 1e-16 of A and not of A - Y. So the inputs are nudged by 1e-6 of
+        themselves: what that does to the result, scaled down to the rounding unit, is what rounding may do to it.
+        """
+        eps, nudge = float(np.finfo(expected.dtype).eps), 1e-6
+        values = self._ground.values(k, convention)
+        moved = self._computed(line, {name: _nudged(value, nudge) for name, value in values.items()})
+        if isinstance(moved, _Failure) or moved.shape != outcome.shape:
+            return False
+        with np.errstate(all="ignore"):
+            allowed = 64 * eps / nudge * np.abs(moved - outcome).max(initial=0.0)
+            gap = np.abs(outcome - expected).max(initial=0.0)
+        return bool(gap <= allowed)
+
+    # conventions
+
+    def _settled(self, convention: Convention) -> str | None:
+        """The convention that the lines follow: the one in which more are right; of equals that of the first line."""
+        if convention != "auto" or len(self._ground.conventions) == 1:
+            return MEAN if len(self._ground.conventions) == 1 else convention
+        decisive = self._decisive()
+        if not decisive:
+            return None
+        counts = {c: sum(f.right_in == (c,) for f in decisive) for c in self._ground.conventions}
+        first = decisive[0].right_in[0]
+        return max(counts, key=lambda c: (counts[c], c == first))
+
+    def _decisive(self) -> list[_Finding]:
+        """The lines that are right in one convention only, on the way back from the loss."""
+        return [f for f in self._findings.values() if f.judged and len(f.right_in) == 1]
+
+    def _label(self, settled: str | None) -> str | None:
+        if len(self._ground.conventions) == 1:
+            return None
+        mixed = any(len(f.right_in) == 1 and f.right_in != (settled,) for f in self._decisive())
+        return "mixed" if mixed else settled
+
+    # the chain
+
+    def _judge_chain(self, convention: str) -> None:
+        """Every line from the user's own earlier results, in one convention."""
+        for k in range(len(self._ground.draws)):
+            values = dict(self._ground.values(k, convention))
+            for line in self._order:
+                finding = self._findings[line.name]
+                if k not in line.draws:
+                    continue
+                outcome = finding.chained[k] = self._computed(line, values)
+                _put(values, line.name, outcome)
+                if finding.judged:
+                    expected = finding.expected[k, convention]
+                    finding.chain_ok &= not isinstance(outcome, _Failure) and _about(outcome, expected)
+
+    def _culprits(self, finding: _Finding, settled: str | None) -> tuple[str, ...]:
+        """The lines that are wrong by themselves among those that a line depends on, the first ones first."""
+        reached = _led_to(finding.line.name, self._reads)
+        return tuple(n for n, f in self._findings.items() if n in reached and not self._is_fine(f, settled))
+
+    def _is_fine(self, finding: _Finding, settled: str | None) -> bool:
+        return bool(finding.right_in) if settled is None or not finding.judged else settled in finding.right_in
+
+    # verdicts
+
+    def _verdict(self, finding: _Finding, settled: str | None) -> Verdict:
+        line, fine = finding.line, self._is_fine(finding, settled)
+        if not finding.judged:
+            return self._kept(finding)
+        if not fine:
+            return self._wrong(finding, settled)
+        right_in = finding.right_in if len(self._ground.conventions) > 1 else ()
+        convention = "either" if len(right_in) == 2 else (settled or right_in[0]) if right_in else None
+        because = () if finding.chain_ok else self._culprits(finding, settled)
+        if not because:
+            return Verdict(line.name, line.shown, True, True, "right", convention=convention)
+        verdict = f"wrong only because {_listed(because)} {'is' if len(because) == 1 else 'are'}"
+        return Verdict(line.name, line.shown, False, True, verdict, convention=convention, because=because)
+
+    def _kept(self, finding: _Finding) -> Verdict:
+        """The verdict on a line whose name the graph does not know."""
+        line = finding.line
+        failure = next((outcome.text for outcome in finding.alone.values() if isinstance(outcome, _Failure)), None)
+        if failure is not None:
+            return Verdict(line.name, line.shown, False, False, "wrong", failure)
+        names = [*self._ground.draws[0].values, *self._ground.draws[0].gradients]
+        meant = did_you_mean(line.name, names)
+        hint = meant.partition(" (")[2].rstrip(")") if meant != repr(line.name) and not self._is_read(line.name) else ""
+        return Verdict(line.name, line.shown, True, True, "kept", f"no name of the graph; {hint}" if hint else "")
+
+    def _is_read(self, name: str) -> bool:
+        return any(name in line.reads for line in self._order)
+
+    def _wrong(self, finding: _Finding, settled: str | None) -> Verdict:
+        line = finding.line
+        found = self._fix(finding, settled)
+        mixture = self._mixture(finding, settled)
+        first = mixture or (found.text if found else "")
+        diagnosis = first or self._difference(finding, settled)
+        if (
+            finding.chain_ok
+            and found is not None
+            and line.name not in self._circular
+            and any(r in self._lines for r in line.reads)
+        ):
+            diagnosis += "; its result comes out right only because another mistake cancels this one"
+        repair = ast.unparse(found.tree) if found else ""
+        return Verdict(
+            line.name, line.shown, False, False, "wrong", diagnosis, repair, repairs=found.repairs if found else ()
+        )
+
+    def _mixture(self, finding: _Finding, settled: str | None) -> str:
+        """What to say of a line that is right in the other convention."""
+        if settled is None or not finding.right_in or settled in finding.right_in:
+            return ""
+        name, m = finding.line.name, self._ground.batch
+        anchor = self._anchor(finding, settled)
+        scaled = name in self._ground.scaled
+        if settled == MEAN and not scaled:
+            return f"{name} divides by {m} again though {anchor or 'the gradient that it reads'} already did"
+        if settled == MEAN:
+            return f"{name} is per example here, while {anchor or 'the convention asked for'} has 1/{m} in every gradient: 1/{m} is missing"
+        if scaled:
+            return f"{name} divides by {m} already, while {anchor or 'the convention asked for'} leaves that to the parameters' gradients"
+        return f"1/{m} is missing: {anchor or 'the gradient that it reads'} is per example, so the sum over columns has to be divided by {m}"
+
+    def _anchor(self, finding: _Finding, settled: str) -> str:
+        """The nearest line that settles the convention: one that this line reads, else the first of all."""
+        decisive = [f.line.name for f in self._decisive() if f.right_in == (settled,)]
+        before = _led_to(finding.line.name, self._reads)
+        return next(iter([*(name for name in decisive if name in before), *decisive]), "")
+
+    def _difference(self, finding: _Finding, settled: str | None) -> str:
+        """How the result differs, where no change was found that mends it."""
+        convention = settled or self._nearest(finding)
+        for (k, c), outcome in finding.alone.items():
+            if c == convention:
+                if isinstance(outcome, _Failure):
+                    return outcome.text
+                if not self._agrees(finding.line, outcome, finding.expected[k, c], k, c):
+                    return difference_text(outcome, finding.expected[k, c], finding.line.name)
+        return ""
+
+    def _nearest(self, finding: _Finding) -> str:
+        """The convention in which a wrong result is nearer to the right one."""
+        gaps = {}
+        for c in self._ground.conventions:
+            outcomes = [(finding.alone[k, c], finding.expected[k, c]) for k in finding.line.draws]
+            gaps[c] = max(
+                np.inf if isinstance(o, _Failure) or o.shape != e.shape else distance(o, e) for o, e in outcomes
+            )
+        return min(gaps, key=lambda c: gaps[c])
+
+    def _first_wrong(self, verdicts: Mapping[str, Verdict]) -> str | None:
+        return next((name for name in self._findings if not verdicts[name].own), None)
+
+    # repairs
+
+    def _fix(self, finding: _Finding, settled: str | None) -> Fix | None:
+        """The change that makes a line right; for a callable or an array, what has to be done to its result."""
+        line = finding.line
+        tree: ast.expr = ast.Name(_RESULT, ast.Load()) if line.formula is None else line.formula.tree
+        if line.formula is None and any(isinstance(outcome, _Failure) for outcome in finding.alone.values()):
+            return None
+        conventions = self._ground.conventions if settled is None else (settled,)
+        readings = [self._reading(finding, convention) for convention in conventions]
+        found = fix(tree, readings)
+        helpers = {
+            name: self._inlined(name) for name in line.reads if name in self._lines and not self._findings[name].judged
+        }
+        if found is None and line.formula is not None and helpers and line.name not in self._circular:
+            found = fix(substituted(tree, {name: t for name, t in helpers.items() if t is not None}), readings)
+        return found
+
+    def _inlined(self, name: str) -> ast.expr | None:
+        """A line of the user's with what it reads of such lines put into it."""
+        line = self._lines[name]
+        if line.formula is None or name in self._circular:
+            return None
+        inner = {r: self._inlined(r) for r in line.reads if r in self._lines and not self._findings[r].judged}
+        return substituted(line.formula.tree, {r: tree for r, tree in inner.items() if tree is not None})
+
+    def _reading(self, finding: _Finding, convention: str) -> Reading:
+        line = finding.line
+        cases = []
+        for k in line.draws:
+            values = dict(self._ground.values(k, convention))
+            values.pop(line.name, None)
+            for other in self._order:
+                if not self._findings[other.name].judged:
+                    _put(values, other.name, self._findings[other.name].alone.get((k, convention)))
+            if line.formula is None:
+                _put(values, _RESULT, finding.alone[k, convention])
+            columns = self._ground.draws[k].sizes.get(self._ground.batch or "")
+            cases.append(Case(values, finding.expected[k, convention], columns))
+        cases.sort(key=lambda case: sum(map(np.size, case.values.values())))
+        names = _candidates(self._ground, line)
+        shapes = {name: np.shape(value) for name, value in cases[0].values.items()}
+        return Reading(convention, tuple(cases), functools.partial(_scene, names, shapes, self._ground.batch))
+
+
+_RESULT = "result"  # the name under which a repair speaks of what a callable or an array gave
+
+
+def _scene(
+    names: tuple[tuple[str, ...], tuple[str, ...]],
+    shapes: Mapping[str, Shape],
+    batch: str | None,
+    shape_of: Callable[[ast.expr], Shape | None],
+) -> Scene:
+    return Scene(*names, shapes, batch, shape_of)
+
+
+# --- which names a line can be repaired with -----------------------------------------------------------------------
+
+_REACH = 4  # edges between a node and what its gradient is computed from: W → product → sum → activation → product
+
+
+def _candidates(ground: _Ground, line: _Line) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Values and gradients near a line, nearest first; gradients only of what the backward sweep has met before.
+
+    A line for a value is computed from what comes before it, and from no gradient.
+    """
+    graph = ground.graph
+    is_value = line.name in graph
+    target = graph.position(line.name if is_value else line.name[1:])
+    read = [name for name in line.reads if name in graph or name in ground.draws[0].gradients]
+    near = [*read, *(n for name in read for step in (-1, 1) if (n := shifted(name, step)))]
+    distances = _distances(graph, target)
+    near += sorted(
+        (graph.names[k] for k, far in distances.items() if far <= _REACH), key=lambda n: distances[graph.position(n)]
+    )
+    behind = _reachable(graph, target, forward=True)
+    before = _reachable(graph, target, forward=False)
+    stems = dict.fromkeys(name if name in graph else name[1:] for name in near)
+    known = [name for name in stems if name in graph and name.isidentifier()]
+    named = [name for name in known if graph[name].name is not None or name in line.reads]
+    if is_value:
+        return tuple(name for name in named if graph.position(name) in before), ()
+    gradients = (f"d{name}" for name in named if graph.position(name) in behind)
+    return tuple(named), tuple(name for name in gradients if name in ground.draws[0].gradients and name not in graph)
+
+
+def _neighbors(graph: Graph) -> tuple[list[list[int]], list[list[int]]]:
+    """The positions of every node's inputs and consumers."""
+    sources = [[graph.position(source) for source in node.inputs] for node in graph.order]
+    consumers: list[list[int]] = [[] for _ in sources]
+    for k, found in enumerate(sources):
+        for source in found:
+            consumers[source].append(k)
+    return sources, consumers
+
+
+def _distances(graph: Graph, start: int) -> dict[int, int]:
+    """How many edges every node near a node is away, whichever way they point."""
+    sources, consumers = _neighbors(graph)
+    found, border = {start: 0}, [start]
+    for far in range(1, _REACH + 1):
+        border = [k for node in border for k in (*sources[node], *consumers[node]) if k not in found]
+        found.update(dict.fromkeys(border, far))
+    return found
+
+
+def _reachable(graph: Graph, start: int, *, forward: bool) -> set[int]:
+    """The positions of all that is computed from a node, or of all that it is computed from."""
+    steps = _neighbors(graph)[forward]
+    seen, waiting = {start}, [start]
+    while waiting:
+        new = set(steps[waiting.pop()]) - seen
+        seen |= new
+        waiting.extend(new)
+    return seen - {start}
+
+
+# --- small things --------------------------------------------------------------------------------------------------
+
+
+def _put(values: dict[str, Array], name: str, outcome: Outcome | None) -> None:
+    if outcome is not None and not isinstance(outcome, _Failure):
+        values[name] = outcome
+    elif outcome is not None:
+        values.pop(name, None)
+
+
+def _result(value: Array) -> Outcome:
+    """The result as an array of real numbers."""
+    if value.dtype.kind not in "fiub":
+        return _Failure(f"its result is of type {value.dtype}, not an array of real numbers")
+    return value.astype(float) if value.dtype.kind in "iub" else value
+
+
+def _about(outcome: Array, expected: Array) -> bool:
+    """Whether a result of a chain is right: rounding adds up along it, so the bound is a hundred times that of a line."""
+    return outcome.shape == expected.shape and distance(outcome, expected) <= 100 * tolerance(expected.dtype)
+
+
+def _without(values: Values, name: str) -> Values:
+    return {key: value for key, value in values.items() if key != name}
+
+
+def _nudged(value: Array, by: float) -> Array:
+    """The array with every second entry a little larger in size; labels and other whole numbers stay as they are."""
+    if value.dtype.kind != "f" or not np.any(value != np.round(value)):
+        return value
+    signs = np.where(np.arange(value.size).reshape(value.shape) % 2, 1.0, -1.0).astype(value.dtype)
+    return np.asarray(value * (1 + value.dtype.type(by) * signs))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,410 @@
+"""Diagnosis: search for the change that makes a wrong formula right, and say how it differs where none does."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from typing import Any, NamedTuple, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import FormulaError
+from chainrule.formula import UserFormula
+from chainrule.repairs import (
+    REPAIRS,
+    Change,
+    Scene,
+    Shape,
+    Site,
+    binary,
+    called,
+    changes,
+    changes_at,
+    is_method,
+    named,
+    number,
+    sites,
+)
+
+Array: TypeAlias = npt.NDArray[Any]
+Values: TypeAlias = Mapping[str, Any]
+
+
+class Case(NamedTuple):
+    """One draw of data: what every name stands for, what the line has to give, and the number of columns."""
+
+    values: Values
+    expected: Array
+    columns: int | None
+
+
+class Reading(NamedTuple):
+    """The cases of a line in one convention of 1/m, the first of them small, and what the line can be written with."""
+
+    convention: str
+    cases: tuple[Case, ...]
+    scene: Callable[[Callable[[ast.expr], Shape | None]], Scene]
+
+
+@final
+@dataclass(frozen=True)
+class Fix:
+    """A right formula that is few changes away: what was wrong, and in which convention it is right."""
+
+    tree: ast.expr
+    text: str
+    cost: float
+    convention: str
+    repairs: tuple[str, ...]
+
+
+# --- what counts as equal ------------------------------------------------------------------------------------------
+
+
+def tolerance(dtype: np.dtype[Any]) -> float:
+    """How far apart two ways to compute the same may lie, relative to the largest entry: 1e-9 in float64, 1e-4 in float32.
+
+    Six digits are left for rounding in float64, three in float32; a formula that is wrong differs by far more on data
+    drawn at random.
+    """
+    return float(np.finfo(dtype if dtype.kind == "f" else float).eps ** 0.575)
+
+
+def same(value: Array, expected: Array) -> bool:
+    """Whether two arrays have one shape and the same entries but for rounding; infinite entries must be the same."""
+    if value.shape != expected.shape:
+        return False
+    return distance(value, expected) <= tolerance(expected.dtype)
+
+
+def distance(value: Array, expected: Array) -> float:
+    """The largest difference of two arrays of one shape, relative to the largest finite entry expected."""
+    if not expected.size:
+        return 0.0
+    with np.errstate(all="ignore"):
+        gap = np.where(value == expected, 0, np.abs(np.subtract(value, expected, dtype=float)))  # infinities may agree
+        worst = float(gap.max())
+        finite = np.abs(expected[np.isfinite(expected)])
+        largest = float(finite.max()) if finite.size else 0.0
+    if not np.isfinite(worst):
+        return np.inf
+    return worst if worst == 0 else worst / largest if largest > 0 else np.inf
+
+
+def factor_between(value: Array, expected: Array) -> float | None:
+    """The number c with expected = c * value in every entry, None if there is none."""
+    if value.shape != expected.shape or not value.size:
+        return None
+    k = int(np.abs(value).argmax())
+    top = float(value.flat[k])
+    if top == 0 or not np.isfinite(top):
+        return None
+    c = float(expected.flat[k]) / top
+    return c if c != 0 and same(c * value, expected) else None
+
+
+# --- evaluating many expressions that share most of their parts ----------------------------------------------------
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.MatMult: operator.matmul,
+}
+_PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {"dot": np.dot, "matmul": np.matmul, "multiply": np.multiply}
+
+
+@final
+class Evaluator:
+    """Values of expressions on one case; what was evaluated once is looked up when it is a part of another one.
+
+    A value is None where there is none: shapes that do not fit, a name that is unknown. The commonest operations are
+    done here, because a search asks for thousands of expressions; the rest is left to UserFormula.
+    """
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+        self._known: dict[int, tuple[ast.expr, Any]] = {}  # the expression is kept so that its id stays its own
+
+    def value(self, node: ast.expr, *, keep: bool = True) -> Any:
+        """The value, from the parts that are known already."""
+        known = self._known.get(id(node))
+        if known is not None:
+            return known[1]
+        try:
+            value = self._compute(node, keep)
+        except Exception:  # whatever a candidate does wrong, it is no candidate then
+            value = None
+        if keep:
+            self._known[id(node)] = (node, value)
+        return value
+
+    def shape(self, node: ast.expr) -> Shape | None:
+        """The shape of the value, None where there is none."""
+        value = self.value(node)
+        return None if value is None else np.shape(value)
+
+    def _compute(self, node: ast.expr, keep: bool) -> Any:
+        if isinstance(node, ast.Name):
+            return self._values.get(node.id)
+        if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+            return self._both(_BINARY[type(node.op)], node.left, node.right, keep)
+        if isinstance(node, ast.Attribute) and node.attr == "T":
+            value = self.value(node.value, keep=keep)
+            return None if value is None else np.transpose(value)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            value = self.value(node.operand, keep=keep)
+            return None if value is None else -value
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Call):
+            return self._call(node, keep)
+        return self._other(node)
+
+    def _both(self, function: Callable[[Any, Any], Any], left: ast.expr, right: ast.expr, keep: bool) -> Any:
+        a, b = self.value(left, keep=keep), self.value(right, keep=keep)
+        return None if a is None or b is None else function(a, b)
+
+    def _call(self, node: ast.Call, keep: bool) -> Any:
+        name = called(node)
+        if name in _PRODUCTS and not is_method(node) and len(node.args) == 2 and not node.keywords:
+            return self._both(_PRODUCTS[name], node.args[0], node.args[1], keep)
+        facts = {k.arg: k.value.value for k in node.keywords if k.arg and isinstance(k.value, ast.Constant)}
+        if name in ("sum", "mean") and len(facts) == len(node.keywords) and len(node.args) == (not is_method(node)):
+            inner = node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined]
+            value = self.value(inner, keep=keep)
+            return None if value is None else getattr(np, name)(value, **facts)
+        return self._other(node)
+
+    def _other(self, node: ast.expr) -> Any:
+        return UserFormula.from_tree(node).evaluate(self._values)
+
+
+# --- the search ----------------------------------------------------------------------------------------------------
+
+_PAIRED = tuple(r for r in REPAIRS if r.cost <= 1.3 and r.name not in ("name everywhere", "brackets"))
+_USUAL = 0.25  # among the proposals of one repair, those that cost no more than this beyond it are tried in pairs
+_FIRSTS, _PAIRS = 150, 25_000  # bounds of the search for two changes; about a second on one core
+_CANDIDATES = 6_000  # bound of the search for one change
+
+
+def fix(tree: ast.expr, readings: Sequence[Reading]) -> Fix | None:
+    """The likeliest change that makes a formula right on all cases, or two changes; None if none was found."""
+    searches = [_Search(tree, reading) for reading in readings]
+    for attempt in (_Search.one_change, _Search.one_change_and_factor, _Search.two_changes):
+        found = [best for search in searches if (best := attempt(search)) is not None]
+        if found:
+            return min(found, key=lambda best: best.cost)
+    return None
+
+
+class _Match(NamedTuple):
+    tree: ast.expr
+    changes: tuple[Change, ...]
+    cost: float
+    factor: str = ""
+
+
+@final
+class _Search:
+    """The search in one reading: candidates are tried on the first case, and what fits there on all of them."""
+
+    def __init__(self, tree: ast.expr, reading: Reading) -> None:
+        self._tree, self._reading = tree, reading
+        self._case = reading.cases[0]
+        self._evaluator = Evaluator(self._case.values)
+        self._scene = reading.scene(self._evaluator.shape)
+        self._exact: list[_Match] = []
+        self._multiples: list[tuple[_Match, float]] = []
+        self._tried: list[Change] = []
+
+    def one_change(self) -> Fix | None:
+        """The best single change; a constant factor is one too."""
+        with np.errstate(all="ignore"):
+            factor = self._constant_factor()
+            for change in islice(changes(self._tree, self._scene), _CANDIDATES):
+                self._tried.append(change)
+                self._note(_Match(change.tree, (change,), change.cost))
+        return self._best([*self._exact, *factor])
+
+    def one_change_and_factor(self) -> Fix | None:
+        """A single change after which a plain factor is missing: 2, -1/3, 1/m."""
+        matches = []
+        for match, c in self._multiples:
+            written = _factor(match.tree, c, self._case.columns, self._scene.batch)
+            if written is not None:
+                tree, text = written
+                matches.append(_Match(tree, match.changes, match.cost + 1.2, text))
+        return self._best(matches)
+
+    def two_changes(self) -> Fix | None:
+        """The best pair of usual changes; the second stands at the first one's place, around it, or left of it."""
+        self._exact = []
+        usual = sorted((c for c in self._tried if _is_usual(c)), key=lambda change: change.cost)
+        with np.errstate(all="ignore"):
+            for match in islice(self._pairs(usual[:_FIRSTS]), _PAIRS):
+                value = self._evaluator.value(match.tree, keep=False)
+                if value is not None and _first_fits(value, self._case.expected):
+                    self._exact.append(match)
+        return self._best(self._exact)
+
+    def _pairs(self, firsts: Sequence[Change]) -> Iterator[_Match]:
+        for first in firsts:
+            for site in _up_to(first):
+                for second in changes_at(site, first.tree, self._scene, _PAIRED):
+                    if _is_usual(second):
+                        yield _Match(second.tree, (first, second), first.cost + second.cost)
+
+    def _note(self, match: _Match) -> None:
+        value = self._evaluator.value(match.tree)
+        if value is None or np.shape(value) != self._case.expected.shape:
+            return
+        c = factor_between(np.asarray(value), self._case.expected)
+        if c is not None and abs(c - 1) <= 1e-9:
+            self._exact.append(match)
+        elif c is not None:
+            self._multiples.append((match, c))
+
+    def _constant_factor(self) -> list[_Match]:
+        value = self._evaluator.value(self._tree)
+        c = None if value is None else factor_between(np.asarray(value), self._case.expected)
+        written = None if c is None else _factor(self._tree, c, self._case.columns, self._scene.batch, any_number=True)
+        return [] if written is None else [_Match(written[0], (), 1.45, written[1])]
+
+    def _best(self, matches: Sequence[_Match]) -> Fix | None:
+        """The cheapest match that is right on all cases; of equals the shortest."""
+        for match in sorted(matches, key=lambda match: (round(match.cost, 3), len(sites(match.tree)))):
+            if self._holds(match.tree):
+                return self._fix(match)
+        return None
+
+    def _holds(self, tree: ast.expr) -> bool:
+        try:
+            formula = UserFormula.from_tree(tree)
+            return all(same(np.asarray(formula.evaluate(case.values)), case.expected) for case in self._reading.cases)
+        except FormulaError:
+            return False
+
+    def _fix(self, match: _Match) -> Fix:
+        parts = [*(change.text for change in match.changes), *([match.factor] if match.factor else [])]
+        names = tuple(change.repair for change in match.changes) + (("constant factor",) if match.factor else ())
+        return Fix(match.tree, "; and ".join(parts), match.cost, self._reading.convention, names)
+
+
+def _is_usual(change: Change) -> bool:
+    base = (
+        next(repair.cost for repair in _PAIRED if repair.name == change.repair) if change.repair in _NAMES else np.inf
+    )
+    return change.cost <= base + _USUAL
+
+
+_NAMES = {repair.name for repair in _PAIRED}
+
+
+def _up_to(change: Change) -> Iterator[Site]:
+    """The parts of a changed expression up to the changed one: around it, left of it, and itself."""
+    for site in sites(change.tree):
+        yield site
+        if site.path == change.path:
+            return
+
+
+def _first_fits(value: Any, expected: Array) -> bool:
+    """Whether a candidate can be right: cheap to say no for nearly all of them."""
+    if np.shape(value) != expected.shape:
+        return False
+    if expected.size:
+        entry, right = float(np.asarray(value).flat[0]), float(expected.flat[0])
+        if abs(entry - right) > 1e-6 * (abs(right) + 1e-3):
+            return False
+    return same(np.asarray(value), expected)
+
+
+def _factor(
+    tree: ast.expr, c: float, columns: int | None, batch: str | None, *, any_number: bool = False
+) -> tuple[ast.expr, str] | None:
+    """The expression times c, where c is a plain number or one times m or 1/m."""
+    plain = _plain(c)
+    if plain is not None:
+        return _times(tree, plain), f"it has to be {plain} times as large"
+    if batch is not None and columns:
+        if (over := _plain(c * columns)) is not None:
+            return binary(
+                _times(tree, over), "/", named(batch)
+            ), f"it has to be {_with_one(over, f'1/{batch}')} times as large"
+        if (times := _plain(c / columns)) is not None:
+            return binary(
+                _times(tree, times), "*", named(batch)
+            ), f"it has to be {_with_one(times, batch)} times as large"
+    if any_number:
+        return binary(number(float(f"{c:.15g}")), "*", tree), f"it has to be {c:.6g} times as large"
+    return None
+
+
+def _with_one(number_: Fraction, unit: str) -> str:
+    return unit if number_ == 1 else f"{number_}·{unit}"
+
+
+def _plain(c: float) -> Fraction | None:
+    """The fraction of small numbers that c is, None if it is none."""
+    near = Fraction(c).limit_denominator(24)
+    return near if near != 0 and abs(near.numerator) <= 24 and abs(float(near) / c - 1) <= 1e-9 else None
+
+
+def _times(tree: ast.expr, c: Fraction) -> ast.expr:
+    top = tree if c.numerator == 1 else binary(number(c.numerator), "*", tree)
+    if c.numerator == -1:
+        top = ast.UnaryOp(ast.USub(), tree)
+    return top if c.denominator == 1 else binary(top, "/", number(c.denominator))
+
+
+# --- where nothing fits --------------------------------------------------------------------------------------------
+
+
+def difference_text(value: Array, expected: Array, name: str) -> str:
+    """How a result differs from what it should be: in shape, by a factor that has a pattern, in which entries.
+
+    >>> difference_text(np.array([[2.0, 4.0], [3.0, 6.0]]), np.array([[1.0, 2.0], [1.0, 2.0]]), "dW")
+    'each row of dW has its own factor: 2, 3 times too large'
+    """
+    if value.shape != expected.shape:
+        return f"its shape is {value.shape}, and {name} has shape {expected.shape}"
+    pattern = _ratio_pattern(value, expected, name)
+    return pattern or _worst_entries(value, expected)
+
+
+def _ratio_pattern(value: Array, expected: Array, name: str) -> str:
+    if not expected.size or not np.all(expected) or not (np.isfinite(value).all() and np.isfinite(expected).all()):
+        return ""
+    ratio = np.asarray(value / expected)
+    if _all_close(ratio, ratio.flat[0]):
+        return f"it is {ratio.flat[0]:.6g} times as large as {name} in every entry"
+    if ratio.ndim == 2 and min(ratio.shape) > 1:
+        for axis, word, first in ((1, "row", ratio[:, :1]), (0, "column", ratio[:1, :])):
+            if _all_close(ratio, first):
+                shown = ", ".join(f"{c:.4g}" for c in first.flat[:6]) + ", …" * (first.size > 6)
+                return f"each {word} of {name} has its own factor: {shown} times too large"
+    if _all_close(np.abs(ratio), 1.0):
+        return f"the size of every entry is right, but {int((ratio < 0).sum())} of {ratio.size} signs are wrong"
+    return ""
+
+
+def _all_close(values: Array, to: Any) -> bool:
+    return bool(np.all(np.abs(values - to) <= 1e-7 * np.abs(to)))
+
+
+def _worst_entries(value: Array, expected: Array) -> str:
+    gap = np.abs(np.nan_to_num(value - expected, nan=np.inf)) if value.size else np.zeros(0)
+    wrong = int((gap > tolerance(expected.dtype) * np.abs(expected).max()).sum()) if value.size else 0
+    shown = []
+    for k in np.argsort(gap, axis=None)[::-1][: min(3, wrong)]:
+        place = ", ".join(map(str, np.unravel_index(int(k), gap.shape)))
+        entry = f"entry [{place}]" if place else "it"
+        shown.append(f"{entry} is {value.flat[k]:.6g}, not {expected.flat[k]:.6g}")
+    return f"{wrong} of {value.size} entries differ: {'; '.join(shown)}"

@@ -1,0 +1,112 @@
+"""Arrays of scalar Symbols: what flows through a rule when its formula is wanted entry by entry."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final, final
+
+import numpy as np
+
+from chainrule.errors import Untraceable
+
+
+@final
+class SymbolArray(np.ndarray[Any, Any]):
+    """An object array that applies functions to its entries, so that each entry records its own formula.
+
+    NumPy's own object loops decide comparisons and maxima at once, which a Symbol refuses, and ask entries for methods
+    such as ``exp``. Here a function of arrays is the same function of entries. What only moves entries, ``reshape``
+    or ``concatenate``, is NumPy's.
+    """
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        plain = [_plain(x) for x in inputs]
+        if method == "__call__" and not options and ufunc is not np.matmul:
+            return entrywise(ufunc, *plain)
+        if method == "reduce":
+            return _reduced(ufunc, *plain, **options)
+        if method == "at" or ufunc is np.matmul:  # both add and multiply entries, nothing else
+            return _symbols(getattr(ufunc, method)(*plain, **options))
+        raise Untraceable(f"np.{ufunc.__name__}.{method} has no form entry by entry")
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in _ENTRYWISE:
+            return entrywise(function, *map(_plain, args), **kwargs)
+        if function in _REDUCTIONS:
+            return _REDUCTIONS[function](*args, **kwargs)
+        if function not in _MOVES:
+            raise Untraceable(f"np.{function.__name__} has no form entry by entry")
+        return super().__array_function__(function, types, args, kwargs)
+
+
+_ENTRYWISE: Final = frozenset((np.where, np.clip))
+_REDUCTIONS: Final[dict[Any, Callable[..., Any]]] = {
+    np.sum: lambda x, axis=None, **options: np.add.reduce(x, axis=axis, **options),
+    np.prod: lambda x, axis=None, **options: np.multiply.reduce(x, axis=axis, **options),
+    np.max: lambda x, axis=None, **options: np.maximum.reduce(x, axis=axis, **options),
+    np.min: lambda x, axis=None, **options: np.minimum.reduce(x, axis=axis, **options),
+    np.mean: lambda x, axis=None, **options: _mean(x, axis, **options),
+}
+_MOVES: Final = frozenset(
+    (
+        np.transpose, np.swapaxes, np.moveaxis, np.reshape, np.ravel, np.squeeze, np.expand_dims, np.broadcast_to,
+        np.concatenate, np.stack, np.take, np.copy, np.flip, np.roll, np.repeat, np.tile, np.split, np.diagonal,
+        np.zeros_like, np.ones_like, np.full_like, np.tril, np.triu, np.dot, np.outer, np.einsum, np.shape, np.ndim,
+        np.size, np.atleast_1d, np.atleast_2d, np.vstack, np.hstack, np.array_split, np.broadcast_arrays,
+    )
+)  # fmt: skip
+
+
+def symbol_array(entry: Callable[..., Any], shape: tuple[int, ...]) -> SymbolArray:
+    """The array whose entry at ``(i, j)`` is ``entry((i, j))``.
+
+    >>> symbol_array(lambda place: sum(place), (2, 3)).tolist()
+    [[0, 1, 2], [1, 2, 3]]
+    """
+    array = np.empty(shape, dtype=object)
+    for place in np.ndindex(shape):
+        array[place] = entry(place)
+    return array.view(SymbolArray)
+
+
+def entrywise(function: Callable[..., Any], *operands: Any, **options: Any) -> SymbolArray:
+    """The function applied to the entries of its operands, which broadcast against each other."""
+    call = functools.partial(function, **options) if options else function
+    return _symbols(np.frompyfunc(call, len(operands), 1)(*map(_boxed, operands)))
+
+
+def _reduced(ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:
+    """The entries along an axis joined by the function, from the first to the last."""
+    del options  # out, initial, where and dtype have their defaults
+    axes = tuple(range(x.ndim)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, x.ndim)
+    kept = [k for k in range(x.ndim) if k not in axes]
+    flat = np.transpose(x, (*kept, *axes)).reshape(*(x.shape[k] for k in kept), -1)
+    joined = np.empty(flat.shape[:-1], dtype=object)
+    for place in np.ndindex(joined.shape):
+        entries = flat[place].tolist()
+        joined[place] = functools.reduce(ufunc, entries) if entries else ufunc.identity
+    return _symbols(joined.reshape([1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdims else joined)
+
+
+def _mean(x: Any, axis: Any = None, **options: Any) -> Any:
+    total = np.add.reduce(x, axis=axis, **options)
+    return total / (x.size // max(total.size, 1))
+
+
+def _plain(x: Any) -> Any:
+    return x.view(np.ndarray) if isinstance(x, SymbolArray) else x
+
+
+def _boxed(x: Any) -> Any:
+    """An operand as an array, also if it is a Symbol, which NumPy would ask what to do."""
+    if isinstance(x, (np.ndarray, np.generic, int, float, bool)):
+        return x
+    box = np.empty((), dtype=object)
+    box[()] = x
+    return box
+
+
+def _symbols(x: Any) -> Any:
+    """A result as a SymbolArray, also where NumPy took a single entry out of its array."""
+    return (x if isinstance(x, np.ndarray) else _boxed(x)).view(SymbolArray) if x is not None else None

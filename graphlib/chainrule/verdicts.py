@@ -1,0 +1,196 @@
+"""Verdicts on a person's formulas: what is right, what is wrong and why, as a table, HTML and JSON."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any, final
+
+from chainrule.errors import ChainruleError, UnknownNameError, did_you_mean
+
+_WIDTH = 80
+_CONVENTIONS = {
+    "mean": "gradients of the mean loss: the division by {m} stands in the first gradient, and nowhere else",
+    "per-example": "gradients per example: the division by {m} stands where columns are summed, in the parameters' gradients",
+    "mixed": "a mixture of gradients per example and gradients of the mean loss",
+}
+
+
+@final
+class FormulaCheckError(ChainruleError, AssertionError):
+    """A formula that was said to be right is wrong."""
+
+
+@final
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one line.
+
+    ``ok``: the formula and its result are right. ``own``: the formula is right when everything on its right-hand side
+    is. ``verdict`` is "right", "wrong", "wrong only because dZ2 is", or "kept" for a name that the graph does not know.
+    ``diagnosis`` says what is wrong, ``repair`` is the corrected right-hand side; both are "" where there is nothing
+    to say. ``convention`` is the one in which the line is right, "either" where it makes no difference, None when the
+    line is wrong. ``because`` are the names that make the result wrong. ``repairs`` are the kinds of change made.
+    """
+
+    name: str
+    formula: str
+    ok: bool
+    own: bool
+    verdict: str
+    diagnosis: str = ""
+    repair: str = ""
+    convention: str | None = None
+    because: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [f"{_mark(self)} {_one_line(f'{self.name} = {self.formula}')}: {self.verdict}", *_explained(self)]
+        )
+
+
+@final
+class Report:
+    """The verdicts on all lines; ``report["dW3"]`` is one of them.
+
+    ``ok`` says whether all are right. ``convention`` is "mean", "per-example", "mixed", or None when no line depends
+    on it. ``first_wrong`` is the name of the first wrong line on the way back from the loss, None when all are right.
+
+    >>> report = Report([Verdict("dW", "dZ @ A", False, False, "wrong", "A has to be transposed", "dZ @ A.T")])
+    >>> report.ok, report["dW"].repair
+    (False, 'dZ @ A.T')
+    >>> print(report)
+    → ✗ dW  dZ @ A                                                           wrong
+             A has to be transposed
+             dW = dZ @ A.T
+    <BLANKLINE>
+    The line is wrong.
+    """
+
+    def __init__(
+        self,
+        verdicts: Sequence[Verdict],
+        convention: str | None = None,
+        first_wrong: str | None = None,
+        batch: str = "m",
+    ) -> None:
+        self._verdicts = {verdict.name: verdict for verdict in verdicts}
+        wrong = [verdict.name for verdict in verdicts if not verdict.own]
+        self.convention, self._batch = convention, batch
+        self.first_wrong = first_wrong if first_wrong is not None else next(iter(wrong), None)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every line is right."""
+        return all(verdict.ok for verdict in self)
+
+    def __getitem__(self, name: str) -> Verdict:
+        if name not in self._verdicts:
+            raise UnknownNameError(f"no line was called {did_you_mean(str(name), self._verdicts)}")
+        return self._verdicts[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._verdicts
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self._verdicts.values())
+
+    def __len__(self) -> int:
+        return len(self._verdicts)
+
+    def assert_ok(self) -> None:
+        """Do nothing when all lines are right; raises FormulaCheckError, an AssertionError, with the table otherwise."""
+        if not self.ok:
+            raise FormulaCheckError(f"{self._count()}\n\n{self}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data."""
+        lines = [
+            asdict(verdict) | {"because": list(verdict.because), "repairs": list(verdict.repairs)} for verdict in self
+        ]
+        return {"ok": self.ok, "convention": self.convention, "first_wrong": self.first_wrong, "lines": lines}
+
+    def to_json(self) -> str:
+        """The report as JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2)
+
+    def __str__(self) -> str:
+        rows = [row for verdict in self for row in self._rows(verdict)]
+        parts = ["\n".join(rows), self._count()]
+        if self.convention is not None:
+            parts.insert(0, textwrap.fill(f"Convention: {self._convention_text()}.", _WIDTH))
+        return "\n\n".join(part for part in parts if part)
+
+    def __repr__(self) -> str:
+        return f"<Report on {len(self)} lines: {self._count()}>"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks, everything in it escaped; a mark and words say what is wrong, not a color alone."""
+        head = "<tr><th></th><th>name</th><th>formula</th><th>verdict</th></tr>"
+        rows = "".join(self._html_row(verdict) for verdict in self)
+        convention = f"<p>Convention: {escape(self._convention_text())}.</p>" if self.convention is not None else ""
+        return f"{convention}<table>{head}{rows}</table><p>{escape(self._count())}</p>"
+
+    def _html_row(self, verdict: Verdict) -> str:
+        arrow = "→ " if verdict.name == self.first_wrong else ""
+        told = "".join(f"<br>{escape(text)}" for text in (verdict.diagnosis, _repaired(verdict)) if text)
+        cells = (escape(verdict.name), f"<code>{escape(verdict.formula)}</code>", escape(verdict.verdict) + told)
+        style = ' style="text-align:left"'
+        return f"<tr><td>{arrow}{_mark(verdict)}</td>{''.join(f'<td{style}>{cell}</td>' for cell in cells)}</tr>"
+
+    def _rows(self, verdict: Verdict) -> list[str]:
+        width = min(max((len(_one_line(v.name)) for v in self), default=0), 16)
+        arrow = "→" if verdict.name == self.first_wrong else " "
+        name, formula = _clipped(verdict.name, 16), _one_line(verdict.formula)
+        room = _WIDTH - width - 8 - len(verdict.verdict)
+        start = f"{arrow} {_mark(verdict)} {name.ljust(width)}  "
+        first = [f"{start}{_clipped(formula, room).ljust(room)}  {verdict.verdict}"]
+        if room < min(len(formula), 24):  # no room beside a long verdict
+            first = [f"{start}{_clipped(formula, _WIDTH - len(start))}", *_wrapped(verdict.verdict)]
+        return [*first, *_explained(verdict)]
+
+    def _count(self) -> str:
+        judged = [verdict for verdict in self if verdict.verdict != "kept"]
+        right = sum(verdict.own for verdict in judged)
+        if right == len(judged):
+            return (
+                f"All {right} lines are right." if right > 1 else "The line is right." if right else "No line to judge."
+            )
+        if len(judged) == 1:
+            return "The line is wrong."
+        return f"{right} of {len(judged)} lines are right; the first wrong one is {_one_line(self.first_wrong or '')}."
+
+    def _convention_text(self) -> str:
+        return _CONVENTIONS[self.convention or "mean"].format(m=self._batch)
+
+
+def _mark(verdict: Verdict) -> str:
+    return "✓" if verdict.ok else "✗"
+
+
+def _repaired(verdict: Verdict) -> str:
+    return f"{verdict.name} = {verdict.repair}" if verdict.repair else ""
+
+
+def _explained(verdict: Verdict) -> list[str]:
+    return [line for text in (verdict.diagnosis, _repaired(verdict)) for line in _wrapped(text)]
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = " " * 9
+    return textwrap.wrap(
+        _one_line(text), _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def _clipped(text: str, width: int) -> str:
+    text = _one_line(text)
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in text)

@@ -1,0 +1,36 @@
+"""Networks built from the nodes of chainrule, one to a file, each to be read from top to bottom.
+
+>>> import nets
+>>> net = nets.DNN(sizes=(2, 3, 3, 1))
+>>> X, Y = nets.load_iris_petals()
+>>> out, cache = net.forward(X)
+>>> grads = net.compute_gradients(out, cache, Y)
+>>> by_hand = nets.gradients_by_hand(net.params, X, Y)
+>>> max(float(abs(grads[name] - by_hand[name]).max()) for name in grads) < 1e-12
+True
+"""
+
+from nets import circuits
+from nets.by_hand import forward_by_hand, gradients_by_hand
+from nets.dnn import DNN
+from nets.embedding import WordEmbedding
+from nets.iris import load_iris_petals
+from nets.softmax_classifier import SoftmaxClassifier, one_hot
+from nets.training import SGD, Adam, History, Momentum, Optimizer, train
+
+__all__ = [
+    "Adam",
+    "DNN",
+    "History",
+    "Momentum",
+    "Optimizer",
+    "SGD",
+    "SoftmaxClassifier",
+    "WordEmbedding",
+    "circuits",
+    "forward_by_hand",
+    "gradients_by_hand",
+    "load_iris_petals",
+    "one_hot",
+    "train",
+]
