@@ -44,6 +44,7 @@ from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax
 from chainrule.nodes.shapes import Concatenate, Gather, Index, Reshape
 from chainrule.run import Contribution, Run
 from chainrule.symbol import Symbol
+from chainrule.verdicts import Report, Verdict
 
 __version__ = "0.1.0"
 
@@ -83,6 +84,7 @@ __all__ = [
     "Parameter",
     "Power",
     "ReLU",
+    "Report",
     "Reshape",
     "Run",
     "Sigmoid",
@@ -98,6 +100,7 @@ __all__ = [
     "Symbol",
     "Tanh",
     "Transpose",
+    "Verdict",
     "Where",
     "check_node",
     "errors",

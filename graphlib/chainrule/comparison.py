@@ -6,7 +6,7 @@ import ast
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, final
@@ -45,9 +45,9 @@ def check(
 ) -> Report:
     """Judge formulas for the gradients ``dX`` and the values of a graph.
 
-    A formula is text, a callable or an array. Its name is a gradient, a value, or a name of one's own that later lines
-    may use. Text is judged on data drawn at random, for several sizes of m that equal no other size of the graph, and on
-    ``feeds`` if there are any. A callable is handed values by the names of its parameters, or all of them as a mapping
+    A formula is text, a callable or an array. Its name is a gradient, a value, or a name of one's own that later
+    lines may use. Text is judged on data drawn at random, for several sizes of m that equal no other size of the graph,
+    and on ``feeds`` if there are any. A callable is handed values by the names of its parameters, or all of them as a mapping
     when it takes a single one that is no name; it is judged on the feeds when there are any. An array needs feeds.
 
     ``convention``: "mean" for gradients of the mean loss, "per-example" for those of single columns, where the
@@ -66,6 +66,12 @@ def compare(run: Run, formulas: Mapping[str, Formula], *, convention: Convention
     A run without gradients gets them computed, and stays as it is. Otherwise as ``check``.
     """
     return _judge(run.graph, formulas, [_drawn(run.graph, run, 0, given=True)], [], convention)
+
+
+def names_of(graph: Graph) -> list[str]:
+    """Every name that formulas for a graph may use: values, gradients, and sizes such as m."""
+    sizes = {str(name) for node in graph.inputs for name in names_in(node.shape or ())}
+    return list(dict.fromkeys([*graph.names, *(f"d{name}" for name in graph.names), *sorted(sizes)]))
 
 
 # --- what is right -------------------------------------------------------------------------------------------------
@@ -158,7 +164,7 @@ class _Ground:
         gradient = draw.gradients[name]
         if convention == MEAN or name not in self.scaled:
             return gradient
-        return gradient * gradient.dtype.type(draw.sizes[self.batch or ""])
+        return np.asarray(gradient * gradient.dtype.type(draw.sizes[self.batch or ""]))
 
     def _per_column(self) -> frozenset[str]:
         """The gradients of everything that has the columns of the batch."""
@@ -211,7 +217,7 @@ class _Line:
 def _line(name: str, given: Formula, ground: _Ground, others: Iterable[str]) -> _Line:
     own = [k for k, draw in enumerate(ground.draws) if draw.given]
     everywhere = tuple(range(len(ground.draws)))
-    known = {*ground.values(0, MEAN), *others}
+    known = dict.fromkeys([*ground.values(0, MEAN), *others])
     if isinstance(given, str | UserFormula):
         formula = given if isinstance(given, UserFormula) else _parsed(name, given, known)
         return _Line(name, formula.source.strip(), frozenset(formula.names), formula.evaluate, formula, everywhere)
@@ -227,7 +233,7 @@ def _line(name: str, given: Formula, ground: _Ground, others: Iterable[str]) -> 
     return _Line(name, f"array of shape {array.shape}", frozenset(), lambda values: array, draws=tuple(own))
 
 
-def _parsed(name: str, text: str, known: set[str]) -> UserFormula:
+def _parsed(name: str, text: str, known: Iterable[str]) -> UserFormula:
     try:
         return parse(text, known)
     except FormulaError as error:
@@ -249,7 +255,7 @@ def _callable_text(given: Callable[..., Any]) -> str:
 
 
 def _calling(
-    name: str, function: Callable[..., Any], known: set[str], values: Values
+    name: str, function: Callable[..., Any], known: Collection[str], values: Values
 ) -> tuple[frozenset[str], Callable[..., Array]]:
     """Which values a callable reads, and how to call it with values by name."""
     parameters = inspect.signature(function).parameters.values()
@@ -275,7 +281,7 @@ class _Noted(Mapping[str, Any]):
         self._values = values
         self.asked: set[str] = set()
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> Any:
         self.asked.add(name)
         return self._values[name]
 
@@ -583,16 +589,16 @@ class _Judge:
         """What to say of a line that is right in the other convention."""
         if settled is None or not finding.right_in or settled in finding.right_in:
             return ""
-        name, m = finding.line.name, self._ground.batch
+        name, m, scaled = finding.line.name, self._ground.batch, finding.line.name in self._ground.scaled
         anchor = self._anchor(finding, settled)
-        scaled = name in self._ground.scaled
-        if settled == MEAN and not scaled:
-            return f"{name} divides by {m} again though {anchor or 'the gradient that it reads'} already did"
+        other, read = anchor or "the convention asked for", anchor or "the gradient that it reads"
+        if settled == MEAN and scaled:
+            return f"1/{m} is missing: {name} is per example here, while {other} has 1/{m} in every gradient"
         if settled == MEAN:
-            return f"{name} is per example here, while {anchor or 'the convention asked for'} has 1/{m} in every gradient: 1/{m} is missing"
+            return f"{name} divides by {m} again though {read} already did"
         if scaled:
-            return f"{name} divides by {m} already, while {anchor or 'the convention asked for'} leaves that to the parameters' gradients"
-        return f"1/{m} is missing: {anchor or 'the gradient that it reads'} is per example, so the sum over columns has to be divided by {m}"
+            return f"{name} divides by {m} already, while {other} leaves that to the parameters' gradients"
+        return f"1/{m} is missing: {read} is per example, so a sum over columns has to be divided by {m}"
 
     def _anchor(self, finding: _Finding, settled: str) -> str:
         """The nearest line that settles the convention: one that this line reads, else the first of all."""
@@ -665,8 +671,7 @@ class _Judge:
             cases.append(Case(values, finding.expected[k, convention], columns))
         cases.sort(key=lambda case: sum(map(np.size, case.values.values())))
         names = _candidates(self._ground, line)
-        shapes = {name: np.shape(value) for name, value in cases[0].values.items()}
-        return Reading(convention, tuple(cases), functools.partial(_scene, names, shapes, self._ground.batch))
+        return Reading(convention, tuple(cases), functools.partial(_scene, names, cases[0].values, self._ground.batch))
 
 
 _RESULT = "result"  # the name under which a repair speaks of what a callable or an array gave
@@ -674,11 +679,13 @@ _RESULT = "result"  # the name under which a repair speaks of what a callable or
 
 def _scene(
     names: tuple[tuple[str, ...], tuple[str, ...]],
-    shapes: Mapping[str, Shape],
+    values: Values,
     batch: str | None,
     shape_of: Callable[[ast.expr], Shape | None],
 ) -> Scene:
-    return Scene(*names, shapes, batch, shape_of)
+    shapes = {name: np.shape(value) for name, value in values.items()}
+    whole = frozenset(name for name, value in values.items() if np.array_equal(value, np.round(value)))
+    return Scene(*names, shapes, batch, shape_of, whole)
 
 
 # --- which names a line can be repaired with -----------------------------------------------------------------------
@@ -707,7 +714,8 @@ def _candidates(ground: _Ground, line: _Line) -> tuple[tuple[str, ...], tuple[st
     named = [name for name in known if graph[name].name is not None or name in line.reads]
     if is_value:
         return tuple(name for name in named if graph.position(name) in before), ()
-    gradients = (f"d{name}" for name in named if graph.position(name) in behind)
+    ends = {graph.name(node) for node in graph.outputs if node.shape == ()}  # whose gradient is 1
+    gradients = (f"d{name}" for name in named if graph.position(name) in behind and name not in ends)
     return tuple(named), tuple(name for name in gradients if name in ground.draws[0].gradients and name not in graph)
 
 
@@ -760,7 +768,7 @@ def _result(value: Array) -> Outcome:
 
 
 def _about(outcome: Array, expected: Array) -> bool:
-    """Whether a result of a chain is right: rounding adds up along it, so the bound is a hundred times that of a line."""
+    """Whether a result of a chain is right: rounding adds up along it, so a hundred times as much is allowed."""
     return outcome.shape == expected.shape and distance(outcome, expected) <= 100 * tolerance(expected.dtype)
 
 

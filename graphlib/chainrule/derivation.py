@@ -5,6 +5,7 @@ Symbols pass through the same ``forward`` and ``backward`` that compute the numb
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
@@ -13,6 +14,7 @@ import numpy as np
 
 from chainrule.algebra import Algebra
 from chainrule.dimensions import Dimension, Shape
+from chainrule.entries import Entries, EntrywiseSweep, sizes_for
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
 from chainrule.node import Constant, Input, Leaf, Node, Parameter
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
@@ -108,12 +110,20 @@ class Derivation(Mapping[str, Formula]):
     # backward
     dA3 = ((1 - Y) / (1 - A3) - Y / A3) / m
     dW3 = (dA3 * A3 * (1 - A3)) @ A2.T
-    # A * (1 - A) and 1 - A ** 2 are computed from Z: exact where A has rounded to 1
+    # slopes that are written with A are computed from Z: exact also where A has rounded to 1
     """
 
-    def __init__(self, forward: Sequence[Formula], backward: Sequence[Formula], notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        forward: Sequence[Formula],
+        backward: Sequence[Formula],
+        notes: Sequence[str] = (),
+        sweep: Callable[[dict[str, int]], EntrywiseSweep] | None = None,
+        graph: Graph | None = None,
+    ) -> None:
         self.forward, self.backward, self.notes = tuple(forward), tuple(backward), tuple(notes)
         self._by_name = {formula.name: formula for formula in (*forward, *backward)}
+        self._sweep, self._graph = sweep, graph
 
     def __getitem__(self, name: str) -> Formula:
         if name not in self._by_name:
@@ -141,6 +151,29 @@ class Derivation(Mapping[str, Formula]):
     def mathml(self, shapes: bool = False) -> str:
         """All lines as one ``math`` element, which browsers show as it is."""
         return self._printed(MathmlPrinter(), shapes)
+
+    def entries(self, name: str, m: int = 1, **sizes: int) -> Entries:
+        """The line ``name`` entry by entry, for m columns: arrays of scalars pass through the same rules.
+
+        >>> from chainrule import BCELoss, Graph, Input, Parameter, Sigmoid
+        >>> A2, Y, W3 = Input("A2", (3, "m")), Input("Y", (1, "m")), Parameter("W3", (1, 3))
+        >>> derivation = Graph(BCELoss(Sigmoid(W3 @ A2, name="A3"), Y, name="L")).derivation("per-example")
+        >>> print(derivation.entries("A3", m=2))
+        A3 = [[sigmoid(W3[0, 0] * A2[0, 0] + W3[0, 1] * A2[1, 0] + W3[0, 2] * A2[2, 0]), sigmoid(W3[0, 0] * A2[0, 1] + ...
+
+        Text counts rows and columns from 0 and runs; the other notations count from 1 and write ``w³₁₂`` for
+        ``W3[0, 1]`` (the layer above, row before column), and ``a²₃`` for ``A2[2, 0]`` where there is one column.
+        ``sizes`` are the numbers of other named dimensions. A rule that entries cannot pass through stands as its
+        class name, as in the derivation. Raises UnknownNameError for a name without a line, ArgumentError for a value
+        of unknown shape or with too many entries to read.
+        """
+        formula = self[name]
+        if self._sweep is None or self._graph is None:
+            raise ArgumentError("a derivation put together by hand has no rules to send entries through")
+        sweep = self._sweep(sizes_for(self._graph, _columns_name(self._graph), m, sizes))
+        if any(formula is line for line in self.forward):
+            return sweep.value(self._graph[name])
+        return sweep.gradient(self._graph[name[1:]])
 
     def _printed(self, printer: Printer, shapes: bool) -> str:
         sections = [
@@ -216,7 +249,10 @@ class _Deriving:
         for node in reversed(self.graph.order):
             complete.extend(self._backward(node, leading))
         notes = [_SLOPE_NOTE] if self.algebra.slopes else []
-        return Derivation(forward, _in_order_of_completion(complete, self.graph, self.lined), notes)
+        backward = _in_order_of_completion(complete, self.graph, self.lined)
+        listed = [formula.name for formula in backward if formula.listed]
+        sweep = functools.partial(EntrywiseSweep, self.graph, self.lined, listed, self._factor)
+        return Derivation(forward, backward, notes, sweep, self.graph)
 
     # --- forward -----------------------------------------------------------------------------------------------------
 
@@ -329,7 +365,7 @@ class _Deriving:
 
 
 _NOTHING = np.asarray("no gradient")
-_SLOPE_NOTE = "A * (1 - A) and 1 - A ** 2 are computed from Z: exact where A has rounded to 1"
+_SLOPE_NOTE = "slopes that are written with A are computed from Z: exact also where A has rounded to 1"
 
 
 def _nodes_with_a_line(graph: Graph) -> frozenset[Node]:

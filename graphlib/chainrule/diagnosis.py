@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,9 +68,9 @@ class Fix:
 
 
 def tolerance(dtype: np.dtype[Any]) -> float:
-    """How far apart two ways to compute the same may lie, relative to the largest entry: 1e-9 in float64, 1e-4 in float32.
+    """How far apart two ways to compute the same may lie, relative to the largest entry.
 
-    Six digits are left for rounding in float64, three in float32; a formula that is wrong differs by far more on data
+    It is 1e-9 in float64 and 1e-4 in float32. Six digits are left for rounding in float64, three in float32; a formula that is wrong differs by far more on data
     drawn at random.
     """
     return float(np.finfo(dtype if dtype.kind == "f" else float).eps ** 0.575)
@@ -151,21 +152,27 @@ class Evaluator:
         return None if value is None else np.shape(value)
 
     def _compute(self, node: ast.expr, keep: bool) -> Any:
-        if isinstance(node, ast.Name):
-            return self._values.get(node.id)
-        if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-            return self._both(_BINARY[type(node.op)], node.left, node.right, keep)
-        if isinstance(node, ast.Attribute) and node.attr == "T":
-            value = self.value(node.value, keep=keep)
-            return None if value is None else np.transpose(value)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            value = self.value(node.operand, keep=keep)
-            return None if value is None else -value
-        if isinstance(node, ast.Constant):
-            return node.value
-        if isinstance(node, ast.Call):
-            return self._call(node, keep)
-        return self._other(node)
+        value: Any
+        match node:
+            case ast.Name(id=name):
+                value = self._values.get(name)
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _BINARY:
+                value = self._both(_BINARY[type(sign)], left, right, keep)
+            case ast.Attribute(value=inner, attr="T"):
+                value = self._one(np.transpose, inner, keep)
+            case ast.UnaryOp(op=ast.USub(), operand=inner):
+                value = self._one(operator.neg, inner, keep)
+            case ast.Constant(value=value):
+                pass
+            case ast.Call():
+                value = self._call(node, keep)
+            case _:
+                value = self._other(node)
+        return value
+
+    def _one(self, function: Callable[[Any], Any], inner: ast.expr, keep: bool) -> Any:
+        value = self.value(inner, keep=keep)
+        return None if value is None else function(value)
 
     def _both(self, function: Callable[[Any, Any], Any], left: ast.expr, right: ast.expr, keep: bool) -> Any:
         a, b = self.value(left, keep=keep), self.value(right, keep=keep)
@@ -178,8 +185,7 @@ class Evaluator:
         facts = {k.arg: k.value.value for k in node.keywords if k.arg and isinstance(k.value, ast.Constant)}
         if name in ("sum", "mean") and len(facts) == len(node.keywords) and len(node.args) == (not is_method(node)):
             inner = node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined]
-            value = self.value(inner, keep=keep)
-            return None if value is None else getattr(np, name)(value, **facts)
+            return self._one(functools.partial(getattr(np, name), **facts), inner, keep)
         return self._other(node)
 
     def _other(self, node: ast.expr) -> Any:
@@ -386,7 +392,7 @@ def _ratio_pattern(value: Array, expected: Array, name: str) -> str:
     if _all_close(ratio, ratio.flat[0]):
         return f"it is {ratio.flat[0]:.6g} times as large as {name} in every entry"
     if ratio.ndim == 2 and min(ratio.shape) > 1:
-        for axis, word, first in ((1, "row", ratio[:, :1]), (0, "column", ratio[:1, :])):
+        for word, first in (("row", ratio[:, :1]), ("column", ratio[:1, :])):
             if _all_close(ratio, first):
                 shown = ", ".join(f"{c:.4g}" for c in first.flat[:6]) + ", …" * (first.size > 6)
                 return f"each {word} of {name} has its own factor: {shown} times too large"

@@ -28,7 +28,7 @@ _STEPS = tuple(2.0**-k for k in range(17, 39, 3))  # the first, 7.6e-6, suits mo
 _CLOSE = 1e-6  # differences: a hundred times their rounding error of 1e-10 to 1e-8, a thousandth of a factor 1.001
 _EXACT = 1e-11  # complex step: it rounds like the rule itself, 1e-16 for each of up to some ten thousand operations
 _BENT = 1e-5  # two steps whose differences disagree by more judge nothing
-_TOLD_APART = 1e-3  # a gradient less than a thousand roundings of the output cannot be told from 0
+_TOLD_APART = 1e-4  # a gradient that is less than ten thousand roundings of the output is not counted as compared
 _SINGLE = 1e-4  # float32 against float64: a thousand roundings of 1.2e-7
 _LINEAR = 1e-10  # both sides of the linearity round differently, by 1e-16 for each term of a sum
 _WHOLE = 32  # outputs with at most so many entries are judged entry by entry, others by random projections
@@ -329,24 +329,24 @@ def _compare(asked: _Question, analytic: Array, slopes: list[_Slope]) -> Compari
         worst = np.unravel_index(np.argmax(excess), excess.shape)
         return _disagreement(asked, analytic, numeric, (int(worst[0]), int(worst[1])), error)
     elements = np.array([not isinstance(probe.where, slice) for probe in asked.probes])
-    told_apart = (slack.max(axis=0) <= _TOLD_APART * scale) | ~(analytic.any(axis=0) | numeric.any(axis=0))
+    told_apart = (slack.max(axis=0) <= _TOLD_APART * scale) | (not analytic.any() and not numeric.any())
     seen = elements & told_apart
     kinks = int(np.sum(half.any(axis=0) & seen))
+    seen_error = float(np.max(outside[:, seen], initial=0) / scale)
     method = "complex step" if exact.all() else "differences" if not exact.any() else "complex step and differences"
     note = method if seen.sum() == elements.sum() else _HIDDEN
-    return asked.row._replace(compared=int(seen.sum()), kinks=kinks, error=error if seen.any() else 0.0, note=note)
+    return asked.row._replace(compared=int(seen.sum()), kinks=kinks, error=seen_error, note=note)
 
 
 def _disagreement(
     asked: _Question, analytic: Array, numeric: Array, worst: tuple[int, int], error: float
 ) -> Comparison:
-    probe = asked.probes[worst[1]]
-    unit = 1.0 if isinstance(probe.where, slice) else float(probe.amount[0])
-    found, expected = analytic[worst] / unit, numeric[worst] / unit
-    numbers = f"{asked.says} {found:.12g}, numerical differentiation {expected:.12g}"
+    sizes = np.array([1.0 if isinstance(probe.where, slice) else float(probe.amount[0]) for probe in asked.probes])
+    found, expected = analytic / sizes, numeric / sizes
+    numbers = f"{asked.says} {found[worst]:.12g}, numerical differentiation {expected[worst]:.12g}"
     said = f"is wrong {asked.place(worst[1])}: {numbers} (error {error:.2g} of the largest entry)"
-    elements = [k for k, one in enumerate(asked.probes) if not isinstance(one.where, slice)]
-    diagnosis = asked.hint or _diagnosis(analytic[:, elements], numeric[:, elements], asked.x)
+    elements = [k for k, probe in enumerate(asked.probes) if not isinstance(probe.where, slice)]
+    diagnosis = asked.hint or _diagnosis(found[:, elements], expected[:, elements], asked.x)
     return asked.wrong(said, diagnosis, compared=len(elements), error=error)
 
 
@@ -384,6 +384,7 @@ class _Rule:
         self.values = [_sealed(value) for value in values]
         self.given = ", ".join(f"{n} {v.shape} {v.dtype}" for n, v in zip(names, values, strict=True))
         self.floating = [value.dtype for value in values if value.dtype.kind == "f"]
+        self.nones: tuple[bool, ...] = ()
 
     def fail(self, said: str, remedy: str, cause: Exception | None = None) -> NoReturn:
         """Raise GradientCheckError about this rule."""
@@ -425,7 +426,15 @@ class _Rule:
         if len(returned) != count:
             said = f"backward returns {len(returned)} gradients for {count} inputs"
             self.fail(said, "one gradient per input, in input order; None where there is none")
-        return tuple(map(self._of_input, returned, range(count)))
+        gradients = tuple(map(self._of_input, returned, range(count)))
+        self._same_nones(tuple(gradient is None for gradient in gradients))
+        return gradients
+
+    def _same_nones(self, nones: tuple[bool, ...]) -> None:
+        self.nones = self.nones or nones
+        for name, now, before in zip(self.names, nones, self.nones, strict=True):
+            if now != before:
+                self.fail(f"backward gives None for {name} at some calls only", "None always, or an array always")
 
     def _of_input(self, gradient: Any, place: int) -> Array | None:
         x, name = self.values[place], self.names[place]
@@ -463,18 +472,12 @@ class _Rule:
             return
 
     def _same_again(self, output: Array, sent: Sequence[Array | None], grad: Array) -> None:
+        """Backward before forward: what a forward keeps would be right again after it."""
         remedy = "a rule is a function of what it is handed: no state, no random numbers, nothing from outside"
+        if not all(map(_identical, self.backward(grad, output), sent)):
+            self.fail("backward gives other gradients when it is called again with the same arrays", remedy)
         if not _identical(self.forward(), output):
             self.fail("forward gives another output when it is called again with the same inputs", remedy)
-        again = self.backward(grad, output)
-        self._same_nones(again, sent)
-        if not all(map(_identical, again, sent)):
-            self.fail("backward gives other gradients when it is called again with the same arrays", remedy)
-
-    def _same_nones(self, one: Sequence[Array | None], other: Sequence[Array | None]) -> None:
-        for name, a, b in zip(self.names, one, other, strict=True):
-            if (a is None) != (b is None):
-                self.fail(f"backward gives None for {name} at some calls only", "None always, or an array always")
 
     def _linear(
         self, places: Sequence[int], output: Array, sent: Sequence[Array | None], first: Array, second: Array
@@ -482,7 +485,6 @@ class _Rule:
         """backward(a g + b h) = a backward(g) + b backward(h), with a and b exact in binary."""
         other = self.backward(second, output)
         mixed = self.backward(0.75 * first - 1.25 * second, output)
-        self._same_nones(mixed, sent)
         tolerance = _LINEAR if output.dtype.itemsize >= 8 else _SINGLE
         for place in places:
             g, h, both = sent[place], other[place], mixed[place]
@@ -671,7 +673,7 @@ def _check_single(local: _Local) -> None:
 
 
 def _single_values(local: _Local) -> list[Array]:
-    """The values in float32; whole numbers that would turn the output into float64 are labels, which are fed as floats."""
+    """The values in float32; whole numbers that turn the output into float64 are labels, which are fed as floats."""
     single = _as_float(local.values, np.float32)
     whole = any(x.dtype.kind != "f" for x in single)
     if whole and np.asarray(local.node.forward(*single)).dtype == np.float64:

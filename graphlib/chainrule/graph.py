@@ -18,8 +18,11 @@ from chainrule.ordering import topological_order
 from chainrule.run import Run
 
 if TYPE_CHECKING:
+    from chainrule.comparison import Convention as CheckedConvention
+    from chainrule.comparison import Formula
     from chainrule.derivation import Convention, Derivation
     from chainrule.gradcheck import GradientReport
+    from chainrule.verdicts import Report
 
 Array = npt.NDArray[Any]
 Uses = list[tuple[int, int, Array]]
@@ -117,7 +120,7 @@ class Graph:
                 value = np.asarray(node.forward(*read)).view()
                 value.setflags(write=False)
                 if value.dtype != dtype and value.dtype.kind not in "iub":
-                    raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}")
+                    raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
                 values.append(value)
         except Exception as error:
             raise _rule_error("forward", node, read, error) from error
@@ -206,6 +209,33 @@ class Graph:
 
         return check_gradients(self, feeds, **options)
 
+    def check(
+        self,
+        formulas: Mapping[str, Formula],
+        feeds: Mapping[Any, Any] | None = None,
+        *,
+        convention: CheckedConvention = "auto",
+        seed: int = 0,
+    ) -> Report:
+        """Judge formulas derived by hand, and say what is wrong with those that are; ``comparison.check`` says more.
+
+        A formula for a gradient ``dX`` or a value is text, a callable of values, or an array. Data is drawn at random
+        from ``seed``; ``feeds`` are judged on, too. ``convention`` says where 1/m stands: "mean" in the first gradient,
+        "per-example" in those of the parameters, "auto" for whichever the formulas follow.
+
+        >>> from chainrule import BCELoss, Parameter, Sigmoid
+        >>> A0, Y = Input("A0", (2, "m")), Input("Y", (1, "m"))
+        >>> A1 = Sigmoid(Parameter("W1", (1, 2)) @ A0, name="A1")
+        >>> report = Graph(BCELoss(A1, Y)).check({"dW1": "(A1 - Y) @ A0 / m"})
+        >>> report.ok, report["dW1"].diagnosis, report["dW1"].repair
+        (False, 'A0 has to be transposed', '(A1 - Y) @ A0.T / m')
+
+        Raises FormulaError for text that cannot be read, ArgumentError for an array without feeds, FeedError.
+        """
+        from chainrule.comparison import check
+
+        return check(self, formulas, feeds, convention=convention, seed=seed)
+
     def derivation(self, convention: Convention = "mean") -> Derivation:
         """The formulas, forward and backward, read off the rules; see ``chainrule.derivation``."""
         from chainrule.derivation import derivation
@@ -286,6 +316,10 @@ def _local_gradients(node: Node, grad: Array, output: Array, inputs: Sequence[Ar
         return list(map(_checked, returned, inputs, range(len(inputs))))
     except Exception as error:
         raise _rule_error("backward", node, inputs, error) from error
+
+
+def _hint(read: Sequence[Array]) -> str:
+    return "; an input with dtype=int is for indices, not for arithmetic" if any(x.dtype.kind in "iu" for x in read) else ""
 
 
 def _wrong_count(returned: Any, expected: int) -> str:

@@ -126,7 +126,8 @@ _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 _COMMANDS: Final = {
     "ast": "*", "odot": "*", "circ": "*", "cdot": "*", "times": "*", "bullet": "*", "star": "*",
     "div": "/", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "ne": "!=", "neq": "!=", "lt": "<", "gt": ">",
-    "land": "&", "wedge": "&", "lor": "|", "vee": "|", "partial": "∂", "frac": "frac", "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "sqrt": "√",
+    "land": "&", "wedge": "&", "lor": "|", "vee": "|",
+    "partial": "∂", "frac": "frac", "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "sqrt": "√",
     "lbrack": "(", "rbrack": ")", "lparen": "(", "rparen": ")", "lvert": "abs(", "rvert": ")abs",
 }  # fmt: skip
 _FUNCTION_WORDS: Final = {"ln": "log", "σ": "sigmoid", "Φ": "normal_cdf", "ReLU": "relu", "tanh": "tanh"}

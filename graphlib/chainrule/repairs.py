@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 Shape: TypeAlias = tuple[int, ...]
 Path: TypeAlias = tuple[tuple[str, int | None], ...]
@@ -23,8 +23,8 @@ Path: TypeAlias = tuple[tuple[str, int | None], ...]
 class Scene:
     """What a line can be written with: the names near it, their shapes, and the name of the number of columns.
 
-    ``values`` and ``gradients`` are candidates, nearest first; ``shapes`` knows every name. ``shape_of`` gives the
-    shape of an expression, None where it has none.
+    ``values`` and ``gradients`` are candidates, nearest first; ``shapes`` knows every name, and ``whole`` are those
+    whose values are whole numbers, such as labels. ``shape_of`` gives the shape of an expression, or None.
     """
 
     values: tuple[str, ...]
@@ -32,6 +32,7 @@ class Scene:
     shapes: Mapping[str, Shape]
     batch: str | None
     shape_of: Callable[[ast.expr], Shape | None]
+    whole: frozenset[str] = frozenset()
 
 
 class Site(NamedTuple):
@@ -296,9 +297,8 @@ def _is_product_part(site: Site) -> bool:
     return inside or (site.parent is not None and _is_negative(site.parent))
 
 
-def _method_call(node: ast.expr, name: str, **options: object) -> ast.expr:
-    keywords = [ast.keyword(key, ast.Constant(value)) for key, value in options.items()]  # type: ignore[arg-type]
-    return ast.Call(ast.Attribute(node, name, _LOAD), [], keywords)
+def _method_call(node: ast.expr, name: str, **options: Any) -> ast.expr:
+    return ast.Call(ast.Attribute(node, name, _LOAD), [], _keywords(options))
 
 
 # --- transposes and products ---------------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ def _sum_extra(site: Site, scene: Scene) -> Proposals:
 def _reduced(node: ast.expr) -> ast.expr:
     """What a sum or mean runs over."""
     assert isinstance(node, ast.Call)
-    return node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined, no-any-return]
+    return node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined]
 
 
 def _sum_otherwise(site: Site, scene: Scene) -> Proposals:
@@ -421,27 +421,29 @@ def _sum_otherwise(site: Site, scene: Scene) -> Proposals:
                 yield Proposal(new, _options_text(axis != new_axis, new_axis, new_keep, keep))
 
 
-def _sum_options(call: ast.Call) -> tuple[object, bool]:
+def _sum_options(call: ast.Call) -> tuple[Any, bool]:
     given = {keyword.arg: getattr(keyword.value, "value", None) for keyword in call.keywords}
     places = call.args if is_method(call) else call.args[1:]
     axis = getattr(places[0], "value", None) if places else given.get("axis")
     return axis, bool(given.get("keepdims", False))
 
 
-def _with_options(call: ast.Call, axis: object, keep: bool) -> ast.expr:
-    options = {"axis": axis} if axis is not None else {}
-    keywords = [
-        ast.keyword(k, ast.Constant(v)) for k, v in ({**options, "keepdims": True} if keep else options).items()
-    ]  # type: ignore[arg-type]
+def _with_options(call: ast.Call, axis: Any, keep: bool) -> ast.expr:
+    keywords = _keywords({"axis": axis, "keepdims": keep or None})
     return _copy(call, args=[] if is_method(call) else call.args[:1], keywords=keywords)
 
 
-def _options_text(other_axis: bool, axis: object, keep: bool, kept: bool) -> str:
+def _keywords(options: Mapping[str, Any]) -> list[ast.keyword]:
+    """Facts of a call, without those that are None."""
+    return [ast.keyword(key, ast.Constant(value)) for key, value in options.items() if value is not None]
+
+
+def _options_text(other_axis: bool, axis: Any, keep: bool, kept: bool) -> str:
     keepdims = "" if keep == kept else ", with keepdims=True" if keep else ", without keepdims"
     if not other_axis:
         return "keepdims=True is missing" if keep else "keepdims=True is one too many"
     run = {1: "the columns, axis=1", 0: "the rows, axis=0", None: "all entries, without an axis"}
-    return f"the sum has to run over {run.get(axis, f'axis {axis}')}{keepdims}"  # type: ignore[call-overload]
+    return f"the sum has to run over {run.get(axis, f'axis {axis}')}{keepdims}"
 
 
 def _sum_for_mean(site: Site, scene: Scene) -> Proposals:
@@ -463,9 +465,11 @@ def _one_minus(node: ast.expr) -> ast.expr:
     return binary(ast.Constant(1), "-", node)
 
 
-def _factors(name: str) -> list[tuple[ast.expr, float]]:
+def _factors(name: str, scene: Scene) -> list[tuple[ast.expr, float]]:
     """What the slopes of the usual functions look like, written with the name of a value; the commonest first."""
     x = named(name)
+    if name in scene.whole:  # a label is no activation; for 0 and 1 the factor y (1 - y) would only hide a term
+        return [(x, 0.0)]
     functions = [ast.Call(ast.Attribute(named("np"), f, _LOAD), [x], []) for f in ("cos", "sin", "exp", "sign")]
     positive = ast.Compare(x, [ast.Gt()], [ast.Constant(0)])
     return [
@@ -496,7 +500,7 @@ def _factor_missing(site: Site, scene: Scene) -> Proposals:
     if shape is None:
         return
     for place, name in _fitting(scene.values, shape, scene):
-        for factor, extra in _factors(name):
+        for factor, extra in _factors(name, scene):
             new = binary(site.node, "*", factor)
             yield Proposal(new, "the factor {} is missing", (factor,), extra + 0.01 * place)
     for place, name in _fitting(scene.gradients, shape, scene):
@@ -511,7 +515,8 @@ def _divisor_missing(site: Site, scene: Scene) -> Proposals:
         return
     for place, name in _fitting(scene.values, shape, scene):
         x = named(name)
-        for divisor in (x, _one_minus(x), binary(x, "*", _one_minus(x)), binary(x, "**", ast.Constant(2))):
+        slope = binary(x, "*", _one_minus(x))
+        for divisor in (x,) if name in scene.whole else (x, _one_minus(x), slope, binary(x, "**", ast.Constant(2))):
             yield Proposal(binary(site.node, "/", divisor), "the division by {} is missing", (divisor,), 0.01 * place)
 
 

@@ -12,7 +12,9 @@ from chainrule.errors import UnknownNameError, did_you_mean
 from chainrule.node import Node
 
 if TYPE_CHECKING:
+    from chainrule.comparison import Convention, Formula
     from chainrule.graph import Graph
+    from chainrule.verdicts import Report
 
 Array = npt.NDArray[Any]
 
@@ -83,6 +85,21 @@ class Run:
         self._swept()
         uses = self._received[self.graph.position(key)]
         return tuple(Contribution(self.graph.names[consumer], place, grad) for consumer, place, grad in uses)
+
+    def compare(self, formulas: Mapping[str, Formula], *, convention: Convention = "auto") -> Report:
+        """Judge arrays computed by hand, or formulas, on the data of this run; otherwise as ``Graph.check``.
+
+        >>> from chainrule import Graph, Input
+        >>> x = Input("x")
+        >>> report = Graph((x * x).relabel("y", like=x)).forward({"x": 3.0}).compare({"dx": 3.0})
+        >>> report.ok, report["dx"].repair
+        (False, '2 * result')
+
+        Raises FormulaError for text that cannot be read.
+        """
+        from chainrule.comparison import compare
+
+        return compare(self, formulas, convention=convention)
 
     def _swept(self) -> list[Array | None]:
         if self._gradients is None:

@@ -168,7 +168,8 @@ def indexed(shape: Shape, key: Any) -> Shape:
 
     Raises ShapeError for too many indices or one out of range, Untraceable for a mask.
     """
-    parts = _full_key(key if isinstance(key, tuple) else (key,), len(shape), shape)
+    given = (part for whole in (key if isinstance(key, tuple) else (key,)) for part in _positions(whole))
+    parts = _full_key(tuple(given), len(shape), shape)
     arrays = [k for k, part in enumerate(parts) if _is_advanced(part)]
     sizes: list[Size] = []
     axis = 0
@@ -194,6 +195,11 @@ def _full_key(parts: tuple[Any, ...], ndim: int, shape: Shape) -> list[Any]:
     fill = [slice(None)] * (ndim - used)
     place = next((k for k, part in enumerate(parts) if part is Ellipsis), len(parts))
     return [*parts[:place], *fill, *parts[place + 1 :]]
+
+
+def _positions(part: Any) -> tuple[Any, ...]:
+    """An index, a mask given as numbers as the positions that it picks."""
+    return np.nonzero(part) if isinstance(part, np.ndarray) and part.dtype == bool else (part,)
 
 
 def _is_advanced(part: Any) -> bool:

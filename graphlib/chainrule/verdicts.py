@@ -14,7 +14,7 @@ from chainrule.errors import ChainruleError, UnknownNameError, did_you_mean
 _WIDTH = 80
 _CONVENTIONS = {
     "mean": "gradients of the mean loss: the division by {m} stands in the first gradient, and nowhere else",
-    "per-example": "gradients per example: the division by {m} stands where columns are summed, in the parameters' gradients",
+    "per-example": "gradients per example: the division by {m} stands where columns are summed, for the parameters",
     "mixed": "a mixture of gradients per example and gradients of the mean loss",
 }
 
@@ -103,7 +103,7 @@ class Report:
         return len(self._verdicts)
 
     def assert_ok(self) -> None:
-        """Do nothing when all lines are right; raises FormulaCheckError, an AssertionError, with the table otherwise."""
+        """Do nothing when all lines are right; otherwise raise FormulaCheckError, an AssertionError, with the table."""
         if not self.ok:
             raise FormulaCheckError(f"{self._count()}\n\n{self}")
 

@@ -33,6 +33,7 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
+SUM = r"(?:np\.sum\((dZ\d), axis=1, keepdims=True\)|(dZ\d)\.sum\(axis=1, keepdims=True\))( / m)?"
 NAMESPACE = {"np": np, "sigmoid": sigmoid, "len": len}
 
 
@@ -97,7 +98,9 @@ def softmax_net() -> Net:
     sizes = (2, 5, 4, 3)
     A0, Y = cr.Input("A0", shape=(2, "m")), cr.Input("Y", shape=(3, "m"))
     W1, B1, W2, B2, W3, B3 = (
-        cr.Parameter(f"{letter}{k}", (sizes[k], sizes[k - 1] if letter == "W" else 1)) for k in (1, 2, 3) for letter in "WB"
+        cr.Parameter(f"{letter}{k}", (sizes[k], sizes[k - 1] if letter == "W" else 1))
+        for k in (1, 2, 3)
+        for letter in "WB"
     )
     A1 = cr.ReLU(cr.Add(W1 @ A0, B1, name="Z1"), name="A1")
     A2 = cr.Tanh(cr.Add(W2 @ A1, B2, name="Z2"), name="A2")
@@ -161,7 +164,9 @@ def no_network() -> Net:
         "dp": "du * q",
         "dq": "du * p + dw * w - de",
     }
-    return Net("no network", cr.Graph(cr.Sum(cr.Square(e), name="L")), forward, formulas, lambda v: float((v["e"] ** 2).sum()))
+    return Net(
+        "no network", cr.Graph(cr.Sum(cr.Square(e), name="L")), forward, formulas, lambda v: float((v["e"] ** 2).sum())
+    )
 
 
 def all_nets() -> list[Net]:
@@ -201,7 +206,7 @@ def variants(net: Net) -> Iterator[tuple[str, str]]:
 
 
 def single_mistakes(net: Net) -> list[Mistake]:
-    """Every single-change mistake of every formula that really is one: it cannot be computed, or gives something else."""
+    """Every single-change mistake of every formula that is one: it cannot be computed, or gives something else."""
     draws = [right_values(net, seed=10 + m, m=m) for m in (6, 11)]
     found: dict[tuple[str, str], Mistake] = {}
     for name, text in variants(net):
@@ -287,7 +292,7 @@ def _changes(node: ast.expr, name: str, known: set[str]) -> Iterator[tuple[str, 
 
 def _of_a_name(node: ast.Name, name: str, known: set[str]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     old = node.id
-    if old not in ("m",):
+    if old != "m":
         yield "transpose extra", lambda n: f"{n.id}.T"
     if found := re.fullmatch(r"(d?)([A-Z])(\d)", old):
         d, letter, k = found[1], found[2], int(found[3])
@@ -382,7 +387,7 @@ def _of_the_whole(text: str, name: str, known: set[str]) -> Iterator[tuple[str, 
     if re.search(r"A\d - A\d \*\* 2", text):
         yield "A for Z, Z for A", re.sub(r"A(\d) - A\d \*\* 2", r"Z\1 - Z\1 ** 2", text)
     for step in (-1, 1):
-        moved = re.sub(r"\b(d?[A-Z])(\d)\b", lambda n: f"{n[1]}{int(n[2]) + step}", text)
+        moved = re.sub(r"\b(d?[A-Z])(\d)\b", lambda n, step=step: f"{n[1]}{int(n[2]) + step}", text)
         if moved != text and set(re.findall(r"\bd?[A-Z]\d\b", moved)) <= known - {name}:
             yield "layer shifted", moved
 
@@ -406,6 +411,14 @@ def _other_words(text: str) -> Iterator[str]:
     yield f"-(-({text}))"
     yield f"({text}).T.T"
     yield f"2 * ({text}) / 2"
+    for others in (_of_the_output, _of_the_mean_output, _of_weights, _of_biases, _of_activations, _of_slopes):
+        yield from others(text)
+    swapped = _swapped(text)
+    if swapped is not None:
+        yield swapped
+
+
+def _of_the_output(text: str) -> Iterator[str]:
     if found := re.fullmatch(r"A(\d) - Y", text):
         A = f"A{found[1]}"
         yield f"-(Y - {A})"
@@ -417,12 +430,18 @@ def _other_words(text: str) -> Iterator[str]:
         yield f"(1 - Y) * {A} - Y * (1 - {A})"
         yield f"np.where(Y == 1, {A} - 1, {A})"
         yield f"sigmoid(Z{found[1]}) - Y"
+
+
+def _of_the_mean_output(text: str) -> Iterator[str]:
     if found := re.fullmatch(r"\(A(\d) - Y\) / m", text):
         A = f"A{found[1]}"
         yield f"1 / m * ({A} - Y)"
         yield f"({A} - Y) / Y.shape[1]"
         yield f"{A} / m - Y / m"
         yield f"np.multiply(1. / m, {A} - Y)"
+
+
+def _of_weights(text: str) -> Iterator[str]:
     if found := re.fullmatch(r"(dZ\d) @ (A\d)\.T( / m)?", text):
         g, a, over = found[1], found[2], found[3] or ""
         yield f"np.dot({g}, {a}.T){over}"
@@ -440,7 +459,12 @@ def _other_words(text: str) -> Iterator[str]:
             yield f"np.dot({g}, {a}.T) / Y.shape[1]"
             yield f"np.dot({g}, {a}.T) / {a}.shape[-1]"
             yield f"np.dot({g}, {a}.T) * m ** -1"
-    if found := re.fullmatch(r"(?:np\.sum\((dZ\d), axis=1, keepdims=True\)|(dZ\d)\.sum\(axis=1, keepdims=True\))( / m)?", text):
+
+
+def _of_biases(text: str) -> Iterator[str]:
+    if found := re.fullmatch(
+        r"(?:np\.sum\((dZ\d), axis=1, keepdims=True\)|(dZ\d)\.sum\(axis=1, keepdims=True\))( / m)?", text
+    ):
         g, over = found[1] or found[2], found[3] or ""
         yield f"{g}.sum(axis=1, keepdims=True){over}"
         yield f"np.sum({g}, axis=-1, keepdims=True){over}"
@@ -455,6 +479,9 @@ def _other_words(text: str) -> Iterator[str]:
             yield f"np.sum({g} / m, axis=1, keepdims=True)"
         else:
             yield f"m * np.mean({g}, axis=1, keepdims=True)"
+
+
+def _of_activations(text: str) -> Iterator[str]:
     if found := re.fullmatch(r"(W\d)\.T @ (dZ\d)", text):
         W, g = found[1], found[2]
         yield f"np.dot({W}.T, {g})"
@@ -462,6 +489,9 @@ def _other_words(text: str) -> Iterator[str]:
         yield f"np.einsum('ij,ik->jk', {W}, {g})"
         yield f"np.transpose({W}) @ {g}"
         yield f"{W}.T.dot({g})"
+
+
+def _of_slopes(text: str) -> Iterator[str]:
     if found := re.fullmatch(r"(dA\d) \* (A\d) \* \(1 - \2\)", text):
         g, a = found[1], found[2]
         yield f"{a} * (1 - {a}) * {g}"
@@ -489,9 +519,6 @@ def _other_words(text: str) -> Iterator[str]:
         yield f"np.where({z} <= 0, 0, {g})"
         yield f"{g} * np.heaviside({z}, 0)"
         yield f"{g} * (1 - ({z} < 0))"
-    swapped = _swapped(text)
-    if swapped is not None:
-        yield swapped
 
 
 def _swapped(text: str) -> str | None:

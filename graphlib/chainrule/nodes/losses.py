@@ -2,7 +2,7 @@
 
 The loss of a column is the sum over its rows. ``reduction`` says what becomes of the columns: their "mean", their
 "sum", or "none" for one loss per column, of shape (1, m). Labels are data: they have the shape of the predictions,
-are never broadcast, and have no gradient.
+are never broadcast, and have no gradient. A value with one axis is a row: each entry is an example.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from chainrule.elementary import log_softmax, logsumexp, softmax
 from chainrule.errors import ArgumentError
 from chainrule.node import Node
 from chainrule.nodes.elementwise import Exp, Log
+from chainrule.shapes import normal_axes, size_of
 from chainrule.symbol import Value
 
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -39,17 +40,18 @@ class Mean(Node):
 
     def forward(self, x: Value) -> Value:
         total = np.sum(x, axis=self.axis, keepdims=self.keepdims)
-        return total / _count(x, total)
+        return total / _count(x, self.axis)
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
-        return (np.broadcast_to(restore_axes(grad, self.axis, self.keepdims) / _count(x, y), x.shape),)
+        return (np.broadcast_to(restore_axes(grad, self.axis, self.keepdims) / _count(x, self.axis), x.shape),)
 
 
-def _count(x: Value, reduced: Value) -> Value:
-    """How many entries of x went into each entry of what it was reduced to."""
-    if x.size == 0:
+def _count(x: Value, axis: Axis) -> Value:
+    """How many entries of x go into each mean."""
+    count = size_of(x.shape[k] for k in (range(x.ndim) if axis is None else normal_axes(axis, x.ndim)))
+    if count == 0:
         raise ArgumentError("a mean over no values is undefined", given=f"shape {x.shape}", remedy="Sum, which is 0")
-    return x.size // reduced.size
+    return count
 
 
 @final

@@ -349,7 +349,7 @@ class MathPrinter(Printer):
         if shape is None:
             return self.words("?")
         if not shape:
-            return self.digits("1")
+            return self.words("scalar")
         texts = [self.inside(size, ATOM) for size in shape]
         return self.signs(texts, "×")
 

@@ -140,3 +140,20 @@ class Printer(ABC):
     @abstractmethod
     def table(self, rows: Sequence[Sequence[str]]) -> str:
         """Printed entries as a matrix."""
+
+
+def commented_page(sections: Sequence[Section], notes: Sequence[str]) -> str:
+    """A page of plain text: titles, remarks and notes are comments, so that the page is a file of formulas."""
+    lines: list[str] = []
+    for title, rows in sections:
+        lines.append(f"# {title}")
+        for row in rows:
+            lines.extend(steps_in_lines(row))
+    return "\n".join([*lines, *(f"# {note}" for note in notes)])
+
+
+def steps_in_lines(line: Line) -> list[str]:
+    """A name and what it equals, the remarks behind it; further steps under the first."""
+    first, *rest = line.steps
+    remark = f"  # {'; '.join(line.remarks)}" if line.remarks else ""
+    return [f"{line.name} = {first}{remark}", *(f"{' ' * len(line.name)} = {step}" for step in rest)]

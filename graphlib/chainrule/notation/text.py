@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import elementary
 from chainrule.dimensions import Dimension, Shape, shape_text
-from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Line, Piece, Printer, Section
+from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Line, Piece, Printer, Section, commented_page, steps_in_lines
 from chainrule.symbol import Symbol, index
 
 
@@ -116,16 +116,10 @@ class TextPrinter(Printer):
         return f"{self.print(part)} from {self.name(consumer).text}"
 
     def equation(self, line: Line) -> str:
-        return "\n".join(_steps(line, ""))
+        return "\n".join(steps_in_lines(line))
 
     def page(self, sections: Sequence[Section], notes: Sequence[str]) -> str:
-        """Titles, remarks and notes are comments."""
-        lines: list[str] = []
-        for title, rows in sections:
-            lines.append(f"# {title}")
-            for row in rows:
-                lines.extend(_steps(row, f"  # {'; '.join(row.remarks)}" if row.remarks else ""))
-        return "\n".join([*lines, *(f"# {note}" for note in notes)])
+        return commented_page(sections, notes)
 
     def table(self, rows: Sequence[Sequence[str]]) -> str:
         """Nested lists, their columns aligned."""
@@ -177,12 +171,6 @@ _TAKEN: Final = frozenset(
     + [name for name, value in vars(elementary).items() if callable(value) and value.__module__ == elementary.__name__]
 )
 _DTYPE_NAMES = {"f": "float", "i": "int", "u": "int", "b": "bool"}
-
-
-def _steps(line: Line, remark: str) -> list[str]:
-    """A name and what it equals; further steps under the first."""
-    first, *rest = line.steps
-    return [f"{line.name} = {first}{remark}", *(f"{' ' * len(line.name)} = {step}" for step in rest)]
 
 
 def _times_sign(shape: Shape | None) -> str:

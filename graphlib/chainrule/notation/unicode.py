@@ -7,7 +7,7 @@ from typing import Any, final
 
 from chainrule.notation.mathematics import JUXTAPOSED, Factors, MathPrinter
 from chainrule.notation.names import parts, visible
-from chainrule.notation.printer import ATOM, POWER, PRODUCT, Line, Piece, Section
+from chainrule.notation.printer import ATOM, POWER, PRODUCT, Line, Piece, Section, commented_page
 
 _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _HIGH = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
@@ -140,15 +140,7 @@ class UnicodePrinter(MathPrinter):
         return " = ".join([line.name, *line.steps])
 
     def page(self, sections: Sequence[Section], notes: Sequence[str]) -> str:
-        """Lines under headings; steps under each other, remarks in parentheses."""
-        lines: list[str] = []
-        for title, rows in sections:
-            lines.append(title)
-            for row in rows:
-                remark = f"   ({'; '.join(row.remarks)})" if row.remarks else ""
-                lines.append(f"  {row.name} = {row.steps[0]}{remark}")
-                lines.extend(f"  {' ' * len(row.name)} = {step}" for step in row.steps[1:])
-        return "\n".join([*lines, *notes])
+        return commented_page(sections, notes)
 
 
 def _above(text: str) -> str:

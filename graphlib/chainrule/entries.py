@@ -1,0 +1,289 @@
+"""Gradients and values entry by entry: arrays of scalar Symbols pass through the same rules as arrays of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, final
+
+import numpy as np
+
+from chainrule.algebra import Algebra
+from chainrule.dimensions import Dimension, Size, names_in, shape_text
+from chainrule.entrywise import SymbolArray, symbol_array
+from chainrule.errors import ArgumentError
+from chainrule.node import Constant, Leaf, Node
+from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
+from chainrule.symbol import Symbol, index
+
+if TYPE_CHECKING:
+    from chainrule.graph import Graph
+
+Array: TypeAlias = Any
+_MOST_ENTRIES = 200  # of one value: a sum of more terms is no longer read, and nests too deep for Python to print
+
+
+@final
+class Entries:
+    """The entries of one line of a derivation, each with a formula of its own; ``derivation.entries("dW1")``.
+
+    It prints as nested lists of runnable text, and as a matrix in ``unicode``, ``latex`` and ``mathml``. An entry is
+    written with its row and column behind the name. On paper that is ``w¹₂₃`` for row 2, column 3 of W1: the layer
+    above, small letters, places counted from 1, and no column where there is only one. In text it is ``W1[1, 2]``.
+    """
+
+    def __init__(self, name: str, array: Array) -> None:
+        self.name = name
+        self.array = array
+        """The entries, as an array of Symbols."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, with numbers for all dimensions."""
+        return self.array.shape  # type: ignore[no-any-return]
+
+    def __getitem__(self, place: Any) -> str:
+        """The runnable text of one entry; the place counts from 0, as in the text."""
+        entry = self.array[place]
+        if isinstance(entry, np.ndarray):
+            raise ArgumentError(f"{self.name}[{place}] is no single entry", given=f"shape {self.shape}")
+        return TextPrinter().print(entry)
+
+    @property
+    def text(self) -> str:
+        """Nested lists of runnable text."""
+        return _nested(self._printed(TextPrinter()), TextPrinter())
+
+    @property
+    def unicode(self) -> str:
+        """The matrix over several lines, its name beside the middle one."""
+        lines = UnicodePrinter().table(self._rows(UnicodePrinter())).split("\n")
+        left = f"{UnicodePrinter().name(self.name).text} = "
+        middle = (len(lines) - 1) // 2
+        return "\n".join((left if k == middle else " " * len(left)) + line for k, line in enumerate(lines))
+
+    @property
+    def latex(self) -> str:
+        r"""The line as a ``bmatrix``."""
+        return self._equation(LatexPrinter())
+
+    @property
+    def mathml(self) -> str:
+        """The line as a MathML ``math`` element."""
+        return self._equation(MathmlPrinter())
+
+    def _equation(self, printer: Printer) -> str:
+        return printer.equation(Line(printer.name(self.name).text, [printer.table(self._rows(printer))]))
+
+    def _printed(self, printer: Printer) -> Array:
+        return np.frompyfunc(printer.print, 1, 1)(np.asarray(self.array)[()])
+
+    def _rows(self, printer: Printer) -> list[list[str]]:
+        """The entries in rows along the last axis: a flat value is one row, a stack of matrices one tall matrix."""
+        texts = np.atleast_2d(self._printed(printer))
+        return texts.reshape(-1, texts.shape[-1]).tolist()  # type: ignore[no-any-return]
+
+    def __str__(self) -> str:
+        left = f"{TextPrinter().name(self.name).text} = "
+        return left + self.text.replace("\n", "\n" + " " * len(left))
+
+    def __repr__(self) -> str:
+        return f"<Entries of {self.name} {self.shape}>"
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex}$$"
+
+    def _repr_html_(self) -> str:
+        return self.mathml
+
+
+def _nested(texts: Any, printer: TextPrinter) -> str:
+    if np.ndim(texts) < 2:
+        return f"[{', '.join(texts)}]" if np.ndim(texts) else str(texts)
+    if np.ndim(texts) == 2 and texts.size:
+        return printer.table(texts.tolist())
+    inner = [_nested(part, printer).replace("\n", "\n ") for part in texts]
+    return "[" + ",\n ".join(inner) + "]"
+
+
+# --- through the rules ---------------------------------------------------------------------------------------------
+
+
+@final
+class EntrywiseSweep:
+    """The rules of a graph, applied to arrays of scalar Symbols around one node."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        lined: Iterable[Node],
+        listed: Iterable[str],
+        factor: Callable[[Node], Any],
+        sizes: Mapping[str, int],
+    ) -> None:
+        self.graph, self.lined, self.listed, self.sizes = graph, frozenset(lined), frozenset(listed), sizes
+        self.factor = factor
+        self.algebra = Algebra()
+        self.uses: dict[Node, list[tuple[Node, int]]] = {node: [] for node in graph.order}
+        for node in reversed(graph.order):
+            for place, source in enumerate(node.inputs):
+                self.uses[source].append((node, place))
+        self._values: dict[Node, Array] = {}
+
+    def value(self, node: Node) -> Entries:
+        """What the rule of a node gives, entry by entry."""
+        return Entries(self.graph.name(node), self._simplest(self._computed(node), node))
+
+    def gradient(self, node: Node) -> Entries:
+        """What the rules of the consumers send back, entry by entry, canceled where that is shorter."""
+        self._define_around(node)
+        factor = self._size(self.factor(node))
+        short = self._simplest(self._total(node, self._named) * factor, node)
+        full = self._simplest(self._total(node, self._spelled) * factor, node)
+        shorter = np.frompyfunc(self._shorter, 2, 1)(short, full)
+        return Entries("d" + self.graph.name(node), np.asarray(shorter, dtype=object))
+
+    def _shorter(self, a: Symbol, b: Symbol) -> Symbol:
+        return b if self.algebra.length(b) < self.algebra.length(a) else a
+
+    def _simplest(self, array: Array, node: Node) -> Array:
+        """The entries simplified, in the shape that the node has, also where a rule gave one number for all."""
+        simplified = np.frompyfunc(self.algebra.simplest, 1, 1)(np.asarray(array, dtype=object)[()])
+        return np.broadcast_to(np.asarray(simplified, dtype=object), self._shape(node))
+
+    # --- values --------------------------------------------------------------------------------------------------------
+
+    def _shape(self, node: Node) -> tuple[int, ...]:
+        if node.shape is None:
+            raise ArgumentError(f"the shape of {self.graph.name(node)!r} is unknown before there is data")
+        shape = tuple(self._size(size) for size in node.shape)
+        if math.prod(shape) > _MOST_ENTRIES:
+            raise ArgumentError(
+                f"{self.graph.name(node)!r} has {math.prod(shape):,} entries, more than {_MOST_ENTRIES} to write down",
+                given=f"shape {shape_text(shape)}",
+                remedy="a smaller network, which has the same formulas",
+            )
+        return shape
+
+    def _size(self, size: Size) -> int:
+        return size.evaluate(self.sizes) if isinstance(size, Dimension) else size
+
+    def _value(self, node: Node) -> Array:
+        """What a rule is handed for a node: named entries, or for a node without a line what it is computed from."""
+        waiting = [node]
+        while waiting:  # nodes without a line are computed before those that read them
+            top = waiting[-1]
+            missing = [source for source in top.inputs if source not in self._values] if self._folds(top) else []
+            waiting.extend(missing)
+            if not missing:
+                self._values[waiting.pop()] = self._computed(top) if self._folds(top) else self._entries_of(top)
+        return self._values[node]
+
+    def _folds(self, node: Node) -> bool:
+        return node not in self.lined and not isinstance(node, Leaf)
+
+    def _entries_of(self, node: Node) -> Array:
+        if isinstance(node, Constant) and node.name is None:
+            return node.value
+        return self._named_entries(self.graph.name(node), node)
+
+    def _named_entries(self, name: str, node: Node) -> SymbolArray:
+        shape = self._shape(node)
+        leaf = Symbol.leaf(name, shape, node.dtype)
+        return symbol_array(lambda place: index(leaf, place) if place else leaf, shape)
+
+    def _computed(self, node: Node) -> Array:
+        return self._traced(node, node.forward, [self._value(source) for source in node.inputs], node)
+
+    def _traced(self, node: Node, rule: Callable[..., Any], operands: Sequence[Any], like: Node) -> Array:
+        """The rule applied to arrays of Symbols; where it cannot be, entries of what it would give."""
+        try:
+            return rule(*operands)
+        except Exception:  # whatever the rule raises on Symbols: it stands for itself, as in the derivation
+            call = Symbol(_Called(type(node).__name__), tuple(map(_whole, operands)), shape=self._shape(like))
+            return symbol_array(lambda place: index(call, place) if place else call, self._shape(like))
+
+    # --- gradients -----------------------------------------------------------------------------------------------------
+
+    def _total(self, node: Node, gradient_of: Callable[[Node], Array | None]) -> Array:
+        """The sum of what the consumers send; gradients without a line are summed up on the way."""
+        unlisted: dict[Node, Array | None] = {}
+        for one in self._through_unlisted(node):
+            known = [unlisted[c] if c in unlisted else gradient_of(c) for c, _ in self.uses[one]]
+            parts = [self._local(c, p, grad) for (c, p), grad in zip(self.uses[one], known, strict=True) if grad is not None]
+            parts = [part for part in parts if part is not None]
+            if one in self.graph.outputs:
+                parts.insert(0, self._seed(one))
+            unlisted[one] = sum(parts[1:], start=parts[0]) if parts else None
+        total = unlisted[node]
+        return np.zeros(self._shape(node)) if total is None else total
+
+    def _through_unlisted(self, node: Node) -> list[Node]:
+        """The node and all consumers on the way to the nearest gradients with a line, the last consumer first."""
+        found, waiting = {node}, [node]
+        while waiting:
+            for consumer, _ in self.uses[waiting.pop()]:
+                if consumer not in found and not self._is_listed(consumer):
+                    found.add(consumer)
+                    waiting.append(consumer)
+        return sorted(found, key=self.graph.position, reverse=True)
+
+    def _is_listed(self, node: Node) -> bool:
+        return "d" + self.graph.name(node) in self.listed
+
+    def _seed(self, node: Node) -> Array:
+        return np.asarray(1) if node.shape == () else self._named_entries("d" + self.graph.name(node), node)
+
+    def _named(self, node: Node) -> Array:
+        """The gradient of a line, by name."""
+        return self._named_entries("d" + self.graph.name(node), node) / self._size(self.factor(node))
+
+    def _spelled(self, node: Node) -> Array:
+        """The gradient of a line, as what it equals."""
+        return self._total(node, self._named)
+
+    def _local(self, node: Node, place: int, grad: Array) -> Array | None:
+        operands = [grad, self._value(node), *(self._value(source) for source in node.inputs)]
+        return self._traced(node, lambda *values: node.backward(*values)[place], operands, node.inputs[place])
+
+    def _define_around(self, node: Node) -> None:
+        """Let entries be written by name wherever a rule computes them again."""
+        near = [node, *(consumer for consumer, _ in self.uses[node])]
+        near += [source for one in near for source in one.inputs]
+        for one in dict.fromkeys(near):
+            if one in self.lined and not isinstance(one, Leaf) and one.shape is not None:
+                pairs = zip(np.ravel(self._computed(one)), np.ravel(self._value(one)), strict=True)
+                for entry, name in pairs:
+                    self._define(entry, name)
+
+    def _define(self, entry: Any, name: Symbol) -> None:
+        if isinstance(entry, Symbol) and entry.operation is not None:
+            self.algebra.define(entry, name)
+
+
+@final
+class _Called:
+    """A rule that entries cannot pass through: its name stands for it."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+
+def _whole(operand: Any) -> Any:
+    """The value that an array of entries was made of, where that is one."""
+    entries = np.ravel(operand) if isinstance(operand, SymbolArray) else ()
+    leaves = {id(e.operands[0]): e.operands[0] for e in entries if e.operation is index}
+    return next(iter(leaves.values())) if len(leaves) == 1 else operand
+
+
+def sizes_for(graph: Graph, columns: str | None, m: int, others: Mapping[str, int]) -> dict[str, int]:
+    """A number for every named dimension of a graph; raises ArgumentError for one without, or one it does not have."""
+    named = names_in([size for node in graph.order for size in node.shape or ()])
+    sizes = {**({columns: m} if columns else {}), **others}
+    if missing := sorted(named - set(sizes)):
+        raise ArgumentError(f"entries need a number for {', '.join(missing)}", remedy=f"entries(name, {missing[0]}=2)")
+    if unknown := sorted(set(sizes) - named - {columns}):
+        raise ArgumentError(f"this graph has no dimension {', '.join(unknown)}")
+    if bad := [f"{name}={size!r}" for name, size in sizes.items() if type(size) is not int or size < 1]:
+        raise ArgumentError(f"a size is a whole number, 1 or more, not {', '.join(bad)}")
+    return sizes
