@@ -62,8 +62,8 @@ class Tour:
 
     @cached_property
     def check(self) -> Any:
-        """Return the report of the engine's gradients against numerical differentiation."""
-        return self.net.graph.check_gradients(self.feeds)
+        """Return the report on the same gradients and the rules behind them against numerical differentiation."""
+        return self.net.graph.check_gradients(self.feeds, nodes=list(self.gradients))
 
     @cached_property
     def history(self) -> History:
@@ -215,5 +215,5 @@ def show(seed: int = 0, steps: int = STEPS, out: TextIO | None = None) -> bool:
 
 
 INTRODUCTION = f"""\
-chainrule {cr.__version__}: a network of 2-3-3-1 sigmoids learns to tell two species of iris
+chainrule {cr.__version__}: a network of 2-3-3-1 sigmoids learns to tell two kinds of iris
 apart, and each of its gradients is compared with the formula derived by hand."""

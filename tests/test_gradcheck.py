@@ -148,6 +148,21 @@ class WritesInForward(cr.Node):
         return (2 * grad,)
 
 
+class WritesAndRestores(cr.Node):
+    """2x, with x in use as scratch paper: another thread would see it."""
+
+    def forward(self, x):
+        if isinstance(x, np.ndarray):
+            x *= 2
+            y = x.copy()
+            x /= 2
+            return y
+        return 2 * x
+
+    def backward(self, grad, y, x):
+        return (2 * grad,)
+
+
 class WritesByForce(cr.Node):
     """Makes its input writable first."""
 
@@ -340,6 +355,26 @@ class Steps(cr.Node):
         return (grad,)
 
 
+class Root(cr.Node):
+    """√|x|: at 0 the slopes on either side grow without bound, and their mean is 0."""
+
+    def forward(self, x):
+        return np.sqrt(np.abs(x))
+
+    def backward(self, grad, y, x):
+        return (0 * grad,)
+
+
+class Winds(cr.Node):
+    """x sin(log |x|): continuous at 0, where its difference quotients never settle."""
+
+    def forward(self, x):
+        return x * np.sin(np.log(np.abs(x) + (x == 0)))
+
+    def backward(self, grad, y, x):
+        return (0 * grad,)
+
+
 class Raises(cr.Node):
     """x, with a backward that raises."""
 
@@ -372,6 +407,7 @@ BROKEN = {
     "not unbroadcast": (Stretched, [X, ROW], {}, "the gradient of y has shape (2, 3), the input has (3,)"),
     "not summed": (StretchedOnce, [X, X[:, :1]], {}, "the gradient of bias is wrong at [0, 0]"),
     "writes in forward": (WritesInForward, [X], {}, "forward writes into an array"),
+    "writes and restores": (WritesAndRestores, [X], {}, "forward writes into an array"),
     "writes by force": (WritesByForce, [X], {}, "forward writes into an array"),
     "writes into grad": (WritesIntoGrad, [X], {}, "backward writes into an array"),
     "float64 output": (WidensForward, [ROW], {}, "forward returns float64 for inputs of float32"),
@@ -391,6 +427,8 @@ BROKEN = {
     "kink": (WrongAtKink, [[-1.0, 0.0, 2.0]], {}, "is wrong at [1]"),
     "float32 alone": (WrongInSingle, [X], {}, "WrongInSingle in float32: the gradient of x is off by"),
     "jump": (Steps, [[1.0, 0.0]], {}, "cannot be judged at [1]: the output bends too sharply, or jumps"),
+    "root": (Root, [[0.0]], {}, "cannot be judged at [0]: the output bends too sharply, or jumps"),
+    "winds": (Winds, [[0.0]], {}, "cannot be judged at [0]: the output bends too sharply, or jumps"),
     "raises": (Raises, [X], {}, "backward raised KeyError"),
     "complex output": (Imaginary, [X], {}, "forward returns complex128"),
 }
@@ -477,6 +515,11 @@ def test_inputs_without_gradient_are_not_differentiated():
 def test_examples_in_float32_are_differentiated_in_float64():
     report = cr.check_node(cr.Tanh, X.astype(np.float32))
     assert report["x"].error < 1e-12  # in float32 no difference comes closer than 1e-5
+
+
+def test_what_float32_cannot_hold_is_no_fault_of_the_rule():
+    assert cr.check_node(cr.BCELoss, [[1e-9]], [[0.0]]).ok  # 1 - 1e-9 is 1
+    assert cr.check_node(cr.Exp, [100.0]).ok  # overflows
 
 
 def test_examples_are_left_as_they_were():
@@ -692,7 +735,9 @@ def test_feeds_in_float32_are_checked_in_float64_and_rules_in_float32_too():
 
 def test_a_constant_exponent_of_a_negative_number_is_not_differentiated():
     graph = cr.Graph(cr.Sum(cr.Input("x", 3) ** 2, name="L"))
-    assert graph.check_gradients({"x": [-1.0, 2.0, -3.0]}).compared == 9  # x, x into the power, the power into the sum
+    report = graph.check_gradients({"x": [-1.0, 2.0, -3.0]})
+    assert report.ok
+    assert report.compared == 9  # x, x into the power, the power into the sum
 
 
 def test_a_gradient_that_is_nothing_but_rounding_is_no_false_alarm_and_not_counted():

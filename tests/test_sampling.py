@@ -264,6 +264,8 @@ DEMANDED = [
 ]
 TRIED = [  # no demand gets through to x: numbers of one kind after the other are tried
     lambda x: cr.Log(cr.ReLU(x)),
+    lambda x: cr.Log(cr.ReLU(x) - 0.25),
+    lambda x: cr.Log(cr.Square(x) - 0.005) + cr.Log(1 - cr.Square(x)),
     lambda x: cr.Log(cr.Square(x) - 4 * x + 3.9),
     lambda x: cr.Sqrt(1 - cr.Square(x)),
     lambda x: cr.Log(1 - cr.Sum(x * x)),
@@ -329,7 +331,7 @@ def test_values_keep_away_from_kinks(build, distance):
     # Of 200 normal numbers one lies within 0.001 of a kink in one of six draws or so: 60 draws meet it.
     graph = cr.Graph(build(x(1 if isinstance(build(x(1, 200)), cr.HingeLoss) else 3, 200)))
     for seed in range(60):
-        assert abs(distance(sample_feeds(graph, seed)["x"])).min() > 0.0004
+        assert abs(distance(sample_feeds(graph, seed)["x"])).min() > 0.0009
 
 
 def test_a_kink_that_no_draw_avoids_is_accepted():

@@ -10,8 +10,10 @@
 {'x': -4.0, 'y': -4.0, 'z': 3.0, 'f': 1.0}
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from chainrule import errors
-from chainrule.gradcheck import GradientReport, check_node
 from chainrule.graph import Graph
 from chainrule.node import Constant, Input, Leaf, Node, Parameter, layer
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
@@ -44,7 +46,11 @@ from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax
 from chainrule.nodes.shapes import Concatenate, Gather, Index, Reshape
 from chainrule.run import Contribution, Run
 from chainrule.symbol import Symbol
-from chainrule.verdicts import Report, Verdict
+
+if TYPE_CHECKING:
+    from chainrule.derivation import Derivation, Formula
+    from chainrule.gradcheck import GradientReport, check_node
+    from chainrule.verdicts import Report, Verdict
 
 __version__ = "0.1.0"
 
@@ -59,8 +65,10 @@ __all__ = [
     "Contribution",
     "Cos",
     "CrossEntropyLoss",
+    "Derivation",
     "Divide",
     "Exp",
+    "Formula",
     "Gather",
     "GradientReport",
     "Graph",
@@ -106,3 +114,22 @@ __all__ = [
     "errors",
     "layer",
 ]
+
+_LOADED_WHEN_USED = {  # what a plain forward and backward does not need: it would add half of NumPy's time to the import
+    "Derivation": "chainrule.derivation",
+    "Formula": "chainrule.derivation",
+    "GradientReport": "chainrule.gradcheck",
+    "Report": "chainrule.verdicts",
+    "Verdict": "chainrule.verdicts",
+    "check_node": "chainrule.gradcheck",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOADED_WHEN_USED:
+        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+    return getattr(import_module(_LOADED_WHEN_USED[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

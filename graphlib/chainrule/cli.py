@@ -63,7 +63,9 @@ class Command(NamedTuple):
 
 def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=_whole(0), default=0, help="where the parameters start (default: %(default)s)")
-    parser.add_argument("--steps", type=_whole(1), help="how many steps of gradient descent (default: enough)")
+    parser.add_argument(
+        "--steps", type=_whole(1), help="how many steps of gradient descent (default: as many as it needs)"
+    )
 
 
 def _demo(given: argparse.Namespace) -> int:
@@ -132,7 +134,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
     for command in COMMANDS:
         one = commands.add_parser(
-            command.name, help=command.help, description=f"{command.help}.".capitalize(), allow_abbrev=False
+            command.name,
+            help=command.help,
+            description=f"{command.help[0].upper()}{command.help[1:]}.",
+            allow_abbrev=False,
         )
         command.arguments(one)
         one.set_defaults(command=command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final
@@ -10,7 +11,7 @@ import numpy as np
 
 from chainrule.algebra import Algebra
 from chainrule.dimensions import Dimension, Size, names_in, shape_text
-from chainrule.entrywise import SymbolArray, symbol_array
+from chainrule.entrywise import SymbolArray, entrywise, symbol_array
 from chainrule.errors import ArgumentError
 from chainrule.node import Constant, Leaf, Node
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
@@ -57,7 +58,7 @@ class Entries:
     @property
     def unicode(self) -> str:
         """The matrix over several lines, its name beside the middle one."""
-        lines = UnicodePrinter().table(self._rows(UnicodePrinter())).split("\n")
+        lines = self._matrix(UnicodePrinter()).split("\n")
         left = f"{UnicodePrinter().name(self.name).text} = "
         middle = (len(lines) - 1) // 2
         return "\n".join((left if k == middle else " " * len(left)) + line for k, line in enumerate(lines))
@@ -73,15 +74,17 @@ class Entries:
         return self._equation(MathmlPrinter())
 
     def _equation(self, printer: Printer) -> str:
-        return printer.equation(Line(printer.name(self.name).text, [printer.table(self._rows(printer))]))
+        return printer.equation(Line(printer.name(self.name).text, [self._matrix(printer)]))
+
+    def _matrix(self, printer: Printer) -> str:
+        """Brackets around rows along the last axis: a flat value is one row, a stack of matrices one tall matrix."""
+        texts = self._printed(printer)
+        if not texts.ndim:
+            return str(texts)
+        return printer.table(np.atleast_2d(texts).reshape(-1, texts.shape[-1]).tolist())
 
     def _printed(self, printer: Printer) -> Array:
-        return np.frompyfunc(printer.print, 1, 1)(np.asarray(self.array)[()])
-
-    def _rows(self, printer: Printer) -> list[list[str]]:
-        """The entries in rows along the last axis: a flat value is one row, a stack of matrices one tall matrix."""
-        texts = np.atleast_2d(self._printed(printer))
-        return texts.reshape(-1, texts.shape[-1]).tolist()  # type: ignore[no-any-return]
+        return np.asarray(entrywise(printer.print, self.array))
 
     def __str__(self) -> str:
         left = f"{TextPrinter().name(self.name).text} = "
@@ -140,16 +143,14 @@ class EntrywiseSweep:
         factor = self._size(self.factor(node))
         short = self._simplest(self._total(node, self._named) * factor, node)
         full = self._simplest(self._total(node, self._spelled) * factor, node)
-        shorter = np.frompyfunc(self._shorter, 2, 1)(short, full)
-        return Entries("d" + self.graph.name(node), np.asarray(shorter, dtype=object))
+        return Entries("d" + self.graph.name(node), entrywise(self._shorter, short, full))
 
     def _shorter(self, a: Symbol, b: Symbol) -> Symbol:
         return b if self.algebra.length(b) < self.algebra.length(a) else a
 
     def _simplest(self, array: Array, node: Node) -> Array:
         """The entries simplified, in the shape that the node has, also where a rule gave one number for all."""
-        simplified = np.frompyfunc(self.algebra.simplest, 1, 1)(np.asarray(array, dtype=object)[()])
-        return np.broadcast_to(np.asarray(simplified, dtype=object), self._shape(node))
+        return np.broadcast_to(entrywise(self.algebra.simplest, array), self._shape(node), subok=True)
 
     # --- values --------------------------------------------------------------------------------------------------------
 
@@ -196,12 +197,15 @@ class EntrywiseSweep:
         return self._traced(node, node.forward, [self._value(source) for source in node.inputs], node)
 
     def _traced(self, node: Node, rule: Callable[..., Any], operands: Sequence[Any], like: Node) -> Array:
-        """The rule applied to arrays of Symbols; where it cannot be, entries of what it would give."""
-        try:
+        """The rule applied to arrays of Symbols; where it cannot be, entries of what it gives for whole values."""
+        with contextlib.suppress(Exception):  # whatever a rule raises on arrays of Symbols
             return rule(*operands)
-        except Exception:  # whatever the rule raises on Symbols: it stands for itself, as in the derivation
-            call = Symbol(_Called(type(node).__name__), tuple(map(_whole, operands)), shape=self._shape(like))
-            return symbol_array(lambda place: index(call, place) if place else call, self._shape(like))
+        values = tuple(map(_whole, operands))
+        try:
+            whole = rule(*values)
+        except Exception:  # no Symbol can pass: the rule stands for itself, as in the derivation
+            whole = Symbol(_Called(type(node).__name__), values, shape=self._shape(like))
+        return symbol_array(lambda place: index(whole, place) if place else whole, self._shape(like))
 
     # --- gradients -----------------------------------------------------------------------------------------------------
 
@@ -252,9 +256,7 @@ class EntrywiseSweep:
         near += [source for one in near for source in one.inputs]
         for one in dict.fromkeys(near):
             if one in self.lined and not isinstance(one, Leaf) and one.shape is not None:
-                pairs = zip(np.ravel(self._computed(one)), np.ravel(self._value(one)), strict=True)
-                for entry, name in pairs:
-                    self._define(entry, name)
+                entrywise(self._define, self._computed(one), self._value(one))
 
     def _define(self, entry: Any, name: Symbol) -> None:
         if isinstance(entry, Symbol) and entry.operation is not None:

@@ -21,9 +21,9 @@ class SymbolArray(np.ndarray[Any, Any]):
     """
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = [_plain(x) for x in inputs]
         if method == "__call__" and not options and ufunc is not np.matmul:
-            return entrywise(ufunc, *plain)
+            return entrywise(ufunc, *inputs)
+        plain = [_plain(x) for x in inputs]
         if method == "reduce":
             return _reduced(ufunc, *plain, **options)
         if method == "at" or ufunc is np.matmul:  # both add and multiply entries, nothing else
@@ -32,7 +32,7 @@ class SymbolArray(np.ndarray[Any, Any]):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in _ENTRYWISE:
-            return entrywise(function, *map(_plain, args), **kwargs)
+            return entrywise(function, *args, **kwargs)
         if function in _REDUCTIONS:
             return _REDUCTIONS[function](*args, **kwargs)
         if function not in _MOVES:
@@ -73,7 +73,7 @@ def symbol_array(entry: Callable[..., Any], shape: tuple[int, ...]) -> SymbolArr
 def entrywise(function: Callable[..., Any], *operands: Any, **options: Any) -> SymbolArray:
     """The function applied to the entries of its operands, which broadcast against each other."""
     call = functools.partial(function, **options) if options else function
-    return _symbols(np.frompyfunc(call, len(operands), 1)(*map(_boxed, operands)))
+    return _symbols(np.frompyfunc(call, len(operands), 1)(*(_boxed(_plain(x)) for x in operands)))
 
 
 def _reduced(ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:
@@ -84,9 +84,14 @@ def _reduced(ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: bool = False, **o
     flat = np.transpose(x, (*kept, *axes)).reshape(*(x.shape[k] for k in kept), -1)
     joined = np.empty(flat.shape[:-1], dtype=object)
     for place in np.ndindex(joined.shape):
-        entries = flat[place].tolist()
+        entries = [_counted(entry) for entry in flat[place].tolist()] if ufunc is np.add else flat[place].tolist()
         joined[place] = functools.reduce(ufunc, entries) if entries else ufunc.identity
     return _symbols(joined.reshape([1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdims else joined)
+
+
+def _counted(entry: Any) -> Any:
+    """A truth value as a number: a sum of arrays counts them, where + of two of them is a truth value again."""
+    return entry.astype(int) if getattr(entry, "dtype", None) == bool else entry
 
 
 def _mean(x: Any, axis: Any = None, **options: Any) -> Any:

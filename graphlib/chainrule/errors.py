@@ -16,7 +16,6 @@ ChainruleError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, final
 
@@ -107,6 +106,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("W_1", ["W1", "B1"])
     "'W_1' (did you mean 'W1'?)"
     """
+    import difflib  # only needed once something has gone wrong
+
     folded = {other.casefold(): other for other in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     return f"{name!r} (did you mean {folded[close[0]]!r}?)" if close else repr(name)

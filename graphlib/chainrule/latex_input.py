@@ -571,15 +571,15 @@ class Parser:
         start = self._next.start
         base = self._postfix(self._atom())
         while found := self._take("^", "**", "power"):
-            base = self._postfix(self._make(self._raised(base, self._exponent(found), found.start), start))
+            base = self._postfix(self._make(self._raised(base, self._exponent(found), found), start))
         return base
 
-    def _raised(self, base: ast.expr, exponent: ast.expr, at: int) -> ast.expr:
+    def _raised(self, base: ast.expr, exponent: ast.expr, found: Token) -> ast.expr:
         """base to the exponent, where e^z is the exponential unless a value is called e."""
         if isinstance(base, ast.Name) and base.id == "e" and "e" not in self.known:
             return ast.Call(_numpy("exp"), [exponent], [])
-        if _is_negative(exponent) and not is_scalar(base):
-            raise self.source.error(at, "an inverse could mean the matrix or its entries", "1 / A, entry by entry")
+        if found.kind != "**" and _is_negative(exponent) and not is_scalar(base):
+            raise self.source.error(found.start, "an inverse could mean the matrix or its entries", "1 / A, entry by entry")
         return ast.BinOp(base, ast.Pow(), exponent)
 
     def _exponent(self, found: Token) -> ast.expr:

@@ -104,7 +104,8 @@ def _running(call: Callable[..., Any], *arguments: Any, place: str) -> Any:
     except ChainruleError:
         raise  # it says more about a wrong graph than we could
     except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        said = error.msg if isinstance(error, SyntaxError) else error
+        reason = f"{type(error).__name__}: {said}".removesuffix(": ")
         raise ArgumentError(f"{place} does not run: {reason}", where=_last_line(error)) from error
 
 

@@ -886,7 +886,7 @@ REPAIRS: tuple[Repair, ...] = (
     Repair("number", 1.4, _number_wrong),
     Repair("constant factor", 1.4, _constant_factor),
     Repair("power", 1.25, _power),
-    Repair("comparison", 1.1, _comparison),
+    Repair("comparison", 1.0, _comparison),
     Repair("function", 1.4, _function),
     Repair("function missing", 1.7, _function_missing),
     Repair("neighboring layer", 1.0, _name_of_neighbor),

@@ -81,11 +81,13 @@ class MathPrinter(Printer):
 
     def piece(self, x: Any) -> Piece:
         """The expression printed; what is only bookkeeping of arrays, or has a form on paper, as that."""
-        while isinstance(x, Symbol) and (meant := _on_paper(x)) is not x:
-            x = meant
+        x = on_paper(x)
         if isinstance(x, str):
             return Piece(self.words(x), ATOM)
         return super().piece(x)
+
+    def _method(self, x: Symbol) -> str:
+        return self.methods.get(x.operation, "function")
 
     # --- sums and products -------------------------------------------------------------------------------------------
 
@@ -162,9 +164,9 @@ class MathPrinter(Printer):
         return piece if piece.binding >= binding else Piece(self.parentheses(piece.text), ATOM)
 
     def matmul(self, x: Symbol) -> Piece:
-        left, right = x.operands
+        left, right = map(on_paper, x.operands)
         shapes = [known_shape(left), known_shape(right)]
-        if () in shapes:
+        if () in shapes or _number(left) is not None or _number(right) is not None:
             return self.product(Symbol(np.multiply, (left, right), shape=x.known_shape))
         a, b = self.inside(left, JUXTAPOSED), self.inside(right, POWER)
         if all(shape is not None and len(shape) == 1 for shape in shapes):
@@ -185,8 +187,7 @@ class MathPrinter(Printer):
 
     def raised(self, x: Any, exponent: str, *, transposed: bool = False) -> Piece:
         """A value with something above it; a name takes it beside its index."""
-        while isinstance(x, Symbol) and (meant := _on_paper(x)) is not x:
-            x = meant
+        x = on_paper(x)
         if isinstance(x, Symbol) and x.operation is None and x.name is not None:
             return self.name(x.name, exponent)
         return Piece(self.superscript(self.inside(x, ATOM), exponent), POWER)
@@ -488,6 +489,13 @@ _AS_WRITTEN: dict[Any, Callable[..., Any]] = {
 }
 
 
+def on_paper(x: Any) -> Any:
+    """An expression without what is only bookkeeping of arrays, and in the form that paper has for it."""
+    while isinstance(x, Symbol) and (meant := _on_paper(x)) is not x:
+        x = meant
+    return x
+
+
 def _on_paper(x: Symbol) -> Any:
     """What paper has in the place of an operation: its operand for bookkeeping, a longer form for some functions."""
     if x.operation in _BOOKKEEPING:
@@ -517,6 +525,7 @@ def taken_apart(x: Symbol) -> tuple[bool, Factors, Factors]:
     waiting: list[tuple[Any, bool]] = [(x, True)]
     while waiting:
         x, is_above = waiting.pop()
+        x = on_paper(x)
         operation = x.operation if isinstance(x, Symbol) else None
         number = _number(x)
         if operation is np.multiply:
@@ -556,8 +565,8 @@ def is_scalar(x: Any) -> bool:
 
 def is_short(x: Any) -> bool:
     """Whether a factor reads as one thing with nothing between it and its neighbor: ``A₂ᵀ``, not ``price``."""
-    while isinstance(x, Symbol) and ((meant := _on_paper(x)) is not x or x.operation in _RAISED):
-        x = x.operands[0] if meant is x else meant
+    while isinstance(x := on_paper(x), Symbol) and x.operation in _RAISED:
+        x = x.operands[0]
     if isinstance(x, Symbol) and x.operation is index and _entry(*x.operands):
         x = x.operands[0]
     if isinstance(x, Dimension) or (isinstance(x, Symbol) and x.name is not None):
