@@ -42,7 +42,8 @@ def clean_imports(monkeypatch):
 
 def start(*arguments, **options):
     """The command in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **options.pop("env", {})}
+    fixed = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUNBUFFERED": ""}  # "": buffered, as usual
+    environment = {**os.environ, **fixed, **options.pop("env", {})}
     command = [sys.executable, *options.pop("flags", ()), "-m", "chainrule.cli", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env=environment, **pipes, **options)
@@ -57,6 +58,7 @@ def start(*arguments, **options):
         ([], "required: COMMAND"),
         (["trian"], "invalid choice: 'trian'"),
         (["--verbose"], "required: COMMAND"),
+        (["--vers"], "required: COMMAND"),
         (["demo", "--stesp", "3"], "unrecognized arguments: --stesp 3"),
         (["demo", "--see", "3"], "unrecognized arguments: --see 3"),  # no abbreviations: they break when options join
         (["demo", "--seed"], "--seed: expected one argument"),
@@ -200,12 +202,13 @@ def test_the_exit_code_of_the_process():
     assert err == b"chainrule: error: none.py does not exist\n"
 
 
-def test_a_reader_that_leaves_ends_the_command_in_silence():
-    process = start("demo", "--steps", "3")
+@pytest.mark.parametrize("arguments", [["demo", "--steps", "3"], ["--version"]])
+def test_a_reader_that_leaves_ends_the_command_in_silence(arguments):
+    process = start(*arguments)
     process.stdout.close()
-    assert process.stderr.read() == b""
+    with process.stderr:
+        assert process.stderr.read() == b""
     assert process.wait() == 141
-    process.stderr.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")

@@ -32,6 +32,8 @@ LAYERS = (
     ("gradcheck",),
     ("algebra",),
     ("notation.*",),
+    ("entries",),
+    ("entries",),
     ("derivation",),
     ("vocabulary",),
     ("latex_input",),

@@ -160,6 +160,7 @@ def test_what_names_nothing(net):
 
 def test_a_folder_and_a_file_of_another_kind(write, tmp_path):
     assert "is no Python file" in refusal(write("hello", "notes.txt"))
+    assert "is no Python file" in refusal("notes.txt")
     assert "is no Python file" in refusal(f"{tmp_path}/")
 
 
@@ -220,12 +221,16 @@ def test_several_graphs_are_listed(write):
     assert "mine.py holds several graphs" in said
     assert "mine.py:graph or " in said
     assert ":same" not in said  # another name of the first
+    builder = "def build() -> cr.Graph:\n    return graph"
+    assert "several" in refusal(write(f"{ONE}\nother = cr.Graph(x)\n{builder}"))
     assert "nets.circuits:product_of_sum or nets.circuits:sigmoid_neuron" in refusal("nets.circuits")
 
 
 def test_a_module_without_a_graph_names_what_may_make_one(write):
     assert refusal("nets.dnn").endswith("try:   nets.dnn:DNN")
     assert refusal(write("x = 1")).endswith("mine.py holds no graph")
+    write(ONE, "beside.py")
+    assert refusal(write("import beside")).endswith("mine.py holds no graph")
 
 
 # --- feeds -----------------------------------------------------------------------------------------------------------
@@ -266,11 +271,11 @@ def test_feeds_that_are_no_npz(tmp_path):
 def test_feeds_that_are_damaged(tmp_path):
     path = tmp_path / "data.npz"
     np.savez_compressed(path, A0=np.random.default_rng(0).standard_normal(1000))
-    content = bytearray(path.read_bytes())
-    content[500:600] = bytes(100)
-    path.write_bytes(content)
-    with pytest.raises(ArgumentError, match="holds something that is no plain array"):
-        load_feeds(path)
+    content = path.read_bytes()
+    for place in range(100, 7000, 300):
+        path.write_bytes(content[:place] + b"\xff" * 100 + content[place + 100 :])
+        with pytest.raises(ArgumentError, match="holds something that is no plain array"):
+            load_feeds(path)
 
 
 def test_a_loaded_graph_runs():

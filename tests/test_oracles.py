@@ -83,8 +83,8 @@ def test_precise_gradients_equal_numerical_differentiation_of_the_precise_loss()
         for name, value in exact.items():
             for index in np.ndindex(value.shape):
 
-                def along(step, name=name, index=index):
-                    moved = {**exact, name: exact[name].copy()}
+                def along(step, name=name, index=index, value=value):
+                    moved = {**exact, name: value.copy()}
                     moved[name][index] += step
                     return precise.loss(moved, precise.exactly(x), precise.exactly(y))
 

@@ -15,7 +15,7 @@ FLOOR = 1e-2
 
 
 def directions(random, rng):
-    """All leaves at once, three times; then every leaf alone, so that a small gradient cannot hide behind large ones."""
+    """All leaves at once, three times; then every leaf alone, so that no small gradient hides behind large ones."""
     whole = {name: rng.normal(size=np.shape(random.feeds[name])) for name in random.moving}
     yield whole
     for _ in range(2):

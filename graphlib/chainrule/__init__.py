@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "GELU",
     "Abs",
     "Add",
     "BCELoss",
@@ -69,6 +68,7 @@ __all__ = [
     "Divide",
     "Exp",
     "Formula",
+    "GELU",
     "Gather",
     "GradientReport",
     "Graph",

@@ -90,6 +90,28 @@ def _gradcheck(given: argparse.Namespace) -> int:
     return DONE if report.ok else WRONG
 
 
+def _derive_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    notations = parser.add_mutually_exclusive_group()
+    for shown in ("Unicode", "LaTeX", "MathML"):
+        name = shown.lower()
+        notations.add_argument(f"--{name}", dest="notation", action="store_const", const=name, help=f"in {shown}")
+    parser.set_defaults(notation="text")
+    parser.add_argument("--shapes", action="store_true", help="the shapes behind every line")
+    parser.add_argument(
+        "--convention",
+        choices=("mean", "per-example"),
+        default="mean",
+        help="where 1/m stands: in every gradient, or only in those of the parameters (default: %(default)s)",
+    )
+
+
+def _derive(given: argparse.Namespace) -> int:
+    derivation = load_graph(given.net).derivation(given.convention)
+    print(getattr(derivation, given.notation)(shapes=given.shapes))
+    return DONE
+
+
 def _net_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", metavar="NET", help="the graph, as module:attribute or path/to/file.py[:attribute]")
 
@@ -112,6 +134,7 @@ def _feeds(graph: Graph, given: argparse.Namespace) -> dict[str, Any]:
 COMMANDS = (
     Command("demo", "train a small network on real data and compare its gradients", _demo_arguments, _demo),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
+    Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),
 )
 
 

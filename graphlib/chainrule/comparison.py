@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from chainrule.diagnosis import Case, Fix, Reading, difference_text, distance, fix, same, tolerance
 from chainrule.dimensions import Dimension, names_in
-from chainrule.errors import ArgumentError, ChainruleError, FormulaError, did_you_mean
+from chainrule.errors import ArgumentError, ChainruleError, FormulaError, UnknownNameError, did_you_mean
 from chainrule.formula import UserFormula, parse
 from chainrule.graph import Graph
 from chainrule.node import Node
@@ -47,8 +47,9 @@ def check(
 
     A formula is text, a callable or an array. Its name is a gradient, a value, or a name of one's own that later
     lines may use. Text is judged on data drawn at random, for several sizes of m that equal no other size of the graph,
-    and on ``feeds`` if there are any. A callable is handed values by the names of its parameters, or all of them as a mapping
-    when it takes a single one that is no name; it is judged on the feeds when there are any. An array needs feeds.
+    and on ``feeds`` if there are any. A callable is handed values by the names of its parameters, or all of them as a
+    mapping when it takes a single one that is no name; it is judged on the feeds when there are any. An array needs
+    feeds.
 
     ``convention``: "mean" for gradients of the mean loss, "per-example" for those of single columns, where the
     parameters' gradients alone are averaged; "auto" accepts either and finds out which it is.
@@ -91,30 +92,44 @@ class _Draw:
 def _drawn(graph: Graph, run: Run, seed: int, *, given: bool = False) -> _Draw:
     """The values and gradients of a run; a gradient of an output that is no number starts from a random one."""
     values = {graph.name(node): run.values[node] for node in graph.order}
-    return _Draw(values, _gradients(graph, run, seed), _sizes(graph, values), given)
-
-
-def _gradients(graph: Graph, run: Run, seed: int) -> dict[str, Array]:
     with np.errstate(all="ignore"):
-        found = {f"d{name}": g for name, g in _swept(graph, run, seed).items()}
-        if all(np.isfinite(gradient).all() for gradient in found.values()):
-            return found
-        # A has rounded to 0 or 1 before the loss: the fused graph still knows the gradients behind it
-        fused = graph.fuse()
-        exact = fused.forward({graph.name(n): run.values[n] for n in (*graph.inputs, *graph.parameters)})
-        return found | {f"d{name}": g for name, g in _swept(fused, exact, seed).items()}
+        gradients = _swept(run, seed)
+        if given:
+            gradients |= _fused_gradients(graph, values, gradients)
+    return _Draw(values, {f"d{name}": g for name, g in gradients.items()}, _sizes(graph, values), given)
 
 
-def _swept(graph: Graph, run: Run, seed: int) -> dict[str, Array]:
+def _swept(run: Run, seed: int) -> dict[str, Array]:
+    """The gradients that a run has, or would have after its backward."""
+    graph = run.graph
     try:
-        return {str(name): run.gradients[name] for name in run.gradients}
-    except ChainruleError:  # not swept yet
+        return {graph.name(node): run.gradients[node] for node in graph.order if node in run.gradients}
+    except UnknownNameError:  # not swept yet
         pass
     rng = np.random.default_rng(seed)
-    values = [run.values[node] for node in graph.order]
     starts = {n: rng.uniform(0.5, 1.5, run.values[n].shape) if run.values[n].shape else 1.0 for n in graph.outputs}
+    return _from(graph, [run.values[node] for node in graph.order], starts)
+
+
+def _from(graph: Graph, values: Sequence[Array], starts: Mapping[Any, Any]) -> dict[str, Array]:
     gradients, _ = graph.sweep(values, starts)
     return {name: g for name, g in zip(graph.names, gradients, strict=True) if g is not None}
+
+
+def _fused_gradients(graph: Graph, values: Values, gradients: Mapping[str, Array]) -> dict[str, Array]:
+    """The gradients behind a loss that was fused with its activation, where that differs.
+
+    On data of the user's the activation may have rounded to 0 or 1. The plain graph has then lost the digits of its
+    gradients, and would call a right formula wrong.
+    """
+    fused = graph.fuse()
+    ends = [graph.name(node) for node in graph.outputs]
+    same_losses = all(type(fused[name]) is type(graph[name]) for name in ends)
+    if same_losses or any(graph.consumers(name) for name in ends):
+        return {}
+    run = fused.forward({graph.name(node): values[graph.name(node)] for node in (*graph.inputs, *graph.parameters)})
+    starts = {name: gradients[name].astype(values[name].dtype) for name in ends}
+    return _from(fused, [run.values[node] for node in fused.order], starts)
 
 
 def _sizes(graph: Graph, values: Values) -> dict[str, int]:
@@ -164,7 +179,7 @@ class _Ground:
         gradient = draw.gradients[name]
         if convention == MEAN or name not in self.scaled:
             return gradient
-        return np.asarray(gradient * gradient.dtype.type(draw.sizes[self.batch or ""]))
+        return _sealed(gradient * gradient.dtype.type(draw.sizes[self.batch or ""]))
 
     def _per_column(self) -> frozenset[str]:
         """The gradients of everything that has the columns of the batch."""
@@ -224,12 +239,12 @@ def _line(name: str, given: Formula, ground: _Ground, others: Iterable[str]) -> 
     if callable(given):
         reads, compute = _calling(name, given, known, _without(ground.values(0, MEAN), name))
         return _Line(name, _callable_text(given), reads, compute, draws=tuple(own) or everywhere)
+    array = _as_array(name, given)
     if not own:
         raise ArgumentError(
             f"{name} is an array, which belongs to data",
             remedy="give the data, graph.check(formulas, feeds), or hold the array against a run: run.compare(...)",
         )
-    array = _as_array(name, given)
     return _Line(name, f"array of shape {array.shape}", frozenset(), lambda values: array, draws=tuple(own))
 
 
@@ -569,6 +584,8 @@ class _Judge:
 
     def _wrong(self, finding: _Finding, settled: str | None) -> Verdict:
         line = finding.line
+        if line.name in self._circular:
+            return Verdict(line.name, line.shown, False, False, "wrong", self._circle_text(line))
         found = self._fix(finding, settled)
         mixture = self._mixture(finding, settled)
         first = mixture or (found.text if found else "")
@@ -644,7 +661,7 @@ class _Judge:
         helpers = {
             name: self._inlined(name) for name in line.reads if name in self._lines and not self._findings[name].judged
         }
-        if found is None and line.formula is not None and helpers and line.name not in self._circular:
+        if found is None and line.formula is not None and helpers:
             found = fix(substituted(tree, {name: t for name, t in helpers.items() if t is not None}), readings)
         return found
 
@@ -764,7 +781,14 @@ def _result(value: Array) -> Outcome:
     """The result as an array of real numbers."""
     if value.dtype.kind not in "fiub":
         return _Failure(f"its result is of type {value.dtype}, not an array of real numbers")
-    return value.astype(float) if value.dtype.kind in "iub" else value
+    return _sealed(value.astype(float) if value.dtype.kind in "iub" else value)
+
+
+def _sealed(array: Array) -> Array:
+    """A read-only view: a callable of the user's is handed it."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def _about(outcome: Array, expected: Array) -> bool:
@@ -776,9 +800,9 @@ def _without(values: Values, name: str) -> Values:
     return {key: value for key, value in values.items() if key != name}
 
 
-def _nudged(value: Array, by: float) -> Array:
+def _nudged(value: Any, by: float) -> Any:
     """The array with every second entry a little larger in size; labels and other whole numbers stay as they are."""
-    if value.dtype.kind != "f" or not np.any(value != np.round(value)):
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.any(value != np.round(value)):
         return value
     signs = np.where(np.arange(value.size).reshape(value.shape) % 2, 1.0, -1.0).astype(value.dtype)
     return np.asarray(value * (1 + value.dtype.type(by) * signs))

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.algebra import Algebra
 from chainrule.dimensions import Dimension, Shape
-from chainrule.entries import Entries, EntrywiseSweep, sizes_for
+from chainrule.entries import Entries, EntrywiseSweep, RuleCall, sizes_for
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
 from chainrule.node import Constant, Input, Leaf, Node, Parameter
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
@@ -159,7 +159,7 @@ class Derivation(Mapping[str, Formula]):
         >>> A2, Y, W3 = Input("A2", (3, "m")), Input("Y", (1, "m")), Parameter("W3", (1, 3))
         >>> derivation = Graph(BCELoss(Sigmoid(W3 @ A2, name="A3"), Y, name="L")).derivation("per-example")
         >>> print(derivation.entries("A3", m=2))
-        A3 = [[sigmoid(W3[0, 0] * A2[0, 0] + W3[0, 1] * A2[1, 0] + W3[0, 2] * A2[2, 0]), sigmoid(W3[0, 0] * A2[0, 1] + ...
+        A3 = [[sigmoid(W3[0, 0] * A2[0, 0] + W3[0, 1] * A2[1, 0] + W3[0, 2] * A2[2, 0]), sigmoid(W3[0, 0] * ...
 
         Text counts rows and columns from 0 and runs; the other notations count from 1 and write ``w³₁₂`` for
         ``W3[0, 1]`` (the layer above, row before column), and ``a²₃`` for ``A2[2, 0]`` where there is one column.
@@ -217,18 +217,6 @@ def derivation(graph: Graph, convention: Convention = "mean") -> Derivation:
 
 
 @final
-@dataclass(frozen=True)
-class _RuleCall:
-    """A rule that a Symbol cannot pass through, called as it is: what stands for its formula is its name."""
-
-    __name__: str
-
-    def __call__(self, *operands: Any) -> Any:
-        """Never called: it only stands for the rule."""
-        raise NotImplementedError(self.__name__)
-
-
-@final
 class _Deriving:
     """One derivation in the making: what flows through the rules, and the lines written so far."""
 
@@ -267,7 +255,7 @@ class _Deriving:
             return None
         name = self.graph.name(node)
         self.values[node] = Symbol.leaf(name, node.shape, node.dtype)
-        if not isinstance(traced.operation, _RuleCall):
+        if not isinstance(traced.operation, RuleCall):
             self.algebra.define(written, self.values[node])
         return Formula(name, (written,))
 
@@ -280,7 +268,7 @@ class _Deriving:
         try:
             traced = rule(*operands)
         except Exception:  # whatever an untraceable rule raises: it stands for itself, and the rest goes on
-            return Symbol(_RuleCall(type(node).__name__), tuple(operands), shape=shape)
+            return Symbol(RuleCall(type(node).__name__), tuple(operands), shape=shape)
         return traced if isinstance(traced, Symbol) else Symbol(None, (np.asarray(traced),), shape=np.shape(traced))
 
     # --- backward ----------------------------------------------------------------------------------------------------

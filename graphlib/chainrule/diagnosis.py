@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, TypeVar, final
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.elementary import sigmoid
 from chainrule.errors import FormulaError
 from chainrule.formula import UserFormula
 from chainrule.repairs import (
@@ -34,6 +35,7 @@ from chainrule.repairs import (
 
 Array: TypeAlias = npt.NDArray[Any]
 Values: TypeAlias = Mapping[str, Any]
+_T = TypeVar("_T")
 
 
 class Case(NamedTuple):
@@ -70,8 +72,8 @@ class Fix:
 def tolerance(dtype: np.dtype[Any]) -> float:
     """How far apart two ways to compute the same may lie, relative to the largest entry.
 
-    It is 1e-9 in float64 and 1e-4 in float32. Six digits are left for rounding in float64, three in float32; a formula that is wrong differs by far more on data
-    drawn at random.
+    It is 1e-9 in float64 and 1e-4 in float32: six and three digits are left for rounding. A formula that is wrong
+    differs by far more on data drawn at random.
     """
     return float(np.finfo(dtype if dtype.kind == "f" else float).eps ** 0.575)
 
@@ -90,11 +92,15 @@ def distance(value: Array, expected: Array) -> float:
     with np.errstate(all="ignore"):
         gap = np.where(value == expected, 0, np.abs(np.subtract(value, expected, dtype=float)))  # infinities may agree
         worst = float(gap.max())
-        finite = np.abs(expected[np.isfinite(expected)])
-        largest = float(finite.max()) if finite.size else 0.0
+        largest = _largest(expected)
     if not np.isfinite(worst):
         return np.inf
     return worst if worst == 0 else worst / largest if largest > 0 else np.inf
+
+
+def _largest(expected: Array) -> float:
+    """The largest finite entry, by size."""
+    return float(np.abs(expected[np.isfinite(expected)]).max(initial=0.0))
 
 
 def factor_between(value: Array, expected: Array) -> float | None:
@@ -117,8 +123,22 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.MatMult: operator.matmul,
+    ast.Pow: lambda x, y: np.power(np.asarray(x, float), y),
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
 }
-_PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {"dot": np.dot, "matmul": np.matmul, "multiply": np.multiply}
+_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Eq: operator.eq,
+}
+_OF_TWO: dict[str, Callable[[Any, Any], Any]] = {"dot": np.dot, "matmul": np.matmul, "multiply": np.multiply}
+_OF_ONE: dict[str, Callable[[Any], Any]] = {
+    **{name: getattr(np, name) for name in "exp log tanh sin cos sqrt abs sign square".split()},
+    "sigmoid": lambda z: sigmoid(np.asarray(z, float)),
+}
 
 
 @final
@@ -132,12 +152,14 @@ class Evaluator:
     def __init__(self, values: Values) -> None:
         self._values = values
         self._known: dict[int, tuple[ast.expr, Any]] = {}  # the expression is kept so that its id stays its own
+        self.work = 0  # how many operations were done
 
     def value(self, node: ast.expr, *, keep: bool = True) -> Any:
         """The value, from the parts that are known already."""
         known = self._known.get(id(node))
         if known is not None:
             return known[1]
+        self.work += 1
         try:
             value = self._compute(node, keep)
         except Exception:  # whatever a candidate does wrong, it is no candidate then
@@ -158,6 +180,8 @@ class Evaluator:
                 value = self._values.get(name)
             case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _BINARY:
                 value = self._both(_BINARY[type(sign)], left, right, keep)
+            case ast.Compare(left=left, ops=[compared], comparators=[right]) if type(compared) in _COMPARED:
+                value = self._both(_COMPARED[type(compared)], left, right, keep)
             case ast.Attribute(value=inner, attr="T"):
                 value = self._one(np.transpose, inner, keep)
             case ast.UnaryOp(op=ast.USub(), operand=inner):
@@ -180,8 +204,11 @@ class Evaluator:
 
     def _call(self, node: ast.Call, keep: bool) -> Any:
         name = called(node)
-        if name in _PRODUCTS and not is_method(node) and len(node.args) == 2 and not node.keywords:
-            return self._both(_PRODUCTS[name], node.args[0], node.args[1], keep)
+        plain = () if is_method(node) or node.keywords else node.args
+        if name in _OF_TWO and len(plain) == 2:
+            return self._both(_OF_TWO[name], plain[0], plain[1], keep)
+        if name in _OF_ONE and len(plain) == 1:
+            return self._one(_OF_ONE[name], plain[0], keep)
         facts = {k.arg: k.value.value for k in node.keywords if k.arg and isinstance(k.value, ast.Constant)}
         if name in ("sum", "mean") and len(facts) == len(node.keywords) and len(node.args) == (not is_method(node)):
             inner = node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined]
@@ -189,6 +216,7 @@ class Evaluator:
         return self._other(node)
 
     def _other(self, node: ast.expr) -> Any:
+        self.work += 20  # measured against one of the operations above
         return UserFormula.from_tree(node).evaluate(self._values)
 
 
@@ -196,8 +224,8 @@ class Evaluator:
 
 _PAIRED = tuple(r for r in REPAIRS if r.cost <= 1.3 and r.name not in ("name everywhere", "brackets"))
 _USUAL = 0.25  # among the proposals of one repair, those that cost no more than this beyond it are tried in pairs
-_FIRSTS, _PAIRS = 150, 25_000  # bounds of the search for two changes; about a second on one core
-_CANDIDATES = 6_000  # bound of the search for one change
+_FIRSTS = 150  # of the changes that are tried first in pairs, this many
+_WORK = 150_000  # operations that the search for one change may do, and that for two: less than a second on one core
 
 
 def fix(tree: ast.expr, readings: Sequence[Reading]) -> Fix | None:
@@ -234,7 +262,7 @@ class _Search:
         """The best single change; a constant factor is one too."""
         with np.errstate(all="ignore"):
             factor = self._constant_factor()
-            for change in islice(changes(self._tree, self._scene), _CANDIDATES):
+            for change in self._affordable(changes(self._tree, self._scene)):
                 self._tried.append(change)
                 self._note(_Match(change.tree, (change,), change.cost))
         return self._best([*self._exact, *factor])
@@ -243,10 +271,9 @@ class _Search:
         """A single change after which a plain factor is missing: 2, -1/3, 1/m."""
         matches = []
         for match, c in self._multiples:
-            written = _factor(match.tree, c, self._case.columns, self._scene.batch)
-            if written is not None:
-                tree, text = written
-                matches.append(_Match(tree, match.changes, match.cost + 1.2, text))
+            extra = 1.4 if abs(c + 1) < 1e-9 else 1.2  # operands that are swapped say more than a sign that is wrong
+            for tree, text in _multiplied(match.tree, c, self._case.columns, self._scene.batch):
+                matches.append(_Match(tree, match.changes, match.cost + extra, text))
         return self._best(matches)
 
     def two_changes(self) -> Fix | None:
@@ -254,7 +281,7 @@ class _Search:
         self._exact = []
         usual = sorted((c for c in self._tried if _is_usual(c)), key=lambda change: change.cost)
         with np.errstate(all="ignore"):
-            for match in islice(self._pairs(usual[:_FIRSTS]), _PAIRS):
+            for match in self._affordable(self._pairs(usual[:_FIRSTS])):
                 value = self._evaluator.value(match.tree, keep=False)
                 if value is not None and _first_fits(value, self._case.expected):
                     self._exact.append(match)
@@ -267,6 +294,11 @@ class _Search:
                     if _is_usual(second):
                         yield _Match(second.tree, (first, second), first.cost + second.cost)
 
+    def _affordable(self, candidates: Iterator[_T]) -> Iterator[_T]:
+        """The candidates, until evaluating them has taken too much; counted and not timed, so always the same."""
+        most = self._evaluator.work + _WORK
+        return itertools.takewhile(lambda _: self._evaluator.work < most, candidates)
+
     def _note(self, match: _Match) -> None:
         value = self._evaluator.value(match.tree)
         if value is None or np.shape(value) != self._case.expected.shape:
@@ -278,10 +310,16 @@ class _Search:
             self._multiples.append((match, c))
 
     def _constant_factor(self) -> list[_Match]:
+        """The expression itself with a number before it, whichever that is."""
         value = self._evaluator.value(self._tree)
         c = None if value is None else factor_between(np.asarray(value), self._case.expected)
-        written = None if c is None else _factor(self._tree, c, self._case.columns, self._scene.batch, any_number=True)
-        return [] if written is None else [_Match(written[0], (), 1.45, written[1])]
+        if c is None:
+            return []
+        self._multiples.append((_Match(self._tree, (), 1.1), c))  # -1/m is two changes
+        number_text = f"it has to be {c:.6g} times as large"
+        any_number = _Match(binary(number(float(f"{c:.12g}")), "*", self._tree), (), 1.5, number_text)
+        plain = [(_times(self._tree, p), f"it has to be {p} times as large") for p in [_plain(c)] if p is not None]
+        return [any_number, *(_Match(tree, (), 1.45, text) for tree, text in plain)]
 
     def _best(self, matches: Sequence[_Match]) -> Fix | None:
         """The cheapest match that is right on all cases; of equals the shortest."""
@@ -332,25 +370,22 @@ def _first_fits(value: Any, expected: Array) -> bool:
     return same(np.asarray(value), expected)
 
 
-def _factor(
-    tree: ast.expr, c: float, columns: int | None, batch: str | None, *, any_number: bool = False
-) -> tuple[ast.expr, str] | None:
-    """The expression times c, where c is a plain number or one times m or 1/m."""
+def _multiplied(tree: ast.expr, c: float, columns: int | None, batch: str | None) -> Iterator[tuple[ast.expr, str]]:
+    """The expression times c, where c is a plain number or one times m or 1/m; 1/5 may be either when m is 5."""
     plain = _plain(c)
     if plain is not None:
-        return _times(tree, plain), f"it has to be {plain} times as large"
+        yield _times(tree, plain), f"it has to be {plain} times as large"
     if batch is not None and columns:
         if (over := _plain(c * columns)) is not None:
-            return binary(
-                _times(tree, over), "/", named(batch)
-            ), f"it has to be {_with_one(over, f'1/{batch}')} times as large"
+            yield (
+                binary(_times(tree, over), "/", named(batch)),
+                f"it has to be {_with_one(over, f'1/{batch}')} times as large",
+            )
         if (times := _plain(c / columns)) is not None:
-            return binary(
-                _times(tree, times), "*", named(batch)
-            ), f"it has to be {_with_one(times, batch)} times as large"
-    if any_number:
-        return binary(number(float(f"{c:.15g}")), "*", tree), f"it has to be {c:.6g} times as large"
-    return None
+            yield (
+                binary(_times(tree, times), "*", named(batch)),
+                f"it has to be {_with_one(times, batch)} times as large",
+            )
 
 
 def _with_one(number_: Fraction, unit: str) -> str:
@@ -406,8 +441,9 @@ def _all_close(values: Array, to: Any) -> bool:
 
 
 def _worst_entries(value: Array, expected: Array) -> str:
-    gap = np.abs(np.nan_to_num(value - expected, nan=np.inf)) if value.size else np.zeros(0)
-    wrong = int((gap > tolerance(expected.dtype) * np.abs(expected).max()).sum()) if value.size else 0
+    with np.errstate(all="ignore"):
+        gap = np.where(value == expected, 0, np.nan_to_num(np.abs(value - expected), nan=np.inf))
+    wrong = int((gap > tolerance(expected.dtype) * _largest(expected)).sum())
     shown = []
     for k in np.argsort(gap, axis=None)[::-1][: min(3, wrong)]:
         place = ", ".join(map(str, np.unravel_index(int(k), gap.shape)))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
@@ -152,7 +155,7 @@ class EntrywiseSweep:
         """The entries simplified, in the shape that the node has, also where a rule gave one number for all."""
         return np.broadcast_to(entrywise(self.algebra.simplest, array), self._shape(node), subok=True)
 
-    # --- values --------------------------------------------------------------------------------------------------------
+    # --- values -------------------------------------------------------------------------------------------------------
 
     def _shape(self, node: Node) -> tuple[int, ...]:
         if node.shape is None:
@@ -171,7 +174,7 @@ class EntrywiseSweep:
 
     def _value(self, node: Node) -> Array:
         """What a rule is handed for a node: named entries, or for a node without a line what it is computed from."""
-        waiting = [node]
+        waiting = [] if node in self._values else [node]
         while waiting:  # nodes without a line are computed before those that read them
             top = waiting[-1]
             missing = [source for source in top.inputs if source not in self._values] if self._folds(top) else []
@@ -204,21 +207,21 @@ class EntrywiseSweep:
         try:
             whole = rule(*values)
         except Exception:  # no Symbol can pass: the rule stands for itself, as in the derivation
-            whole = Symbol(_Called(type(node).__name__), values, shape=self._shape(like))
+            whole = Symbol(RuleCall(type(node).__name__), values, shape=self._shape(like))
         return symbol_array(lambda place: index(whole, place) if place else whole, self._shape(like))
 
-    # --- gradients -----------------------------------------------------------------------------------------------------
+    # --- gradients ----------------------------------------------------------------------------------------------------
 
     def _total(self, node: Node, gradient_of: Callable[[Node], Array | None]) -> Array:
         """The sum of what the consumers send; gradients without a line are summed up on the way."""
         unlisted: dict[Node, Array | None] = {}
         for one in self._through_unlisted(node):
-            known = [unlisted[c] if c in unlisted else gradient_of(c) for c, _ in self.uses[one]]
-            parts = [self._local(c, p, grad) for (c, p), grad in zip(self.uses[one], known, strict=True) if grad is not None]
-            parts = [part for part in parts if part is not None]
-            if one in self.graph.outputs:
-                parts.insert(0, self._seed(one))
-            unlisted[one] = sum(parts[1:], start=parts[0]) if parts else None
+            parts = [self._seed(one)] if one in self.graph.outputs else []
+            for consumer, place in self.uses[one]:
+                grad = unlisted[consumer] if consumer in unlisted else gradient_of(consumer)
+                part = None if grad is None else self._local(consumer, place, grad)
+                parts += [] if part is None else [part]
+            unlisted[one] = functools.reduce(operator.add, parts) if parts else None
         total = unlisted[node]
         return np.zeros(self._shape(node)) if total is None else total
 
@@ -264,11 +267,15 @@ class EntrywiseSweep:
 
 
 @final
-class _Called:
-    """A rule that entries cannot pass through: its name stands for it."""
+@dataclass(frozen=True)
+class RuleCall:
+    """A rule that a Symbol cannot pass through, called as it is: what stands for its formula is its name."""
 
-    def __init__(self, name: str) -> None:
-        self.__name__ = name
+    __name__: str
+
+    def __call__(self, *operands: Any) -> Any:
+        """Never called: it only stands for the rule."""
+        raise NotImplementedError(self.__name__)
 
 
 def _whole(operand: Any) -> Any:

@@ -37,7 +37,7 @@ class SymbolArray(np.ndarray[Any, Any]):
             return _REDUCTIONS[function](*args, **kwargs)
         if function not in _MOVES:
             raise Untraceable(f"np.{function.__name__} has no form entry by entry")
-        return super().__array_function__(function, types, args, kwargs)
+        return _wrapped(function(*map(_plain, args), **{key: _plain(value) for key, value in kwargs.items()}))
 
 
 _ENTRYWISE: Final = frozenset((np.where, np.clip))
@@ -64,16 +64,17 @@ def symbol_array(entry: Callable[..., Any], shape: tuple[int, ...]) -> SymbolArr
     >>> symbol_array(lambda place: sum(place), (2, 3)).tolist()
     [[0, 1, 2], [1, 2, 3]]
     """
-    array = np.empty(shape, dtype=object)
+    array = np.empty(shape, dtype=object).view(SymbolArray)
     for place in np.ndindex(shape):
         array[place] = entry(place)
-    return array.view(SymbolArray)
+    return array
 
 
 def entrywise(function: Callable[..., Any], *operands: Any, **options: Any) -> SymbolArray:
     """The function applied to the entries of its operands, which broadcast against each other."""
     call = functools.partial(function, **options) if options else function
-    return _symbols(np.frompyfunc(call, len(operands), 1)(*(_boxed(_plain(x)) for x in operands)))
+    entries = np.frompyfunc(call, len(operands), 1)(*(_boxed(_plain(x)) for x in operands))
+    return _symbols(entries)  # type: ignore[no-any-return]  # None only for None
 
 
 def _reduced(ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:
@@ -91,7 +92,8 @@ def _reduced(ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: bool = False, **o
 
 def _counted(entry: Any) -> Any:
     """A truth value as a number: a sum of arrays counts them, where + of two of them is a truth value again."""
-    return entry.astype(int) if getattr(entry, "dtype", None) == bool else entry
+    kind = getattr(getattr(entry, "dtype", None), "kind", None)
+    return entry.astype(int) if kind == "b" else entry
 
 
 def _mean(x: Any, axis: Any = None, **options: Any) -> Any:
@@ -100,7 +102,17 @@ def _mean(x: Any, axis: Any = None, **options: Any) -> Any:
 
 
 def _plain(x: Any) -> Any:
+    """An operand as NumPy's own array, also inside a list."""
+    if isinstance(x, (tuple, list)):
+        return type(x)(map(_plain, x))
     return x.view(np.ndarray) if isinstance(x, SymbolArray) else x
+
+
+def _wrapped(x: Any) -> Any:
+    """What a function returned: arrays of Symbols, a list of them, or plain numbers."""
+    if isinstance(x, (tuple, list)):
+        return type(x)(map(_wrapped, x))
+    return x if isinstance(x, int) else _symbols(x)
 
 
 def _boxed(x: Any) -> Any:

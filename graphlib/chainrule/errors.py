@@ -11,13 +11,17 @@ ChainruleError
 ├── UnknownNameError (KeyError)      no node, value or gradient has that name
 ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
 ├── GradientCheckError (AssertionError)  a rule disagrees with numerical differentiation
+├── DrawingError (RuntimeError)      a drawing cannot be laid out
 └── Untraceable (TypeError)          a rule does something that a Symbol cannot record
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    from chainrule.drawing import Drawing
 
 
 class ChainruleError(Exception):
@@ -36,6 +40,15 @@ class ChainruleError(Exception):
     def __str__(self) -> str:
         parts = (("where", self.where), ("given", self.given), ("try", self.remedy))
         return "\n".join([self.what, *(f"  {label + ':':<6} {text}" for label, text in parts if text)])
+
+    def draw(self, **options: Any) -> Drawing:
+        """What the failing node is computed from, as a picture in which it stands out; for errors about a node.
+
+        ``options`` are those of ``Graph.draw``. Raises ArgumentError when this error is about no node.
+        """
+        from chainrule.drawing import draw_error
+
+        return draw_error(self, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = {"where": self.where, "given": self.given, "remedy": self.remedy, "node": self.node}
@@ -93,6 +106,11 @@ class RuleError(ChainruleError, RuntimeError):
 @final
 class GradientCheckError(ChainruleError, AssertionError):
     """A rule disagrees with numerical differentiation, or breaks a promise that every rule makes."""
+
+
+@final
+class DrawingError(ChainruleError, RuntimeError):
+    """A drawing cannot be laid out: no engine is there, or it is too large for one."""
 
 
 @final

@@ -210,17 +210,7 @@ def _differentiate(line: _Line) -> _Slope:
             best, disagreement = found, apart
         if disagreement <= 0.1 * _CLOSE:
             return _by_complex_step(line, best)
-    return best if best.trouble or disagreement <= _BENT else _unsettled(line, best)
-
-
-def _unsettled(line: _Line, best: _Slope) -> _Slope:
-    """What to say where no two steps agree: rounding alone, as in a sum that is constant, or no slope."""
-    size = max(1.0, np.max(np.abs(line.start), initial=0))
-    floor = 64 * _EPS * size / _STEPS[0]
-    right, left = line.one_sided(_STEPS[0])
-    if np.max(np.abs([right, left]), initial=0) > floor:
-        return best._replace(trouble=_TOO_SHARP)
-    return _Slope((right + left) / 2, np.zeros_like(right), np.full_like(right, floor))
+    return best if best.trouble or disagreement <= _BENT else best._replace(trouble=_TOO_SHARP)
 
 
 def _at_step(line: _Line, step: float) -> tuple[_Slope, float]:
@@ -486,12 +476,13 @@ class _Rule:
         other = self.backward(second, output)
         mixed = self.backward(0.75 * first - 1.25 * second, output)
         tolerance = _LINEAR if output.dtype.itemsize >= 8 else _SINGLE
+        rounding = 16 * np.finfo(output.dtype).eps  # of grad itself, all that is left where a softmax is saturated
         for place in places:
             g, h, both = sent[place], other[place], mixed[place]
             if g is None or h is None or both is None:
                 continue
             with np.errstate(all="ignore"):
-                bound = tolerance * np.max(np.abs(g) + np.abs(h), initial=0)
+                bound = tolerance * np.max(np.abs(g) + np.abs(h), initial=0) + rounding
                 apart = np.max(np.abs(both - (0.75 * g - 1.25 * h)), initial=0)
             if apart > bound:
                 said = (

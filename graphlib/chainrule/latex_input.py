@@ -94,9 +94,12 @@ _SKIPPED: Final = re.compile(
 )
 _NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _STRING: Final = re.compile(r"""'[A-Za-z,> -]*'|"[A-Za-z,> -]*\"""")
+_LONGEST_SPLIT: Final = 40  # a longer word is one name
 _RAISED_LETTERS: Final = frozenset("ᵀᵗⁿⁱ")
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z]\w*", re.ASCII)
-_BRACED_WORD: Final = re.compile(r"\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}(?=\s*\\?_)")
+_BRACED_WORD: Final = re.compile(
+    r"\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}(?=\s*(?:\\?_|(?:\\left\s*)?\())|\{\s*(d)\s*\}(?=\s*[A-Za-z])"
+)
 _COMMAND: Final = re.compile(r"\\([A-Za-z]+)")
 _LOW: Final = {ord(low): str(digit) for digit, low in enumerate("₀₁₂₃₄₅₆₇₈₉")} | {
     ord(low): high for low, high in zip("ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "aehijklmnoprstuvx", strict=True)
@@ -310,7 +313,7 @@ class Lexer:
             return self._add("name", plain[0], plain.end(), plain[0])
         braced = _BRACED_WORD.match(self.text, self.at)
         if braced:
-            return self._name(braced[1], braced.end())
+            return self._name(braced[1] or braced[2], braced.end())
         end = self._word_end()
         return end > self.at and self._name(unicodedata.normalize("NFKC", self.text[self.at : end]), end)
 
@@ -324,8 +327,26 @@ class Lexer:
         return end
 
     def _name(self, base: str, end: int) -> bool:
+        """A name with its number, or the known names that somebody wrote without a space between: ``WX``, ``mA₂``."""
         number, end = self._number_of(end)
-        return self._put(self._named(base, number, self.at, end))
+        for piece in (pieces := self._pieces(base, number))[:-1]:
+            self._put(Token("name", piece, self.at, self.at + len(piece), piece))
+        last = base[sum(map(len, pieces[:-1])) :]
+        return self._put(self._named(last, number, self.at, end))
+
+    def _pieces(self, base: str, number: str) -> list[str]:
+        """The word as it is where it means something, else as known names and a last one that takes the number."""
+        pieces, rest = list[str](), base
+        while rest and self.known and not self._means_something(rest, number):
+            cut = next((k for k in range(len(rest) - 1, 0, -1) if rest[:k] in self.known), None)
+            if cut is None or len(base) > _LONGEST_SPLIT:
+                return [base]
+            pieces.append(rest[:cut])
+            rest = rest[cut:]
+        return [*pieces, rest]
+
+    def _means_something(self, base: str, number: str) -> bool:
+        return self._resolved(base, number) in self.known or base in FUNCTIONS or base in _FUNCTION_WORDS
 
     def _named(self, base: str, number: str, start: int, end: int) -> Token:
         return Token("name", self._resolved(base, number), start, end, base, number)
@@ -579,7 +600,9 @@ class Parser:
         if isinstance(base, ast.Name) and base.id == "e" and "e" not in self.known:
             return ast.Call(_numpy("exp"), [exponent], [])
         if found.kind != "**" and _is_negative(exponent) and not is_scalar(base):
-            raise self.source.error(found.start, "an inverse could mean the matrix or its entries", "1 / A, entry by entry")
+            raise self.source.error(
+                found.start, "an inverse could mean the matrix or its entries", "1 / A, entry by entry"
+            )
         return ast.BinOp(base, ast.Pow(), exponent)
 
     def _exponent(self, found: Token) -> ast.expr:
@@ -673,20 +696,9 @@ class Parser:
             return self._make(_numpy("pi"), at)
         if name == "d" and name not in self.known and self._next.kind == "name":
             return self._make(name_node("d" + self._expect("name").text), at)
-        return self._value(token)
-
-    def _value(self, token: Token) -> ast.expr:
-        """A name, or two that were written without a space: ``mA₂``."""
-        name = token.text
-        if self.known and name not in self.known:
-            for cut in range(1, len(token.base)):
-                rest = Lexer(Source(""), self.known)._named(token.base[cut:], token.number, 0, 0)
-                if name[:cut] in self.known and rest.text in self.known:
-                    first = self._make(name_node(name[:cut]), token.start)
-                    return self._joined([first, self._make(name_node(rest.text), token.start + cut)])
-        if keyword.iskeyword(name):
-            raise self.source.error(token.start, f"{name!r} is a word of Python that formulas do not have")
-        return self._make(name_node(name), token.start)
+        if keyword.iskeyword(name) and name not in self.known:
+            raise self.source.error(at, f"{name!r} is a word of Python that formulas do not have")
+        return self._make(name_node(name), at)
 
     def _is_taken_of_something(self) -> bool:
         ahead = self.position
@@ -751,7 +763,6 @@ class Parser:
         if closing == "}" and len(items) != 1:
             raise self.source.error(token.start, "braces hold one value")
         if len(items) == 1 and not comma:
-            items[0].col_offset = token.start
             return items[0]
         return self._make(ast.Tuple(items, ast.Load()), token.start)
 
@@ -769,8 +780,8 @@ class Parser:
         items: list[ast.expr] = []
         while not self._take(closing):
             items.append(self._comparison())
-            if self._next.kind != closing:
-                self._expect(",")
+            if self._next.kind != closing and not self._take(","):
+                raise self._unexpected(f", where {closing!r} should stand")
         return items
 
     def _index(self) -> ast.expr:

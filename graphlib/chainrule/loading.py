@@ -160,7 +160,7 @@ def _kind(value: Any) -> str:
 
 def _held(value: Any) -> Graph | None:
     """The graph that a value is or has."""
-    if isinstance(value, type | ModuleType):
+    if isinstance(value, ModuleType):  # imported by the file, not held by it
         return None
     found = value if isinstance(value, Graph) else _running(getattr, value, "graph", None, place=type(value).__name__)
     return found if isinstance(found, Graph) else None

@@ -334,7 +334,7 @@ def _rearranged(node: ast.expr, a: ast.expr, b: ast.expr) -> Proposals:
     yield Proposal(both, "the product is transposed: it has to be {}", (both,), 0.2)
     for left, right in ((transposed(b), a), (b, transposed(a)), (transposed(a), transposed(b))):
         new = _with_operands(node, left, right)
-        yield Proposal(new, "the product has to be {}", (new,), 0.4)
+        yield Proposal(new, "the product has to be {}", (new,), 0.25)
 
 
 def _product_of_other_kind(site: Site, scene: Scene) -> Proposals:

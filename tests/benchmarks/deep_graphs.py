@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import gc
 import pickle
 import statistics
@@ -34,7 +35,7 @@ class Phase(NamedTuple):
 
 
 def chain(length: int) -> cr.Node:
-    """x - 1, negated, - 1, negated …"""
+    """Take 1 away, negate, take 1 away, negate, and so on."""
     node: cr.Node = cr.Input("x")
     one = cr.Constant(1)
     for k in range(length):
@@ -147,7 +148,7 @@ def main() -> None:
         ("chain", given.length, chain, chain_forward, chain_backward),
         ("ladder of diamonds", given.levels, ladder, ladder_forward, ladder_backward),
     ):
-        todo = phases(lambda b=build, n=size: b(n), lambda f=forward, n=size: f(n), lambda b=backward, n=size: b(n))
+        todo = phases(*(functools.partial(work, size) for work in (build, forward, backward)))
         report(title, len(cr.Graph(build(size)).order), measure(todo, given.rounds))
 
 

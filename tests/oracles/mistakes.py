@@ -26,7 +26,6 @@ class Net:
     graph: cr.Graph
     forward: Callable[[np.random.Generator, int], Values]
     formulas: dict[str, str]
-    loss: Callable[[Values], float]
 
 
 def sigmoid(z):
@@ -85,12 +84,8 @@ def sigmoid_net(sizes: tuple[int, ...], convention: str) -> Net:
         if k > 1:
             formulas[f"dA{k - 1}"] = f"W{k}.T @ dZ{k}"
 
-    def loss(v):
-        a, y = v[f"A{last}"], v["Y"]
-        return float(-(y * np.log(a) + (1 - y) * np.log(1 - a)).sum() / v["m"])
-
     name = "-".join(map(str, sizes)) + f", {convention}"
-    return Net(name, cr.Graph(cr.BCELoss(A, Y, name="L")), forward, formulas, loss)
+    return Net(name, cr.Graph(cr.BCELoss(A, Y, name="L")), forward, formulas)
 
 
 def softmax_net() -> Net:
@@ -124,10 +119,7 @@ def softmax_net() -> Net:
         if k > 1:
             formulas[f"dA{k - 1}"] = f"W{k}.T @ dZ{k}"
 
-    def loss(v):
-        return float(-(v["Y"] * np.log(v["A3"])).sum() / v["m"])
-
-    return Net("softmax 2-5-4-3", cr.Graph(cr.CrossEntropyLoss(A3, Y, name="L")), forward, formulas, loss)
+    return Net("softmax 2-5-4-3", cr.Graph(cr.CrossEntropyLoss(A3, Y, name="L")), forward, formulas)
 
 
 def softmax(z):
@@ -164,9 +156,7 @@ def no_network() -> Net:
         "dp": "du * q",
         "dq": "du * p + dw * w - de",
     }
-    return Net(
-        "no network", cr.Graph(cr.Sum(cr.Square(e), name="L")), forward, formulas, lambda v: float((v["e"] ** 2).sum())
-    )
+    return Net("no network", cr.Graph(cr.Sum(cr.Square(e), name="L")), forward, formulas)
 
 
 def all_nets() -> list[Net]:

@@ -20,7 +20,7 @@ AGREE = mpmath.mpf(10) ** -40  # far below float64's 1e-16, so that no error of 
 
 def exactly(array: Any) -> Exact:
     """The same numbers as mpmath numbers; every float is one without rounding."""
-    return np.vectorize(mpmath.mpf, otypes=[object])(np.asarray(array, dtype=np.float64))
+    return np.asarray(np.vectorize(mpmath.mpf, otypes=[object])(np.asarray(array, dtype=np.float64)))
 
 
 def elementwise(function: Callable[..., Any]) -> Callable[..., Exact]:

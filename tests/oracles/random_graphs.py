@@ -8,6 +8,7 @@ node and once, from its definition, over dual numbers; no formula for a gradient
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, final
@@ -137,7 +138,7 @@ def normal_cdf(x: Dual) -> Dual:
     for k in range(60):
         term = term * x * x / (2.0 * k + 3.0)
         total = total + term
-    return 0.5 + total * dual.exp(x * x * -0.5) / np.sqrt(2 * np.pi)
+    return 0.5 + total * dual.exp(x * x * -0.5) / math.sqrt(2 * math.pi)
 
 
 ELEMENTWISE: list[tuple[Callable[..., cr.Node], Compute]] = [
@@ -163,7 +164,7 @@ ELEMENTWISE: list[tuple[Callable[..., cr.Node], Compute]] = [
     (lambda x: cr.GELU(x), lambda x: x * normal_cdf(x)),
     (lambda x: cr.ReLU(x), lambda x: dual.where(x.value > 0, x, 0.0)),
     (lambda x: cr.LeakyReLU(x, slope=0.2), lambda x: dual.where(x.value > 0, x, x * 0.2)),
-    (lambda x: cr.Clip(x, low=-1.1, high=0.7), lambda x: dual.where(np.abs(x.value + 0.2) <= 0.9, x, np.clip(x.value, -1.1, 0.7))),
+    (lambda x: cr.Clip(x, low=-1.1, high=0.7), lambda x: dual.maximum(dual.minimum(x, 0.7), -1.1)),
 ]
 
 PAIRS: list[tuple[Callable[..., cr.Node], Compute]] = [
@@ -279,7 +280,8 @@ def indexing(sketch: Sketch) -> None:
     """Slices, single entries and repeated entries."""
     x = sketch.pick(lambda shape: len(shape) > 0)
     size = sketch.shape(x)[0]
-    keys: list[Any] = [0, -1, slice(None, None, -1), slice(1, None), np.array([0, size - 1, 0, 0]), (..., None, 0), ([-1, 0, -1],)]
+    slices = [slice(None, None, -1), slice(1, None)]
+    keys: list[Any] = [0, -1, *slices, np.array([0, size - 1, 0, 0]), (..., None, 0), ([-1, 0, -1],)]
     key = keys[sketch.rng.integers(len(keys))]
     if sketch.values[x][key].size:
         sketch.add(lambda a: cr.Index(a, key=key) if sketch.chance() else a[key], lambda a: a[key], x)
@@ -313,8 +315,10 @@ def class_loss(sketch: Sketch) -> None:
     """Cross-entropy, of probabilities and of what the softmax takes; labels are one-hot columns or mixtures."""
     x = sketch.pick(lambda shape: len(shape) == 2)
     rows, columns = sketch.shape(x)
-    labels = np.eye(rows)[:, sketch.rng.integers(rows, size=columns)] if sketch.chance() else sketch.rng.random((rows, columns))
-    kind = cr.SoftmaxCrossEntropyLoss
+    labels = np.eye(rows)[:, sketch.rng.integers(rows, size=columns)]
+    if sketch.chance():
+        labels = sketch.rng.random((rows, columns))
+    kind: Callable[..., cr.Node] = cr.SoftmaxCrossEntropyLoss
     if sketch.chance():
         kind = lambda a, *y, **facts: cr.CrossEntropyLoss(cr.Softmax(a, axis=0), *y, **facts)  # noqa: E731
     add_loss(sketch, x, kind, labels, lambda a: -(labels * dual.log(softmax(a, 0))))

@@ -2,15 +2,17 @@ r"""Expressions in LaTeX: ``dW_3 = \frac{1}{m} dZ_3 A_2^T``, with ∗ (``\ast``)
 
 from __future__ import annotations
 
+import itertools
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final, final
 
-from chainrule.notation.mathematics import MathPrinter, split_words
+from chainrule.notation.mathematics import MathPrinter
 from chainrule.notation.names import SPELLED, parts
 from chainrule.notation.printer import ATOM, POWER, SUM, Line, Piece, Section
 
 _SIGNS: Final = {
-    "∗": r"\ast", "·": r"\cdot", "×": r"\times", "−": "-", "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "∧": r"\wedge",
+    "∗": r"\ast", "·": r"\cdot", "×": r"\times", "−": "-", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq", "∧": r"\wedge",
     "∨": r"\vee", "∞": r"\infty", "Σ": r"\sum", "∏": r"\prod",
 }  # fmt: skip
 _COMMANDS: Final = frozenset("log exp sin cos tan sinh cosh tanh arcsin arccos arctan max min".split())
@@ -42,13 +44,13 @@ class LatexPrinter(MathPrinter):
     def name(self, name: str, raised: str = "") -> Piece:
         found = parts(name)
         above = f"^{_group(raised)}" if raised else ""
-        return Piece(f"{found.prefix}{_base(found.base, found.kind)}{_below(found.index)}{above}", ATOM)
+        return Piece(f"{found.prefix}{_base(found.base, found.kind)}{_below(found.script)}{above}", ATOM)
 
     def entry(self, name: str, places: tuple[int, ...]) -> Piece:
         """``w^1_{12}``: the number of a layer above, row and column below."""
         found = parts(name)
         base = _base(found.base.lower() if found.kind == "letter" else found.base, found.kind)
-        above = f"^{_group(_index(found.index))}" if found.index else ""
+        above = f"^{_group(_index(found.script))}" if found.script else ""
         below = ("," if max(places) > 9 else "").join(map(str, places))
         return Piece(f"{found.prefix}{base}{above}_{_group(below)}", POWER if above else ATOM)
 
@@ -140,7 +142,7 @@ class LatexPrinter(MathPrinter):
         for title, lines in sections:
             rows.append(rf"& {_words(title)}")
             for line in lines:
-                remark = r" \quad ".join(line.remarks)
+                remark = r"; \quad ".join(line.remarks)
                 rows.append(f"{line.name} &= {line.steps[0]}" + (f" && {remark}" if remark else ""))
                 rows.extend(f"&= {step}" for step in line.steps[1:])
         rows.extend(rf"& {_words(note)}" for note in notes)
@@ -174,7 +176,15 @@ def _below(index: str) -> str:
 
 
 def _words(text: str) -> str:
-    r"""Any text in ``\text{}``, its special characters in math mode between."""
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    runs = split_words(shown, "".join(_SPECIAL))
-    return "".join(_SPECIAL[run] if special else rf"\text{{{run}}}" for run, special in runs) or r"\text{}"
+    r"""Any text in ``\text{}``, special characters and mathematical signs in math mode between."""
+    shown = "".join(character if character.isprintable() and character != "�" else "?" for character in text)
+    runs = [_run("".join(run), special) for special, run in itertools.groupby(shown, _is_special)]
+    return "".join(runs) or r"\text{}"
+
+
+def _run(text: str, special: bool) -> str:
+    return "".join(_SPECIAL.get(character, character) for character in text) if special else rf"\text{{{text}}}"
+
+
+def _is_special(character: str) -> bool:
+    return character in _SPECIAL or (unicodedata.category(character) == "Sm" and not character.isascii())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -199,7 +199,7 @@ class MathPrinter(Printer):
             return self.ratio(*(self.print(operand) for operand in x.operands))
         return self.print(x if number is None else number)
 
-    # --- sums over an axis, functions ----------------------------------------------------------------------------------
+    # --- sums over an axis, functions ---------------------------------------------------------------------------------
 
     def sum(self, x: Symbol) -> Piece:
         sign = "Σ" if x.operation is np.sum else "∏"
@@ -240,7 +240,7 @@ class MathPrinter(Printer):
 
     def _condition(self, x: Any) -> str:
         """A comparison as it is; a value that serves as a condition holds where it is not 0."""
-        if getattr(x, "dtype", None) == bool:
+        if isinstance(x, Symbol) and x.dtype.kind == "b":
             return self.inside(x, COMPARISON)
         return self.signed(self.inside(x, COMPARISON + 1), "≠", self.number(0).text)
 
@@ -252,7 +252,7 @@ class MathPrinter(Printer):
             rows.append((self.print(value), self._condition(condition)))
         return self.cases(rows, self.print(rest))
 
-    # --- parts and arrangements ----------------------------------------------------------------------------------------
+    # --- parts and arrangements ---------------------------------------------------------------------------------------
 
     def index(self, x: Symbol) -> Piece:
         value, key = x.operands
@@ -291,13 +291,14 @@ class MathPrinter(Printer):
         return Piece(self.matrix([texts] if side_by_side else [[text] for text in texts]), ATOM)
 
     def broadcast(self, x: Symbol) -> Piece:
-        return Piece(self.call(self.function_name("broadcast", ""), [self.print(x.operands[0]), self.size(x.shape)]), ATOM)
+        return self._rearranged("broadcast", x)
 
     def reshape(self, x: Symbol) -> Piece:
-        shape = x.known_shape
-        if shape is None:
-            return self.function(x)
-        return Piece(self.call(self.function_name("reshape", ""), [self.print(x.operands[0]), self.size(shape)]), ATOM)
+        return self._rearranged("reshape", x) if x.known_shape is not None else self.function(x)
+
+    def _rearranged(self, name: str, x: Symbol) -> Piece:
+        arguments = [self.print(x.operands[0]), self.size(x.known_shape)]
+        return Piece(self.call(self.function_name(name, ""), arguments), ATOM)
 
     # --- numbers -----------------------------------------------------------------------------------------------------
 
@@ -317,7 +318,7 @@ class MathPrinter(Printer):
             return self.words(f"{'×'.join(map(str, x.shape))} numbers")
         return self.matrix([[self.number(number).text for number in row] for row in np.atleast_2d(x)])
 
-    def _positive(self, number: float) -> str:
+    def _positive(self, number: Any) -> str:
         """Up to six digits, and dots where there are more."""
         if not np.isfinite(number):
             return self.symbol("∞") if number == np.inf else self.words("NaN")
@@ -331,7 +332,7 @@ class MathPrinter(Printer):
 
     def dimension(self, x: Dimension) -> Piece:
         """A size with names, as the sum of products that it is."""
-        if len(x.terms) == 1 and x.terms[0] == (((str(x), 1),), 1):
+        if x == Dimension.named(str(x)):
             return self.name(str(x))
         ((first, factor), *rest) = x.terms
         if not rest:
@@ -354,7 +355,7 @@ class MathPrinter(Printer):
         texts = [self.inside(size, ATOM) for size in shape]
         return self.signs(texts, "×")
 
-    # --- lines ---------------------------------------------------------------------------------------------------------
+    # --- lines --------------------------------------------------------------------------------------------------------
 
     def contribution(self, part: Any, consumer: str) -> str:
         return self.labeled(self.inside(part, PRODUCT), "from", self.name(consumer).text)
@@ -368,7 +369,7 @@ class MathPrinter(Printer):
             text = self.beside(text, factor, tight=True)
         return self.signed(own, "=", text)
 
-    # --- markup, which the notations add -------------------------------------------------------------------------------
+    # --- markup, which the notations add ------------------------------------------------------------------------------
 
     @abstractmethod
     def name(self, name: str, raised: str = "") -> Piece:
@@ -518,7 +519,7 @@ def _same_but_ones(a: Shape | None, b: Shape | None) -> bool:
     return a is not None and b is not None and [n for n in a if n != 1] == [n for n in b if n != 1]
 
 
-def taken_apart(x: Symbol) -> tuple[bool, Factors, Factors]:
+def taken_apart(x: Any) -> tuple[bool, Factors, Factors]:
     """Whether a product is negative, and its factors above and below the line, in the order of their recording."""
     negative = False
     above, below = Factors(1, [], []), Factors(1, [], [])
@@ -571,7 +572,7 @@ def is_short(x: Any) -> bool:
         x = x.operands[0]
     if isinstance(x, Dimension) or (isinstance(x, Symbol) and x.name is not None):
         name = parts(str(x) if isinstance(x, Dimension) else str(x.name))
-        return name.kind == "letter" and not name.index[:1].isalpha()
+        return name.kind == "letter" and not name.script[:1].isalpha()
     return isinstance(x, Symbol) and x.operation in (np.add, np.subtract)  # it will be in parentheses
 
 
@@ -592,7 +593,8 @@ def summed_over(x: Symbol) -> str:
     shape, axis = known_shape(x.operands[0]), x.options.get("axis")
     if shape is None:
         return "" if axis is None else f"axis {axis}"
-    axes = {k % len(shape) for k in (axis if isinstance(axis, tuple) else (axis,))} if axis is not None and shape else set()
+    named = () if axis is None or not shape else axis if isinstance(axis, tuple) else (axis,)
+    axes = {k % len(shape) for k in named}
     if len(axes) in (0, len(shape)):
         return "" if len(shape) < 2 or x.operation not in _OVER_CLASSES else "all"
     if len(shape) == 2:
@@ -619,18 +621,3 @@ def _slice_text(part: slice, shown: Callable[[Any], str]) -> str:
 def _power(name: str, power: int) -> Any:
     size = Dimension.named(name)
     return size if power == 1 else Symbol(np.power, (size, power), shape=())
-
-
-def split_words(text: str, special: str) -> Iterator[tuple[str, bool]]:
-    """Runs of plain characters, and each special character by itself with True."""
-    run = ""
-    for character in text:
-        if character not in special:
-            run += character
-            continue
-        if run:
-            yield run, False
-        yield character, True
-        run = ""
-    if run:
-        yield run, False

@@ -12,9 +12,10 @@ from chainrule.notation.printer import ATOM, POWER, SUM, Line, Piece, Section
 
 _TIMES: Final = "<mo>\u2062</mo>"  # the invisible sign between factors
 _APPLIED: Final = "<mo>\u2061</mo>"  # the invisible sign between a function and its argument
+_SPACE: Final = "\u00a0"
 _GAP: Final = '<mspace width="0.3em"/>'
 _LEFT, _MIDDLE = 'style="text-align: left; padding: 0.3em 0.2em"', 'style="padding: 0.3em 0.2em"'
-_RIGHT: Final = 'style="text-align: right; padding: 0.3em 0.2em"'
+_RIGHT: Final = 'style="text-align: right; text-align: -webkit-right; padding: 0.3em 0.2em"'  # blocks need the second
 
 
 @final
@@ -31,7 +32,7 @@ class MathmlPrinter(MathPrinter):
     def name(self, name: str, raised: str = "") -> Piece:
         found = parts(name)
         base = f"<mi>{escape(found.base)}</mi>" if found.kind != "text" else self.words(found.base)
-        return Piece(_prefixed(found.prefix, _scripted(base, _index(found.index), raised)), ATOM)
+        return Piece(_prefixed(found.prefix, _scripted(base, _index(found.script), raised)), ATOM)
 
     def entry(self, name: str, places: tuple[int, ...]) -> Piece:
         """The number of a layer above, row and column below."""
@@ -41,8 +42,8 @@ class MathmlPrinter(MathPrinter):
         below = f"<mn>{''.join(map(str, places))}</mn>"
         if max(places) > 9:
             below = _row("<mo>,</mo>".join(f"<mn>{place}</mn>" for place in places))
-        scripted = _scripted(base, below, _index(found.index))
-        return Piece(_prefixed(found.prefix, scripted), POWER if found.index else ATOM)
+        scripted = _scripted(base, below, _index(found.script))
+        return Piece(_prefixed(found.prefix, scripted), POWER if found.script else ATOM)
 
     def parentheses(self, text: str) -> str:
         return _row(f"<mo>(</mo>{text}<mo>)</mo>")
@@ -54,7 +55,7 @@ class MathmlPrinter(MathPrinter):
         return f"<mn>{text}</mn>"
 
     def words(self, text: str) -> str:
-        return f"<mtext>{escape(visible(text))}</mtext>"
+        return f"<mtext>{escape(visible(text)).replace(' ', _SPACE)}</mtext>"  # a name is no text to be wrapped
 
     def minus(self, text: str) -> str:
         return _row(f"<mo>−</mo>{text}")
@@ -104,8 +105,8 @@ class MathmlPrinter(MathPrinter):
         return Piece(f"<msqrt>{self.print(x)}</msqrt>", ATOM)
 
     def cases(self, rows: Sequence[tuple[str, str]], otherwise: str) -> Piece:
-        cells = [(value, f"<mtext>if</mtext>{_GAP}{condition}") for value, condition in rows]
-        body = "".join(_cells(value, condition) for value, condition in [*cells, (otherwise, "<mtext>otherwise</mtext>")])
+        cells = [_cells(value, f"<mtext>if</mtext>{_GAP}{condition}") for value, condition in rows]
+        body = "".join([*cells, _cells(otherwise, "<mtext>otherwise</mtext>")])
         return Piece(_row(f"<mo>{{</mo><mtable>{body}</mtable>"), SUM)
 
     def indexed(self, base: str, key: Sequence[str]) -> str:
@@ -130,7 +131,7 @@ class MathmlPrinter(MathPrinter):
         for title, lines in sections:
             rows.append(_line("", "", self.words(title), ""))
             for line in lines:
-                rows.append(_line(line.name, "<mo>=</mo>", line.steps[0], (_GAP + _GAP).join(line.remarks)))
+                rows.append(_line(line.name, "<mo>=</mo>", line.steps[0], f"<mo>;</mo>{_GAP}".join(line.remarks)))
                 rows.extend(_line("", "<mo>=</mo>", step, "") for step in line.steps[1:])
         rows.extend(_line("", "", self.words(note), "") for note in notes)
         body = "".join(rows)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-GREEK: Final = dict(
-    zip(
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split(),
-        "αβγδεζηθικλμνξπρστφχψω",
-        strict=True,
-    )
+_WORDS: Final = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
 )
+GREEK: Final = dict(zip(_WORDS.split(), "αβγδεζηθικλμνξπρστφχψω", strict=True))
 SPELLED: Final = {letter: word for word, letter in GREEK.items()}
 
 _LETTER: Final = rf"[^\W\d_]|{'|'.join(GREEK)}"
@@ -25,7 +22,7 @@ class Name(NamedTuple):
     prefix: str
     """The d of a gradient that is written before a single letter."""
     base: str
-    index: str
+    script: str
     """The number of a layer, or a word behind an underscore."""
     kind: str
     """"letter", "word", or "text" for what is no identifier."""
@@ -34,8 +31,8 @@ class Name(NamedTuple):
 def parts(name: str) -> Name:
     """The parts of a name; any text is one.
 
-    >>> parts("dZ3"), parts("A_out").index, parts("relu_12").base, parts("two words").kind
-    (Name(prefix='d', base='Z', index='3', kind='letter'), 'out', 'relu', 'text')
+    >>> parts("dZ3"), parts("A_out").script, parts("relu_12").base, parts("two words").kind
+    (Name(prefix='d', base='Z', script='3', kind='letter'), 'out', 'relu', 'text')
     """
     if found := _SHORT.fullmatch(name):
         prefix, base, number, word = found.groups()
@@ -48,9 +45,9 @@ def parts(name: str) -> Name:
 
 
 def visible(text: str) -> str:
-    """The text with every character that cannot be shown replaced: control characters, lone surrogates.
+    r"""The text with every character that cannot be shown replaced: control characters, lone surrogates.
 
-    >>> visible("a\\x00b")
+    >>> visible("a\x00b")
     'a�b'
     """
     return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)

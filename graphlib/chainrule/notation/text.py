@@ -11,7 +11,20 @@ import numpy as np
 
 from chainrule import elementary
 from chainrule.dimensions import Dimension, Shape, shape_text
-from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SIGN, SUM, Line, Piece, Printer, Section, commented_page, steps_in_lines
+from chainrule.notation.printer import (
+    ATOM,
+    COMPARISON,
+    POWER,
+    PRODUCT,
+    SIGN,
+    SUM,
+    Line,
+    Piece,
+    Printer,
+    Section,
+    commented_page,
+    steps_in_lines,
+)
 from chainrule.symbol import Symbol, index
 
 
@@ -21,7 +34,7 @@ class TextPrinter(Printer):
 
     >>> W, A = Symbol.leaf("W", (1, 3)), Symbol.leaf("A", (3, "m"))
     >>> TextPrinter().print(np.sum(-(W.T * A), axis=1, keepdims=True) / A.shape[1])
-    '(-(W.T * A)).sum(axis=1, keepdims=True) / m'
+    '(-W.T * A).sum(axis=1, keepdims=True) / m'
     """
 
     def name(self, name: str) -> Piece:

@@ -32,18 +32,18 @@ class UnicodePrinter(MathPrinter):
         found = parts(name)
         if found.kind == "text":
             return Piece(f"“{found.base}”{_above(raised)}", ATOM)
-        if found.index.isdecimal():
-            return Piece(f"{found.prefix}{found.base}{found.index.translate(_LOW)}{_above(raised)}", ATOM)
-        return Piece(f"{found.prefix}{found.base}{'_' * bool(found.index)}{found.index}{_above(raised)}", ATOM)
+        if found.script.isdecimal():
+            return Piece(f"{found.prefix}{found.base}{found.script.translate(_LOW)}{_above(raised)}", ATOM)
+        return Piece(f"{found.prefix}{found.base}{'_' * bool(found.script)}{found.script}{_above(raised)}", ATOM)
 
     def entry(self, name: str, places: tuple[int, ...]) -> Piece:
         """``dz¹₂`` for the second entry of dZ1; with places beyond 9 or a long name ``W1[1, 12]``, counted from 1."""
         found = parts(name)
-        if found.kind == "text" or max(places) > 9 or (found.index and not found.index.isdecimal()):
+        if found.kind == "text" or max(places) > 9 or (found.script and not found.script.isdecimal()):
             return Piece(f"{self.name(name).text}[{', '.join(map(str, places))}]", ATOM)
         low = "".join(map(str, places)).translate(_LOW)
         base = found.base.lower() if found.kind == "letter" else found.base
-        return Piece(f"{found.prefix}{base}{found.index.translate(_HIGH)}{low}", POWER if found.index else ATOM)
+        return Piece(f"{found.prefix}{base}{found.script.translate(_HIGH)}{low}", POWER if found.script else ATOM)
 
     def arranged(self, above: Factors, below: Factors) -> Piece:
         """What divides stands behind a slash: ``dZ₃A₂ᵀ / m``."""

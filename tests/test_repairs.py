@@ -1,0 +1,173 @@
+"""Repairs as what they are: changes of expressions, which leave the expression that they start from alone."""
+
+import ast
+
+import numpy as np
+import pytest
+
+from chainrule.diagnosis import Evaluator
+from chainrule.repairs import REPAIRS, Scene, changes, operands, replaced, shifted, sites, substituted, transposed
+
+SHAPES = {
+    "A1": (3, 7),
+    "A2": (4, 7),
+    "Z2": (4, 7),
+    "W2": (4, 3),
+    "B2": (4, 1),
+    "Y": (4, 7),
+    "dA2": (4, 7),
+    "dZ2": (4, 7),
+}
+
+
+def tree(text):
+    return ast.parse(text, mode="eval").body
+
+
+def scene(values=("A1", "A2", "Z2", "W2", "B2", "Y"), gradients=("dA2", "dZ2"), batch="m"):
+    rng = np.random.default_rng(0)
+    data = {name: rng.normal(size=shape) for name, shape in SHAPES.items()} | {"m": 7}
+    shapes = {name: np.shape(value) for name, value in data.items()}
+    return Scene(values, gradients, shapes, batch, Evaluator(data).shape, frozenset({"Y"}))
+
+
+def proposals(text, **options):
+    return {ast.unparse(change.tree): change for change in changes(tree(text), scene(**options))}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "repair", "told"),
+    [
+        ("dZ2 @ A1", "dZ2 @ A1.T", "transpose missing", "A1 has to be transposed"),
+        ("W2.T.T", "W2.T", "transpose extra", "W2.T must not be transposed"),
+        ("np.dot(W2, dZ2.T)", "np.dot(dZ2.T, W2)", "operands swapped", "dZ2.T comes first"),
+        ("W2.T.dot(dZ2)", "dZ2.dot(W2.T)", "operands swapped", "dZ2 comes first"),
+        ("A1 @ dZ2.T", "dZ2 @ A1.T", "operands swapped", "it has to be dZ2 @ A1.T"),
+        ("Y - A2", "A2 - Y", "operands swapped", "the operands of - are swapped: A2 comes first"),
+        ("W2.T * dZ2", "W2.T @ dZ2", "* for @, @ for *", "* should be @"),
+        ("dA2 @ A2", "dA2 * A2", "* for @, @ for *", "@ should be *"),
+        ("dA2 * A2 * 1 - A2", "dA2 * A2 * (1 - A2)", "brackets", "around 1 - A2"),
+        ("A2 - Y / m", "(A2 - Y) / m", "brackets", "around A2 - Y"),
+        ("np.einsum('ij,kj->ki', dZ2, A1)", "np.einsum('ij,kj->ik', dZ2, A1)", "einsum letters", "ki"),
+        ("dZ2 / m", "(dZ2 / m).sum(axis=1, keepdims=True)", "sum missing", "over the columns is missing"),
+        ("np.sum(dZ2, axis=1)", "dZ2", "sum extra", "the sum of dZ2 is one too many"),
+        ("np.sum(dZ2, axis=0, keepdims=True)", "np.sum(dZ2, axis=1, keepdims=True)", "axis or keepdims", "axis=1"),
+        ("dZ2.sum(axis=1)", "dZ2.sum(axis=1, keepdims=True)", "axis or keepdims", "keepdims=True is missing"),
+        ("dZ2.sum(1)", "dZ2.sum(axis=1, keepdims=True)", "axis or keepdims", "keepdims=True is missing"),
+        ("np.mean(dZ2)", "np.sum(dZ2)", "sum for mean", "mean should be sum"),
+        ("dA2 * A2", "dA2 * A2 * (1 - A2)", "factor missing", "the factor 1 - A2 is missing"),
+        ("dA2", "dA2 * (A2 * (1 - A2))", "factor missing", "the factor A2 * (1 - A2) is missing"),
+        ("dA2", "dA2 * (1 - A2 ** 2)", "factor missing", "the factor 1 - A2 ** 2 is missing"),
+        ("dA2", "dA2 * (Z2 > 0)", "factor missing", "the factor Z2 > 0 is missing"),
+        ("A2", "A2 / Z2", "divisor missing", "the division by Z2 is missing"),
+        ("dA2 * A2 * Z2", "dA2 * A2", "factor extra", "the factor Z2 is one too many"),
+        ("dA2 * A2", "dA2 * (1 - A2)", "1 - missing", "A2 should be 1 - A2"),
+        ("dA2 * (1 - A2)", "dA2 * A2", "1 - extra", "1 - A2 should be A2"),
+        ("A2 - Y - Z2", "A2 - Y", "term extra", "the term Z2 is one too many"),
+        ("dA2", "dA2 + dZ2", "term missing", "the term dZ2 is missing"),
+        ("A2 + Y", "A2 - Y", "sign", "+ should be - in front of Y"),
+        ("-A2", "A2", "sign", "the minus in front of A2 is one too many"),
+        ("A2 * Z2", "A2 / Z2", "operator", "* should be / between A2 and Z2"),
+        ("2 - A2", "1 - A2", "number", "the number 2 should be 1"),
+        ("A2", "2 * A2", "constant factor", "the factor 2 is missing"),
+        ("1 - A2 ** 3", "1 - A2 ** 2", "power", "the power 3 should be 2"),
+        ("A2 - A2", "A2 - A2 ** 2", "power", "A2 has to be squared"),
+        ("dA2 * (Z2 < 0)", "dA2 * (Z2 > 0)", "comparison", "< should be >"),
+        ("np.where(Z2 > 0, 0, dA2)", "np.where(Z2 > 0, dA2, 0)", "function", "the cases of np.where are swapped"),
+        ("np.sin(A2)", "np.cos(A2)", "function", "sin should be cos"),
+        ("dA2 * Z2", "dA2 * np.cos(Z2)", "function missing", "Z2 should be np.cos(Z2)"),
+        ("dZ2 @ A2.T", "dZ2 @ A1.T", "neighboring layer", "A2 should be A1"),
+        ("A2 * Z2", "dA2 * Z2", "value for gradient", "A2 should be dA2, the gradient"),
+        ("dA2 * Z2", "dA2 * A2", "name of the same layer", "Z2 should be A2"),
+        ("dZ2 @ B2.T", "dZ2 @ A1.T", "other name", "B2 should be A1"),
+        ("dZ2 / A1.shape[0]", "dZ2 / m", "size of the wrong axis", "A1.shape[0] should be m, the number of columns"),
+        ("dZ2 @ A1.T", "dZ2 @ A1.T / m", "1/m missing", "1/m is missing"),
+        ("dZ2 / m / m", "dZ2 / m", "1/m extra", "the division by m is one too many"),
+        ("1 / m * dZ2", "dZ2", "1/m extra", "the factor 1/m is one too many"),
+        ("(A2 / m - Y) * dA2", "(A2 - Y) * dA2 / m", "1/m misplaced", "belongs around the whole"),
+        ("dA2 * Z2 * (1 - Z2)", "dA2 * A2 * (1 - A2)", "name everywhere", "Z2 should be A2, wherever it stands"),
+    ],
+)
+def test_a_mistake_is_undone_by_the_repair_for_it(wrong, right, repair, told):
+    # Another repair may propose the same text earlier or later: all that propose it are looked at.
+    found = [change for change in changes(tree(wrong), scene()) if ast.unparse(change.tree) == right]
+    assert repair in [change.repair for change in found]
+    assert any(told in change.text for change in found if change.repair == repair)
+
+
+def test_a_whole_formula_is_moved_to_the_layer_before():
+    found = proposals("W2.T @ dZ2", values=("W1", "W2"), gradients=("dZ1", "dZ2"))
+    assert found["W1.T @ dZ1"].text == "this is the formula of the neighboring layer"
+
+
+def test_every_repair_has_a_name_and_a_description_of_its_own():
+    assert len({repair.name for repair in REPAIRS}) == len(REPAIRS)
+    assert len({repair.description for repair in REPAIRS}) == len(REPAIRS)
+    assert all(repair.description.endswith(".") and repair.cost >= 1 for repair in REPAIRS)
+
+
+def test_an_expression_stays_as_it_is_when_it_is_changed():
+    given = tree("1 / m * np.dot(dZ2, A1.T) - (A2 > 0) * np.sum(dA2, axis=1, keepdims=True)")
+    before = ast.dump(given)
+    for change in changes(given, scene()):
+        ast.unparse(change.tree)
+    assert ast.dump(given) == before
+
+
+def test_parts_off_the_way_are_shared_and_not_copied():
+    given = tree("dA2 * A2 - W2.T @ dZ2")
+    site = next(site for site in sites(given) if ast.unparse(site.node) == "A2")
+    new = replaced(given, site.path, tree("Z2"))
+    assert ast.unparse(new) == "dA2 * Z2 - W2.T @ dZ2"
+    assert new.right is given.right
+
+
+def test_sites_are_values_and_nothing_else():
+    found = [ast.unparse(site.node) for site in sites(tree("np.sum(A2, axis=1, keepdims=True) / Y.shape[1]"))]
+    assert found == [
+        "np.sum(A2, axis=1, keepdims=True) / Y.shape[1]",
+        "np.sum(A2, axis=1, keepdims=True)",
+        "A2",
+        "Y.shape[1]",
+    ]
+
+
+def test_only_near_names_are_proposed():
+    names = {
+        part.id
+        for text in proposals("dA2 * A2", values=("A2",), gradients=())
+        for part in ast.walk(tree(text))
+        if isinstance(part, ast.Name)
+    }
+    assert names - {"np", "sigmoid"} <= {"dA2", "A2", "m"}
+
+
+def test_without_columns_nothing_is_divided_by_m():
+    assert not any(
+        "m" in change.text.split() or "1/m" in change.text for change in proposals("dA2", batch=None).values()
+    )
+
+
+def test_labels_are_no_activations():
+    # y (1 - y) is 0 for every label: a factor that only hides a term is no repair
+    assert not any("1 - Y" in text and change.repair == "factor missing" for text, change in proposals("dA2").items())
+
+
+def test_a_transpose_of_a_transpose_is_the_thing_itself():
+    assert ast.unparse(transposed(tree("A.T"))) == "A"
+    assert ast.unparse(transposed(tree("np.transpose(A)"))) == "A"
+
+
+@pytest.mark.parametrize("text", ["a @ b", "np.dot(a, b)", "np.matmul(a, b)", "a.dot(b)"])
+def test_a_product_is_seen_however_it_is_written(text):
+    sign, left, right = operands(tree(text))
+    assert (sign, ast.unparse(left), ast.unparse(right)) == ("@", "a", "b")
+
+
+def test_names_are_replaced_by_expressions():
+    assert ast.unparse(substituted(tree("s * s.T"), {"s": tree("1 - A")})) == "(1 - A) * (1 - A).T"
+
+
+def test_a_name_without_a_number_has_no_neighbor():
+    assert [shifted(name, 1) for name in ("W2", "dA10", "Y", "")] == ["W3", "dA11", None, None]
+    assert shifted("A0", -1) is None
