@@ -183,6 +183,29 @@ def test_a_mistake_in_a_name_of_ones_own_is_found_in_the_line_that_uses_it():
     assert report["dZ2"].repair == "dA2 * (A2 * (1 - A2))"
 
 
+def test_names_that_double_in_length_are_not_written_out():
+    # n lines of s = s * s stand for a product of 2ⁿ factors
+    doubling = {f"s{k}x": f"s{k - 1}x * s{k - 1}x" if k else "A2" for k in range(40)}
+    assert not GRAPH.check({**doubling, "dZ2": "dA2 * s39x"})["dZ2"].own
+
+
+def test_many_lines_that_read_each_other_are_judged():
+    chain = {f"s{k}x": f"s{k - 1}x + 0" if k else "A3 - Y" for k in range(1500)}
+    assert GRAPH.check({**chain, "dZ3": "s1499x"}).ok
+
+
+def test_a_node_may_have_the_name_of_the_columns():
+    x, m = cr.Input("x", (2, "m")), cr.Parameter("m", (2, 1))
+    graph = cr.Graph(cr.Mean(cr.Multiply(x, m, name="y"), name="L"))
+    report = graph.check({"dm": "(x * dy).sum(axis=0, keepdims=True)"})
+    assert report["dm"].repair == "(x * dy).sum(axis=1, keepdims=True)"
+
+
+def test_much_data_is_searched_within_bounds():
+    run = GRAPH.forward(feeds(m=20_000))
+    assert run.compare({"dW2": "dZ2 @ A1"}, convention="mean")["dW2"].repair == "dZ2 @ A1.T"
+
+
 def test_a_name_that_nearly_is_one_of_the_graph_is_pointed_out():
     verdict = GRAPH.check({"dZ33": "A3 - Y"})["dZ33"]
     assert verdict.verdict == "kept"
@@ -443,6 +466,8 @@ def test_assert_ok_raises_with_the_table():
 
 
 class Tags(html.parser.HTMLParser):
+    """Which elements a page has, and its text."""
+
     def __init__(self):
         super().__init__()
         self.seen, self.text = set(), ""

@@ -4,8 +4,9 @@ import copy
 import pickle
 import sys
 
-import chainrule as cr
 import pytest
+
+import chainrule as cr
 
 LENGTH, LEVELS = 100_000, 1_000
 

@@ -29,7 +29,10 @@ ANALYTIC = {
     "sum": (lambda x: x.sum(1) * x.sum() + x.sum(0, True)[:, :2], lambda x: x.sum(1) * x.sum() + x.sum(0)[None, :2]),
     "mean": (lambda x: x.mean((0, 1)) * x.mean(0), lambda x: x.mean((0, 1)) * x.mean(0)),
     "reshape": (lambda x: x.reshape((3, 2)) @ x, lambda x: x.reshape((3, 2)) @ x),
-    "transpose": (lambda x: x.reshape((2, 1, 3)).transpose((2, 0, 1)), lambda x: x.reshape((2, 1, 3)).transpose(2, 0, 1)),
+    "transpose": (
+        lambda x: x.reshape((2, 1, 3)).transpose((2, 0, 1)),
+        lambda x: x.reshape((2, 1, 3)).transpose(2, 0, 1),
+    ),
     "concatenate": (lambda x: dual.concatenate([x, x * x], 1), lambda x: np.concatenate([x, x * x], 1)),
     "index twice": (lambda x: x[[1, 1, 0], [2, 2, 0]] * x[1, -1], lambda x: x[[1, 1, 0], [2, 2, 0]] * x[1, -1]),
     "where": (lambda x: dual.where(X > 0, x, x * 3.0), lambda x: np.where(X > 0, x, x * 3.0)),

@@ -1,12 +1,13 @@
-"""Numbers that others published: course notes, a README and a taught assignment, computed here with the engine's nodes."""
+"""Numbers that others published, in course notes, a README and an assignment, computed with the engine's nodes."""
 
-import chainrule as cr
 import numpy as np
 import pytest
 
-# Sources. cs231n: "Backpropagation, Intuitions" (cs231n.github.io/optimization-2) and its lecture slides. micrograd: the
-# example of its README (github.com/karpathy/micrograd). Planar classifier: the test case of an assignment in the course
-# "Neural Networks and Deep Learning" (deeplearning.ai), where columns are examples too.
+import chainrule as cr
+
+# Sources. cs231n: "Backpropagation, Intuitions" (cs231n.github.io/optimization-2) and its lecture slides. micrograd:
+# the example of its README (github.com/karpathy/micrograd). Planar classifier: the test case of an assignment in the
+# course "Neural Networks and Deep Learning" (deeplearning.ai), where columns are examples too.
 
 
 def run_of(loss, **feeds):
@@ -101,9 +102,14 @@ def test_planar_classifier():
     a1 = cr.Tanh(w1 @ x + b1, name="A1")
     a2 = cr.Sigmoid(w2 @ a1 + b2, name="A2")
     feeds = {
-        "X": np.random.RandomState(1).randn(2, 3),  # noqa: NPY002 — the published numbers stand on this old generator
+        "X": np.random.RandomState(1).randn(2, 3),  # the old generator, on which the published numbers stand
         "Y": [[1, 0, 1]],
-        "W1": [[-0.00416758, -0.00056267], [-0.02136196, 0.01640271], [-0.01793436, -0.00841747], [0.00502881, -0.01245288]],
+        "W1": [
+            [-0.00416758, -0.00056267],
+            [-0.02136196, 0.01640271],
+            [-0.01793436, -0.00841747],
+            [0.00502881, -0.01245288],
+        ],
         "W2": [[-0.01057952, -0.00909008, 0.00551454, 0.02292208]],
         "b1": np.zeros((4, 1)),
         "b2": np.zeros((1, 1)),
@@ -111,7 +117,12 @@ def test_planar_classifier():
     expected = {
         "dW2": [[0.00078841, 0.01765429, -0.00084166, -0.01022527]],
         "db2": [[-0.16655712]],
-        "dW1": [[0.00301023, -0.00747267], [0.00257968, -0.00641288], [-0.00156892, 0.003893], [-0.00652037, 0.01618243]],
+        "dW1": [
+            [0.00301023, -0.00747267],
+            [0.00257968, -0.00641288],
+            [-0.00156892, 0.003893],
+            [-0.00652037, 0.01618243],
+        ],
         "db1": [[0.00176201], [0.00150995], [-0.00091736], [-0.00381422]],
     }
     assert_gradients(run_of(cr.BCELoss(a2, y, name="L"), **feeds), 8, **expected)

@@ -1,9 +1,10 @@
 """Random graphs: the engine's gradient along a direction is the rate of change that dual numbers carry forward."""
 
-import chainrule as cr
 import numpy as np
 import pytest
 from random_graphs import random_graph
+
+import chainrule as cr
 
 SEEDS = range(500)
 

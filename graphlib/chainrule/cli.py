@@ -8,10 +8,13 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, final
 
 from chainrule import __version__
-from chainrule.errors import ChainruleError
+from chainrule.comparison import names_of
+from chainrule.errors import ArgumentError, ChainruleError
+from chainrule.formula import parse_lines
 from chainrule.graph import Graph
 from chainrule.loading import load_feeds, load_graph
 from chainrule.sampling import generic_sizes, sample_feeds
@@ -112,6 +115,42 @@ def _derive(given: argparse.Namespace) -> int:
     return DONE
 
 
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    parser.add_argument(
+        "formulas", metavar="FORMULAS.txt", help="lines of the form dW3 = dZ3 @ A2.T / m, comments behind #"
+    )
+    parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
+    parser.add_argument("--feeds", metavar="DATA.npz", help="arrays by name, to judge on besides random data")
+    parser.add_argument("--seed", type=_whole(0), default=0, help="of the data drawn at random (default: %(default)s)")
+    parser.add_argument(
+        "--convention",
+        choices=("auto", "mean", "per-example"),
+        default="auto",
+        help="where 1/m stands: in every gradient, or only in those of the parameters (default: either)",
+    )
+
+
+def _check(given: argparse.Namespace) -> int:
+    graph = load_graph(given.net)
+    formulas = parse_lines(_text(given.formulas), names_of(graph))
+    if not formulas:
+        raise ArgumentError(f"{given.formulas} holds no formula", remedy="dW3 = dZ3 @ A2.T / m")
+    feeds = None if given.feeds is None else load_feeds(given.feeds)
+    report = graph.check(formulas, feeds, convention=given.convention, seed=given.seed)
+    print(report.to_json() if given.json else report)
+    return DONE if report.ok else WRONG
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{path} is no text in UTF-8") from None
+
+
 def _net_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", metavar="NET", help="the graph, as module:attribute or path/to/file.py[:attribute]")
 
@@ -134,6 +173,7 @@ def _feeds(graph: Graph, given: argparse.Namespace) -> dict[str, Any]:
 COMMANDS = (
     Command("demo", "train a small network on real data and compare its gradients", _demo_arguments, _demo),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
+    Command("check", "judge formulas derived by hand, and repair wrong ones", _check_arguments, _check),
     Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),
 )
 

@@ -20,7 +20,7 @@ from chainrule.errors import ArgumentError, ChainruleError, FormulaError, Unknow
 from chainrule.formula import UserFormula, parse
 from chainrule.graph import Graph
 from chainrule.node import Node
-from chainrule.repairs import Scene, Shape, shifted, substituted
+from chainrule.repairs import Scene, Shape, shifted, sites, substituted
 from chainrule.run import Run
 from chainrule.sampling import generic_sizes, sample_feeds
 from chainrule.verdicts import Report, Verdict
@@ -28,7 +28,7 @@ from chainrule.verdicts import Report, Verdict
 Array: TypeAlias = npt.NDArray[Any]
 Values: TypeAlias = Mapping[str, Any]
 """Arrays by name, and sizes such as m, which are plain numbers."""
-Formula: TypeAlias = "str | UserFormula | Callable[..., npt.ArrayLike] | npt.ArrayLike"
+AnyFormula: TypeAlias = "str | UserFormula | Callable[..., npt.ArrayLike] | npt.ArrayLike"
 Convention: TypeAlias = Literal["auto", "mean", "per-example"]
 MEAN, PER_EXAMPLE = "mean", "per-example"
 
@@ -37,7 +37,7 @@ _DRAWS = 3  # sets of random data: what is right on three of other sizes is not 
 
 def check(
     graph: Graph,
-    formulas: Mapping[str, Formula],
+    formulas: Mapping[str, AnyFormula],
     feeds: Mapping[Any, Any] | None = None,
     *,
     convention: Convention = "auto",
@@ -61,7 +61,7 @@ def check(
     return _judge(graph, formulas, given, _random_draws(graph, seed, bool(given)), convention)
 
 
-def compare(run: Run, formulas: Mapping[str, Formula], *, convention: Convention = "auto") -> Report:
+def compare(run: Run, formulas: Mapping[str, AnyFormula], *, convention: Convention = "auto") -> Report:
     """Judge arrays or formulas for the gradients and values of a run, on the data of the run alone.
 
     A run without gradients gets them computed, and stays as it is. Otherwise as ``check``.
@@ -229,7 +229,7 @@ class _Line:
     draws: tuple[int, ...] = ()
 
 
-def _line(name: str, given: Formula, ground: _Ground, others: Iterable[str]) -> _Line:
+def _line(name: str, given: AnyFormula, ground: _Ground, others: Iterable[str]) -> _Line:
     own = [k for k, draw in enumerate(ground.draws) if draw.given]
     everywhere = tuple(range(len(ground.draws)))
     known = dict.fromkeys([*ground.values(0, MEAN), *others])
@@ -395,7 +395,7 @@ class _Finding:
 
 
 def _judge(
-    graph: Graph, formulas: Mapping[str, Formula], given: list[_Draw], random: list[_Draw], convention: Convention
+    graph: Graph, formulas: Mapping[str, AnyFormula], given: list[_Draw], random: list[_Draw], convention: Convention
 ) -> Report:
     if convention not in ("auto", MEAN, PER_EXAMPLE):
         raise ArgumentError(f"convention={convention!r} is none of 'auto', 'mean', 'per-example'")
@@ -409,7 +409,7 @@ def _judge(
 class _Judge:
     """The judging of one set of lines."""
 
-    def __init__(self, ground: _Ground, formulas: Mapping[str, Formula]) -> None:
+    def __init__(self, ground: _Ground, formulas: Mapping[str, AnyFormula]) -> None:
         self._ground = ground
         self._lines = {
             str(name): _line(str(name), given, ground, map(str, formulas)) for name, given in formulas.items()
@@ -658,20 +658,21 @@ class _Judge:
         conventions = self._ground.conventions if settled is None else (settled,)
         readings = [self._reading(finding, convention) for convention in conventions]
         found = fix(tree, readings)
-        helpers = {
-            name: self._inlined(name) for name in line.reads if name in self._lines and not self._findings[name].judged
-        }
+        helpers = {name: self._inlined[name] for name in line.reads if name in self._inlined}
         if found is None and line.formula is not None and helpers:
-            found = fix(substituted(tree, {name: t for name, t in helpers.items() if t is not None}), readings)
+            found = fix(substituted(tree, helpers), readings)
         return found
 
-    def _inlined(self, name: str) -> ast.expr | None:
-        """A line of the user's with what it reads of such lines put into it."""
-        line = self._lines[name]
-        if line.formula is None or name in self._circular:
-            return None
-        inner = {r: self._inlined(r) for r in line.reads if r in self._lines and not self._findings[r].judged}
-        return substituted(line.formula.tree, {r: tree for r, tree in inner.items() if tree is not None})
+    @functools.cached_property
+    def _inlined(self) -> dict[str, ast.expr]:
+        """The user's own names as expressions in the graph's names alone, unless they are long."""
+        found: dict[str, ast.expr] = {}
+        for line in self._order:
+            if line.formula is not None and not self._findings[line.name].judged and line.name not in self._circular:
+                tree = substituted(line.formula.tree, {name: found[name] for name in line.reads if name in found})
+                if len(sites(tree)) <= _LONGEST_INLINED:
+                    found[line.name] = tree
+        return found
 
     def _reading(self, finding: _Finding, convention: str) -> Reading:
         line = finding.line
@@ -688,9 +689,11 @@ class _Judge:
             cases.append(Case(values, finding.expected[k, convention], columns))
         cases.sort(key=lambda case: sum(map(np.size, case.values.values())))
         names = _candidates(self._ground, line)
-        return Reading(convention, tuple(cases), functools.partial(_scene, names, cases[0].values, self._ground.batch))
+        batch = self._ground.batch if self._ground.batch not in self._ground.graph else None  # a node of that name
+        return Reading(convention, tuple(cases), functools.partial(_scene, names, cases[0].values, batch))
 
 
+_LONGEST_INLINED = 60  # parts of an expression that is put in the place of a name
 _RESULT = "result"  # the name under which a repair speaks of what a callable or an array gave
 
 

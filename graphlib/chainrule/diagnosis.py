@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import itertools
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,14 +153,17 @@ class Evaluator:
     def __init__(self, values: Values) -> None:
         self._values = values
         self._known: dict[int, tuple[ast.expr, Any]] = {}  # the expression is kept so that its id stays its own
-        self.work = 0  # how many operations were done
+        self.work = 0  # how many operations were done; one on much data counts as many
+        largest = max(map(np.size, values.values()), default=0)
+        self._step = 1 + largest // 100
+        self._largest = 4 * largest + 10_000  # a product the wrong way round may have m × m entries
 
     def value(self, node: ast.expr, *, keep: bool = True) -> Any:
         """The value, from the parts that are known already."""
         known = self._known.get(id(node))
         if known is not None:
             return known[1]
-        self.work += 1
+        self.work += self._step
         try:
             value = self._compute(node, keep)
         except Exception:  # whatever a candidate does wrong, it is no candidate then
@@ -200,7 +204,9 @@ class Evaluator:
 
     def _both(self, function: Callable[[Any, Any], Any], left: ast.expr, right: ast.expr, keep: bool) -> Any:
         a, b = self.value(left, keep=keep), self.value(right, keep=keep)
-        return None if a is None or b is None else function(a, b)
+        if a is None or b is None or _size_of_both(function, np.shape(a), np.shape(b)) > self._largest:
+            return None
+        return function(a, b)
 
     def _call(self, node: ast.Call, keep: bool) -> Any:
         name = called(node)
@@ -216,8 +222,19 @@ class Evaluator:
         return self._other(node)
 
     def _other(self, node: ast.expr) -> Any:
-        self.work += 20  # measured against one of the operations above
+        self.work += 20 * self._step  # measured against one of the operations above
         return UserFormula.from_tree(node).evaluate(self._values)
+
+
+_MATRIX_PRODUCTS = (operator.matmul, np.matmul, np.dot)
+
+
+def _size_of_both(function: Callable[[Any, Any], Any], x: Shape, y: Shape) -> int:
+    """A bound for the size of what two arrays combine to, as matrices or entry by entry."""
+    if function in _MATRIX_PRODUCTS and x and y:
+        return math.prod(x[:-1]) * math.prod((*y[:-2], y[-1]))
+    pairs = itertools.zip_longest(reversed(x), reversed(y), fillvalue=1)
+    return math.prod(max(a, b) for a, b in pairs)
 
 
 # --- the search ----------------------------------------------------------------------------------------------------

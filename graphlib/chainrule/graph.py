@@ -19,7 +19,7 @@ from chainrule.run import Run
 
 if TYPE_CHECKING:
     from chainrule.comparison import Convention as CheckedConvention
-    from chainrule.comparison import Formula
+    from chainrule.comparison import AnyFormula
     from chainrule.derivation import Convention, Derivation
     from chainrule.gradcheck import GradientReport
     from chainrule.verdicts import Report
@@ -211,7 +211,7 @@ class Graph:
 
     def check(
         self,
-        formulas: Mapping[str, Formula],
+        formulas: Mapping[str, AnyFormula],
         feeds: Mapping[Any, Any] | None = None,
         *,
         convention: CheckedConvention = "auto",

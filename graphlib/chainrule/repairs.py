@@ -252,7 +252,7 @@ def _untransposed(node: ast.expr) -> ast.expr | None:
     if isinstance(node, ast.Attribute) and node.attr == "T":
         return node.value
     if isinstance(node, ast.Call) and called(node) == "transpose":
-        return node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined, no-any-return]
+        return node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined]
     return None
 
 

@@ -12,7 +12,7 @@ from chainrule.errors import UnknownNameError, did_you_mean
 from chainrule.node import Node
 
 if TYPE_CHECKING:
-    from chainrule.comparison import Convention, Formula
+    from chainrule.comparison import AnyFormula, Convention
     from chainrule.graph import Graph
     from chainrule.verdicts import Report
 
@@ -86,7 +86,7 @@ class Run:
         uses = self._received[self.graph.position(key)]
         return tuple(Contribution(self.graph.names[consumer], place, grad) for consumer, place, grad in uses)
 
-    def compare(self, formulas: Mapping[str, Formula], *, convention: Convention = "auto") -> Report:
+    def compare(self, formulas: Mapping[str, AnyFormula], *, convention: Convention = "auto") -> Report:
         """Judge arrays computed by hand, or formulas, on the data of this run; otherwise as ``Graph.check``.
 
         >>> from chainrule import Graph, Input

@@ -13,10 +13,11 @@ import string
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, final
 
-import chainrule as cr
 import dual
 import numpy as np
 from dual import Array, Dual
+
+import chainrule as cr
 
 Compute: TypeAlias = Callable[..., Dual]
 Shape: TypeAlias = tuple[int, ...]

@@ -66,6 +66,9 @@ class LatexPrinter(MathPrinter):
     def words(self, text: str) -> str:
         return _words(text)
 
+    def span(self, text: str) -> str:
+        return text
+
     def minus(self, text: str) -> str:
         return f"-{text}"
 

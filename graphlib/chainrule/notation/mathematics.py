@@ -219,7 +219,7 @@ class MathPrinter(Printer):
         if isinstance(x, (tuple, list)):
             return self.parentheses(self.commas([self._argument(part) for part in x]))
         if isinstance(x, slice):
-            return self.words(_slice_text(x, str))
+            return self.span(_slice_text(x))
         return self.words(str(x)) if x is None or isinstance(x, (bool, np.dtype, type)) else self.print(x)
 
     def absolute(self, x: Symbol) -> Piece:
@@ -235,13 +235,13 @@ class MathPrinter(Printer):
         return Piece(self.signed(left, self.comparisons[x.operation], right), COMPARISON)
 
     def both(self, x: Symbol) -> Piece:
-        left, right = (self._condition(operand) for operand in x.operands)
-        return Piece(self.signed(left, self.connectives[x.operation], right), COMPARISON - 1)
+        left, right = (self.inside(operand, SUM) for operand in x.operands)
+        return Piece(self.signed(left, self.connectives[x.operation], right), COMPARISON)
 
     def _condition(self, x: Any) -> str:
-        """A comparison as it is; a value that serves as a condition holds where it is not 0."""
+        """What is true or false as it is; a number that serves as a condition holds where it is not 0."""
         if isinstance(x, Symbol) and x.dtype.kind == "b":
-            return self.inside(x, COMPARISON)
+            return self.print(x)
         return self.signed(self.inside(x, COMPARISON + 1), "≠", self.number(0).text)
 
     def where(self, x: Symbol) -> Piece:
@@ -278,7 +278,7 @@ class MathPrinter(Printer):
 
     def _key_part(self, part: Any) -> str:
         if isinstance(part, slice):
-            return self.words(_slice_text(part, str))
+            return self.span(_slice_text(part))
         return self.words("…" if part is Ellipsis else "new") if part is None or part is Ellipsis else self.print(part)
 
     def concatenate(self, x: Symbol) -> Piece:
@@ -390,6 +390,10 @@ class MathPrinter(Printer):
     @abstractmethod
     def words(self, text: str) -> str:
         """Any text, made harmless."""
+
+    @abstractmethod
+    def span(self, text: str) -> str:
+        """A slice: numbers and colons."""
 
     @abstractmethod
     def minus(self, text: str) -> str:
@@ -613,8 +617,8 @@ def _entry(value: Any, key: Any) -> tuple[int, ...] | None:
     return tuple(k + 1 for k in shown)
 
 
-def _slice_text(part: slice, shown: Callable[[Any], str]) -> str:
-    bounds = ["" if bound is None else shown(bound) for bound in (part.start, part.stop)]
+def _slice_text(part: slice) -> str:
+    bounds = ["" if bound is None else str(bound) for bound in (part.start, part.stop)]
     return ":".join(bounds) + (f":{part.step}" if part.step is not None else "")
 
 

@@ -57,6 +57,9 @@ class MathmlPrinter(MathPrinter):
     def words(self, text: str) -> str:
         return f"<mtext>{escape(visible(text)).replace(' ', _SPACE)}</mtext>"  # a name is no text to be wrapped
 
+    def span(self, text: str) -> str:
+        return f"<mtext>{text}</mtext>"
+
     def minus(self, text: str) -> str:
         return _row(f"<mo>−</mo>{text}")
 

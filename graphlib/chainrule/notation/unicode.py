@@ -69,6 +69,9 @@ class UnicodePrinter(MathPrinter):
     def words(self, text: str) -> str:
         return visible(text)
 
+    def span(self, text: str) -> str:
+        return text
+
     def minus(self, text: str) -> str:
         return f"−{text}"
 
@@ -82,7 +85,8 @@ class UnicodePrinter(MathPrinter):
         return sign.join(texts)
 
     def beside(self, left: str, right: str, *, tight: bool) -> str:
-        return f"{left}{right}" if tight else f"{left} {right}"
+        apart = left[-1].isalpha() and left[-1] != "ᵀ"  # X U is no XU
+        return f"{left}{right}" if tight and not apart else f"{left} {right}"
 
     def commas(self, texts: Sequence[str]) -> str:
         return ", ".join(texts)

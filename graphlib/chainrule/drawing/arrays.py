@@ -1,0 +1,62 @@
+"""Arrays as they stand in a drawing: a number, a small matrix entry by entry, a large one as shape and range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.drawing.labels import Cell, Table, Text
+
+Array = npt.NDArray[Any]
+SIDE = 4  # rows and columns of the largest matrix that is written out
+
+
+def number(x: Any) -> str:
+    """A number in three digits, with a real minus sign.
+
+    >>> number(-0.73106), number(120000.0), number(3), number(2e-9)
+    ('−0.731', '1.2×10⁵', '3', '2×10⁻⁹')
+    """
+    if isinstance(x, bool | np.bool):
+        return "true" if x else "false"
+    digits, exponent, power = f"{x:d}".partition("e") if isinstance(x, int | np.integer) else f"{x:.3g}".partition("e")
+    text = digits.replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
+    return f"{text}×10{str(int(power)).translate(_RAISED)}" if exponent else text
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def is_small(array: Array, side: int = SIDE) -> bool:
+    """Whether every entry is written out."""
+    return array.ndim <= 2 and 0 < array.size and max(array.shape, default=1) <= side
+
+
+def summary(array: Array) -> str:
+    """An array in one line: the number itself, or shape and range.
+
+    >>> summary(np.array(2.5)), summary(np.array([[-1.0, np.nan, 3.0]]))
+    ('2.5', '1 × 3: −1 … 3, 1 NaN')
+    """
+    if array.size == 1:
+        return number(array.reshape(-1)[0])
+    sizes = " × ".join(map(str, array.shape))
+    broken = int(np.isnan(array).sum()) if array.dtype.kind == "f" else 0
+    if broken == array.size:
+        return f"{sizes}: {'all NaN' if broken else 'empty'}"
+    low, high = (np.nanmin(array), np.nanmax(array)) if broken else (array.min(), array.max())
+    span = f"all {number(low)}" if low == high else f"{number(low)} … {number(high)}"
+    return f"{sizes}: {span}" + (f", {broken} NaN" if broken else "")
+
+
+def array_cell(array: Array, color: str, *, italic: bool = False, side: int = SIDE) -> Cell:
+    """A cell with the array: between two bars entry by entry if it is small, otherwise its summary."""
+    if array.size == 1 or not is_small(array, side):
+        return Cell((Text(summary(array), color, italic=italic),))
+    rows = [
+        [Cell((Text(number(entry), color, 11, italic=italic),), align="RIGHT", padding=2) for entry in row]
+        for row in np.atleast_2d(array)
+    ]
+    return Cell(Table(rows, sides="LR", color=color), padding=2)

@@ -1,0 +1,208 @@
+"""What stands inside the boxes and at the arrows: nothing more than names, values, gradients, or formulas."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, final
+
+from chainrule.derivation import Derivation
+from chainrule.drawing.arrays import array_cell, summary
+from chainrule.drawing.labels import Cell, Table, Text
+from chainrule.drawing.names import partial, shown_name
+from chainrule.drawing.theme import Palette
+from chainrule.graph import Graph
+from chainrule.node import Constant, Leaf
+from chainrule.notation import UnicodePrinter
+from chainrule.run import Run
+
+Row = Sequence[Cell]
+
+
+class View(ABC):
+    """What is shown of every node, by its position in the graph's order."""
+
+    operations = True
+    """Whether operations have circles of their own."""
+    gradients = False
+    """Whether there are arrows backward."""
+
+    def __init__(self, graph: Graph, palette: Palette) -> None:
+        self.graph, self.palette = graph, palette
+        self.sources = [tuple(map(graph.position, node.inputs)) for node in graph.order]
+        self.uses = [0] * len(graph)
+        for sources in self.sources:
+            for source in sources:
+                self.uses[source] += 1
+
+    @abstractmethod
+    def has_box(self, k: int) -> bool:
+        """Whether the value of a node has a box; the value of an unnamed step may be just an arrow."""
+
+    def rows(self, k: int) -> list[Row]:
+        """What stands in the box under the name."""
+        return []
+
+    def words(self, k: int) -> list[str]:
+        """The same for a screen reader."""
+        return []
+
+    def has_backward(self, consumer: int, place: int) -> bool:
+        """Whether a gradient flows back along this use."""
+        return False
+
+    def backward_label(self, consumer: int, place: int) -> Table | None:
+        """What stands at the arrow backward; None where the gradient in the box says it all."""
+        return None
+
+    def has_gradient(self, k: int) -> bool:
+        """Whether the value has a gradient."""
+        return False
+
+    def _is_fork(self, k: int) -> bool:
+        return self.uses[k] > 1
+
+    def _gradient_rows(self, name: str, cell: Cell, parts: int) -> list[Row]:
+        """A gradient under its name, and of how many contributions it is the sum."""
+        color = self.palette.light("backward")
+        head = Cell((Text(f"{partial(name, self.graph)} = ", color, italic=True),), align="RIGHT")
+        rows: list[Row] = [(Cell(Table([(head, cell)])),)]
+        if parts > 1:
+            rows.append((Cell((Text(f"sum of {parts} contributions", color, 10, italic=True),)),))
+        return rows
+
+
+@final
+class GraphView(View):
+    """Names and shapes."""
+
+    def has_box(self, k: int) -> bool:
+        node = self.graph.order[k]
+        return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1
+
+
+class ValuesView(View):
+    """The values of a run, in green."""
+
+    def __init__(self, run: Run, palette: Palette) -> None:
+        super().__init__(run.graph, palette)
+        self.run = run
+
+    def has_box(self, k: int) -> bool:
+        return True
+
+    def rows(self, k: int) -> list[Row]:
+        return [(array_cell(self._value(k), self.palette.light("forward")),)]
+
+    def words(self, k: int) -> list[str]:
+        return [f"value {summary(self._value(k))}"]
+
+    def _value(self, k: int) -> Any:
+        return self.run.values[self.graph.order[k]]
+
+
+@final
+class GradientsView(ValuesView):
+    """The values of a run, and under each its gradient."""
+
+    gradients = True
+
+    @cached_property
+    def received(self) -> dict[tuple[int, int], Any]:
+        """What every use sent back, by consumer and place."""
+        return {
+            (self.graph.position(use.consumer), use.position): use.gradient
+            for node in self.graph.order
+            for use in self.run.contributions(node)
+        }
+
+    def has_gradient(self, k: int) -> bool:
+        return self.graph.order[k] in self._gradients
+
+    @cached_property
+    def _gradients(self) -> Any:
+        return {self.graph[name]: gradient for name, gradient in self.run.gradients.items()}
+
+    def rows(self, k: int) -> list[Row]:
+        node, name = self.graph.order[k], self.graph.names[k]
+        if isinstance(node, Constant) and node.name is None:
+            return super().rows(k)
+        if not self.has_gradient(k):
+            return [*super().rows(k), (Cell((Text("no gradient", self.palette.light("muted"), 11, italic=True),)),)]
+        cell = array_cell(self._gradients[node], self.palette.light("backward"), italic=True)
+        return [*super().rows(k), *self._gradient_rows(name, cell, len(self.run.contributions(node)))]
+
+    def words(self, k: int) -> list[str]:
+        gradient = self._gradients.get(self.graph.order[k])
+        return [*super().words(k), "no gradient" if gradient is None else f"gradient {summary(gradient)}"]
+
+    def has_backward(self, consumer: int, place: int) -> bool:
+        return (consumer, place) in self.received
+
+    def backward_label(self, consumer: int, place: int) -> Table | None:
+        if not self._is_fork(self.sources[consumer][place]):
+            return None
+        color = self.palette.light("backward")
+        return Table([(array_cell(self.received[consumer, place], color, italic=True, side=3),)])
+
+
+@final
+class FormulasView(View):
+    """The formula of every value and of its gradient; the formulas say what the operations are."""
+
+    operations = False
+    gradients = True
+
+    def __init__(self, graph: Graph, derivation: Derivation, palette: Palette) -> None:
+        super().__init__(graph, palette)
+        self.derivation = derivation
+        self._printer = UnicodePrinter()
+
+    def has_box(self, k: int) -> bool:
+        node = self.graph.order[k]
+        if isinstance(node, Leaf):
+            return not isinstance(node, Constant) or node.name is not None
+        return self.graph.names[k] in self.derivation
+
+    def has_gradient(self, k: int) -> bool:
+        line = "d" + self.graph.names[k]
+        return line in self.derivation and self.derivation[line].listed
+
+    def rows(self, k: int) -> list[Row]:
+        name = self.graph.names[k]
+        rows: list[Row] = []
+        if name in self.derivation:
+            text = f"{shown_name(name)} = {self._text(name)}"
+            rows.append((Cell((Text(text, self.palette.light("forward"), longest=_LONGEST),)),))
+        if self.has_gradient(k):
+            color, line = self.palette.light("backward"), "d" + name
+            cell = Cell((Text(self._text(line), color, italic=True, longest=_LONGEST),), align="LEFT")
+            rows += self._gradient_rows(name, cell, len(self.derivation[line].contributions))
+        return rows
+
+    def words(self, k: int) -> list[str]:
+        lines = [line for line in (self.graph.names[k], "d" + self.graph.names[k]) if line in self.derivation]
+        return [self.derivation[line].unicode for line in lines]
+
+    def has_backward(self, consumer: int, place: int) -> bool:
+        return self.has_gradient(self.sources[consumer][place])
+
+    def backward_label(self, consumer: int, place: int) -> Table | None:
+        source = self.sources[consumer][place]
+        parts = self.derivation["d" + self.graph.names[source]].contributions
+        sent = [part for name, part in parts if name == self.graph.names[consumer]]
+        before = [p for p in range(place) if self.sources[consumer][p] == source]
+        if len(sent) <= len(before):
+            return None
+        text = self._printed(sent[len(before)])
+        return Table([(Cell((Text(text, self.palette.light("backward"), italic=True, longest=_LONGEST),)),)])
+
+    def _text(self, line: str) -> str:
+        return self._printed(self.derivation[line].expression)
+
+    def _printed(self, expression: Any) -> str:
+        return self._printer.print(expression)
+
+
+_LONGEST = 90  # characters of a formula; the derivation has it whole

@@ -1,0 +1,423 @@
+"""Program: the forward and backward of a graph as one list of steps, each defined once and from earlier steps only.
+
+Nothing here knows a rule: Symbols pass through the same ``forward`` and ``backward`` that compute the numbers, and
+what they record is written down step by step. Plans are made from a program, and other backends can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+
+import numpy as np
+
+from chainrule.dimensions import Dimension, Shape, shape_text
+from chainrule.errors import ChainruleError, GraphError, RuleError
+from chainrule.node import Constant, Leaf, Node
+from chainrule.notation import TextPrinter
+from chainrule.notation.names import visible
+from chainrule.symbol import Symbol, known_shape
+
+if TYPE_CHECKING:
+    from chainrule.graph import Graph
+
+Operation: TypeAlias = Callable[..., Any]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The value of an earlier step, by its number."""
+
+    step: int
+
+    def __repr__(self) -> str:
+        return f"%{self.step}"
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One operation, as a Symbol records it, with Refs in the place of Symbols.
+
+    Without an operation it is a leaf: a feed when it has no operands, else the constant that is its one operand.
+    """
+
+    operation: Operation | None
+    operands: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    shape: Shape | None = None
+    dtype: np.dtype[Any] = np.dtype(float)
+    name: str | None = None
+    """What people call the value: Z1, dW3; None for a value in between."""
+    formula: str | None = None
+    """The formula that the step completes, as the rule gives it."""
+
+    @property
+    def is_feed(self) -> bool:
+        """Whether the value is given at every call."""
+        return self.operation is None and not self.operands
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the value is known from the start."""
+        return self.operation is None and bool(self.operands)
+
+    @property
+    def refs(self) -> tuple[int, ...]:
+        """The numbers of the steps that it reads, once for every use."""
+        found: list[int] = []
+        map_refs(self.operands, lambda ref: found.append(ref.step))
+        return tuple(found)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleCall:
+    """A rule that a Symbol cannot pass through, called as it is; ``place`` picks one gradient of a backward."""
+
+    node: Node
+    place: int | None = None
+
+    @property
+    def __name__(self) -> str:  # what it is called when it is printed, as NumPy's functions have it
+        return f"{type(self.node).__name__}.{'forward' if self.place is None else 'backward'}"
+
+    def __call__(self, *values: Any) -> Any:
+        """The output of the rule, or one of its gradients.
+
+        Raises RuleError when the rule raises, or returns something that is no gradient.
+        """
+        arrays = [_read_only(value) for value in values]
+        try:
+            if self.place is None:
+                return self.node.forward(*arrays)
+            return _one_gradient(self.node.backward(*arrays), self.place, arrays[2:])
+        except Exception as error:
+            what = f"{self.__name__}: {type(error).__name__}: {getattr(error, 'what', error)}"
+            raise RuleError(what, where=self.node.where, node=self.node) from error
+
+
+def _read_only(value: Any) -> Any:
+    view = np.asarray(value).view()
+    view.flags.writeable = False
+    return view
+
+
+def _one_gradient(returned: Any, place: int, inputs: Sequence[Any]) -> Any:
+    """The gradient of one input, held to its shape; zeros where the rule returned None."""
+    if type(returned) is not tuple or len(returned) != len(inputs):
+        raise TypeError(f"it returns a tuple of {len(inputs)}, one gradient per input")
+    x = inputs[place]
+    gradient = np.zeros_like(x) if returned[place] is None else np.asarray(returned[place])
+    if gradient.shape != x.shape:
+        raise ValueError(f"the gradient of input {place} has shape {gradient.shape}, the input has {x.shape}")
+    return gradient
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Steps in an order in which they can be computed, and which of them are values and gradients of nodes.
+
+    >>> from chainrule import Graph, Input, Mean, Parameter, Square
+    >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
+    >>> print(record(Graph(Mean(Square(w @ x, name="s"), name="L"))).only(gradients=["w"]))
+    %0  w = feed                            (1, 2)
+    %1  x = feed                            (2, m)
+    %2  matmul_1 = matmul(%0, %1)           (1, m)
+    %3  s = square(%2)                      (1, m)
+    %4  sum(%3)                             ()
+    %5  L = divide(%4, m)                   ()
+    %6  dL = 1.0                            ()
+    %7  divide(%6, m)                       ()
+    %8  ds = broadcast_to(%7, shape=(1, m)) (1, m)
+    %9  multiply(2, %8)                     (1, m)
+    %10 dmatmul_1 = multiply(%9, %2)        (1, m)
+    %11 transpose(%1)                       (m, 2)
+    %12 dw = matmul(%10, %11)               (1, 2)
+    return L, dw
+    """
+
+    steps: tuple[Step, ...]
+    values: Mapping[str, int]
+    """The number of the step that is a node's value, by the node's name."""
+    gradients: Mapping[str, int]
+    """The number of the step that is a node's gradient, by the node's name."""
+
+    @property
+    def feeds(self) -> dict[str, int]:
+        """The numbers of the feeds, by name."""
+        return {str(step.name): k for k, step in enumerate(self.steps) if step.is_feed}
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The numbers of all steps that are asked for."""
+        return (*self.values.values(), *self.gradients.values())
+
+    def uses(self) -> list[int]:
+        """How often each step is read, by steps and as a result."""
+        counts = [0] * len(self.steps)
+        for k in (*(k for step in self.steps for k in step.refs), *self.ends):
+            counts[k] += 1
+        return counts
+
+    def only(self, values: Iterable[str] | None = None, gradients: Iterable[str] = ()) -> Program:
+        """The program for these results alone (the outputs' values by default); what does not lead there is gone."""
+        kept_values = {name: self.values[name] for name in (self.outputs if values is None else values)}
+        kept = replace(self, values=kept_values, gradients={name: self.gradients[name] for name in gradients})
+        return kept.without_dead_steps()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The nodes at which gradients start; all values when there is no such mark."""
+        starts = tuple(name for name in self.values if self.steps[self.values[name]].options.get("output"))
+        return starts or tuple(self.values)[-1:]
+
+    def without_dead_steps(self) -> Program:
+        """The same results without the steps that none of them needs; feeds stay, so that a call stays the same."""
+        alive = [step.is_feed for step in self.steps]
+        for k in self.ends:
+            alive[k] = True
+        for k in range(len(self.steps) - 1, -1, -1):
+            for source in self.steps[k].refs if alive[k] else ():
+                alive[source] = True
+        return rewrite(self, lambda builder, step, k: builder.append(step) if alive[k] else None)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __repr__(self) -> str:
+        return f"<Program of {len(self.steps)} steps: {', '.join((*self.values, *('d' + g for g in self.gradients)))}>"
+
+    def __str__(self) -> str:
+        shown = list(enumerate(self.steps))
+        if len(shown) > 2 * _HEAD:
+            shown = shown[:_HEAD] + shown[-_HEAD:]
+        rows = [(f"%{k}", step_text(step), shape_text(step.shape)) for k, step in shown]
+        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+        lines = [f"{a.ljust(first)} {b.ljust(second)} {c}" for a, b, c in rows]
+        if len(shown) < len(self.steps):
+            lines.insert(_HEAD, f"… {len(self.steps) - len(shown)} more")
+        return "\n".join([*lines, "return " + ", ".join((*self.values, *("d" + name for name in self.gradients)))])
+
+
+_HEAD: Final = 100  # steps shown at each end of a long program
+_WIDEST: Final = 60
+
+
+def step_text(step: Step) -> str:
+    """A step as a call: ``Z1 = add(%2, %3)``."""
+    return (f"{visible(step.name)} = " if step.name else "") + _call_text(step)
+
+
+def _call_text(step: Step) -> str:
+    if step.is_feed:
+        return "feed"
+    if step.is_constant:
+        return _operand_text(step.operands[0])
+    arguments = [_operand_text(operand) for operand in step.operands]
+    arguments += [f"{key}={value}" for key, value in step.options.items()]
+    return f"{step.operation.__name__}({', '.join(arguments)})"  # type: ignore[union-attr]  # it has an operation
+
+
+def _operand_text(operand: Any) -> str:
+    if isinstance(operand, np.ndarray):
+        operand = operand.item() if operand.ndim == 0 else f"array{operand.shape}"
+    text = str(operand) if not isinstance(operand, tuple) else f"({', '.join(map(_operand_text, operand))})"
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def map_refs(operand: Any, change: Callable[[Ref], Any]) -> Any:
+    """An operand with its Refs replaced, also inside the tuples and slices of an index."""
+    if isinstance(operand, Ref):
+        return change(operand)
+    if isinstance(operand, (tuple, list)):
+        return tuple(map_refs(part, change) for part in operand)
+    if isinstance(operand, slice):
+        return slice(*(map_refs(part, change) for part in (operand.start, operand.stop, operand.step)))
+    return operand
+
+
+# --- building --------------------------------------------------------------------------------------------------------
+
+
+@final
+class Builder:
+    """A program in the making. ``trace`` appends what a function of NumPy does to earlier steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def append(self, step: Step) -> Ref:
+        """Add a step and return the Ref to it."""
+        self.steps.append(step)
+        return Ref(len(self.steps) - 1)
+
+    def constant(self, value: Any, name: str | None = None) -> Ref:
+        """Add a constant."""
+        array = np.asarray(value)
+        return self.append(Step(None, (array,), shape=array.shape, dtype=array.dtype, name=name))
+
+    def symbols(self, operands: Iterable[Any]) -> tuple[list[Any], dict[int, Any]]:
+        """A Symbol for every Ref, numbers as they are; and by identity what each Symbol stands for."""
+        known: dict[int, Any] = {}
+
+        def symbol(ref: Ref) -> Symbol:
+            step = self.steps[ref.step]
+            made = Symbol.leaf(step.name or f"v{ref.step}", step.shape, step.dtype)
+            known[id(made)] = ref
+            return made
+
+        return [map_refs(operand, symbol) for operand in operands], known
+
+    def trace(self, function: Operation, *operands: Any) -> Any:
+        """What the function returns for these operands, with a Ref for every Symbol in it."""
+        symbols, known = self.symbols(operands)
+        return self.write(function(*symbols), known)
+
+    def write(self, result: Any, known: dict[int, Any]) -> Any:
+        """Append what Symbols recorded, operands first, without recursion; ``known`` are those that exist already."""
+        ends: list[Symbol] = []
+        _visit(result, ends.append)
+        waiting = ends[::-1]
+        while waiting:
+            symbol = waiting[-1]
+            missing: list[Symbol] = []
+            if id(symbol) not in known:
+                _visit(symbol.operands, lambda s: missing.append(s) if id(s) not in known else None)  # noqa: B023 — used at once
+            if missing:
+                waiting.extend(reversed(missing))
+                continue
+            waiting.pop()
+            if id(symbol) not in known:
+                known[id(symbol)] = self._append_symbol(symbol, known)
+        return _exchange(result, known)
+
+    def _append_symbol(self, symbol: Symbol, known: Mapping[int, Any]) -> Ref:
+        operands = _exchange(symbol.operands, known)
+        return self.append(Step(symbol.operation, operands, symbol.options, symbol.known_shape, symbol.dtype))
+
+    def label(self, ref: Ref, name: str, formula: str | None = None) -> None:
+        """Give the value of a step its name, unless it has one."""
+        step = self.steps[ref.step]
+        if step.name is None:
+            self.steps[ref.step] = replace(step, name=name, formula=formula)
+
+
+def _visit(value: Any, see: Callable[[Symbol], Any]) -> None:
+    """Show every Symbol in a value, also inside tuples and slices."""
+    if isinstance(value, Symbol):
+        see(value)
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            _visit(part, see)
+    elif isinstance(value, slice):
+        _visit((value.start, value.stop, value.step), see)
+
+
+def _exchange(value: Any, known: Mapping[int, Any]) -> Any:
+    if isinstance(value, Symbol):
+        return known[id(value)]
+    if isinstance(value, (tuple, list)):
+        return tuple(_exchange(part, known) for part in value)
+    if isinstance(value, slice):
+        return slice(*(_exchange(part, known) for part in (value.start, value.stop, value.step)))
+    return value
+
+
+Change: TypeAlias = Callable[[Builder, Step, int], Any]
+
+
+def rewrite(program: Program, change: Change) -> Program:
+    """The program that ``change`` makes step by step: it is handed each step, its operands renewed, and its number.
+
+    It returns the Ref that stands for the step from there on, a number, or None for a step that nobody reads.
+    """
+    builder = Builder()
+    new: list[Any] = []
+    for k, step in enumerate(program.steps):
+        renewed = replace(step, operands=map_refs(step.operands, lambda ref: new[ref.step])) if step.refs else step
+        new.append(change(builder, renewed, k))
+    ends = {k: _as_ref(builder, new[k], program.steps[k]) for k in dict.fromkeys(program.ends)}
+    values = {name: ends[k] for name, k in program.values.items()}
+    gradients = {name: ends[k] for name, k in program.gradients.items()}
+    return Program(tuple(builder.steps), values, gradients)
+
+
+def _as_ref(builder: Builder, value: Any, step: Step) -> int:
+    """The number of the step for a result; a result that has become a number becomes a constant again."""
+    if not isinstance(value, Ref):
+        value = builder.constant(np.asarray(value, dtype=step.dtype))
+    return value.step
+
+
+# --- recording -------------------------------------------------------------------------------------------------------
+
+
+def record(graph: Graph) -> Program:
+    """The forward and backward of a graph, with the value and the gradient of every node.
+
+    Gradients start with 1 at every output, so outputs are scalars. A rule that a Symbol cannot pass through becomes
+    one step that calls it. Raises RuleError when a rule returns something that is no gradient.
+    """
+    recording = _Recording(graph)
+    for node in graph.order:
+        recording.forward(node)
+    for node in reversed(graph.order):
+        recording.backward(node)
+    return recording.program()
+
+
+@final
+class _Recording:
+    """One recording in the making: the steps so far, and what every node has received."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.builder = Builder()
+        self.values: dict[Node, Ref] = {}
+        self.received: dict[Node, list[Any]] = {node: [] for node in graph.order}
+        self.gradients: dict[Node, Ref] = {}
+        self.differentiable = {n for n in graph.order if not isinstance(n, Constant) and n.dtype.kind == "f"}
+
+    def program(self) -> Program:
+        outputs = dict.fromkeys(map(self.graph.name, (*self.graph.watch, *self.graph.outputs)))
+        names = [*(name for name in self.graph.names if name not in outputs), *outputs]
+        values = {name: self.values[self.graph[name]].step for name in names}
+        gradients = {self.graph.name(node): ref.step for node, ref in self.gradients.items()}
+        return Program(tuple(self.builder.steps), values, gradients)
+
+    def forward(self, node: Node) -> None:
+        name = self.graph.name(node)
+        if isinstance(node, Constant):
+            self.values[node] = self.builder.constant(node.value, name=name)
+        elif isinstance(node, Leaf):
+            self.values[node] = self.builder.append(Step(None, shape=node.shape, dtype=node.dtype, name=name))
+        else:
+            sources = [self.values[source] for source in node.inputs]
+            try:
+                value, formula = self._traced(node.forward, sources)
+            except Exception:  # whatever an untraceable rule raises on a Symbol: it runs on arrays
+                call = RuleCall(node)
+                value, formula = self._called(call, sources, node), f"{call.__name__}(…)"
+            self.values[node] = self._named(value, name, formula)
+
+    def backward(self, node: Node) -> None:
+        name = self.graph.name(node)
+        parts = self.received.pop(node)
+        if node in self.graph.outputs:
+            parts.insert(0, self.builder.constant(np.ones(()), name=f"d{name}"))
+        if not parts or node not in self.differentiable:
+            return
+        total = parts[0]
+        for part in parts[1:]:
+            total = self.builder.trace(np.add, total, part)
+        formula = f"{' + '.join(['…'] * len(parts))}" if len(parts) > 1 else self.formulas.pop(total, None)
+        grad = self.gradients[node] = self._named(total, f"d{name}", formula)
+        if not isinstance(node, Leaf):
+            self._send_back(node, grad)

@@ -1,0 +1,118 @@
+"""A graph for every node class, with feeds: what derivations, notations and entries are tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import chainrule as cr
+import numpy as np
+
+M = 5  # columns; no other axis has this size
+
+
+class Example(NamedTuple):
+    """A graph whose last node is of the class, and arrays for its leaves."""
+
+    graph: cr.Graph
+    feeds: dict[str, Any]
+
+
+def _parameter(name: str, *shape: int, low: float = -2.0) -> tuple[cr.Parameter, Any]:
+    rng = np.random.default_rng(len(shape) + sum(map(ord, name)))
+    return cr.Parameter(name, shape), rng.uniform(low, 2.0, shape)
+
+
+def _of(build: Callable[..., cr.Node], *leaves: tuple[Any, Any]) -> Example:
+    node = build(*(leaf for leaf, _ in leaves))
+    return Example(cr.Graph(node), {leaf.name: value for leaf, value in leaves})
+
+
+def _unary(kind: Callable[..., cr.Node], low: float = -2.0) -> Example:
+    return _of(lambda x: kind(x, name="Q"), _parameter("X", 3, 4, low=low))
+
+
+def _binary(kind: Callable[..., cr.Node], low: float = -2.0) -> Example:
+    return _of(lambda x, y: kind(x, y, name="Q"), _parameter("X", 3, 4, low=low), _parameter("Y", 3, 1, low=low))
+
+
+def _loss(kind: Callable[..., cr.Node], labels: Any, reduction: str, *, probabilities: bool = False) -> Example:
+    rng = np.random.default_rng(7)
+    x = rng.uniform(0.1, 0.9, (3, M)) if probabilities else rng.normal(size=(3, M))
+    leaves = (cr.Parameter("A", (3, "m")), x), (cr.Input("Y", (3, "m")), labels)
+    return _of(lambda a, y: kind(a, y, reduction=reduction, name="L"), *leaves)
+
+
+_RNG = np.random.default_rng(3)
+_BITS = _RNG.integers(0, 2, (3, M)).astype(float)
+_ONE_HOT = np.eye(3)[:, _RNG.integers(0, 3, M)]
+_SIGNS = _RNG.choice([-1.0, 1.0], (3, M))
+_CHOSEN = (cr.Input("V", (3, 4), dtype=bool), _RNG.integers(0, 2, (3, 4)).astype(bool))
+_IDS = (cr.Input("ids", ("m",), dtype=int), np.array([3, 0, 3, 1, 1]))
+
+EXAMPLES: dict[str, Example] = {
+    "Add": _binary(cr.Add),
+    "Subtract": _binary(cr.Subtract),
+    "Multiply": _binary(cr.Multiply),
+    "Divide": _binary(cr.Divide, low=0.5),
+    "Negate": _unary(cr.Negate),
+    "Power": _binary(cr.Power, low=0.5),
+    "Power, cubed": _unary(lambda x, name: cr.Power(x, 3, name=name)),
+    "Power, root": _unary(lambda x, name: cr.Power(x, 0.5, name=name), low=0.5),
+    "Maximum": _binary(cr.Maximum),
+    "Minimum": _binary(cr.Minimum),
+    "Where": _of(lambda v, x, y: cr.Where(v, x, y, name="Q"), _CHOSEN, _parameter("X", 3, 4), _parameter("Y", 3, 1)),
+    "MatMul": _of(lambda x, y: cr.MatMul(x, y, name="Q"), _parameter("X", 3, 4), _parameter("U", 4, 2)),
+    "MatMul, matrix and vector": _of(lambda x, y: cr.MatMul(x, y, name="q"), _parameter("X", 3, 4), _parameter("u", 4)),
+    "MatMul, vector and matrix": _of(lambda x, y: cr.MatMul(x, y, name="q"), _parameter("v", 3), _parameter("X", 3, 4)),
+    "MatMul, vectors": _of(lambda x, y: cr.MatMul(x, y, name="q"), _parameter("u", 4), _parameter("v", 4)),
+    "MatMul, stack": _of(lambda x, y: cr.MatMul(x, y, name="Q"), _parameter("S", 2, 3, 4), _parameter("U", 4, 2)),
+    "Transpose": _unary(cr.Transpose),
+    "Transpose, axes": _of(lambda x: cr.Transpose(x, axes=(1, 2, 0), name="Q"), _parameter("S", 2, 3, 4)),
+    "Square": _unary(cr.Square),
+    "Sqrt": _unary(cr.Sqrt, low=0.5),
+    "Exp": _unary(cr.Exp),
+    "Log": _unary(cr.Log, low=0.5),
+    "Abs": _unary(cr.Abs),
+    "Sin": _unary(cr.Sin),
+    "Cos": _unary(cr.Cos),
+    "Tanh": _unary(cr.Tanh),
+    "Sigmoid": _unary(cr.Sigmoid),
+    "ReLU": _unary(cr.ReLU),
+    "LeakyReLU": _unary(cr.LeakyReLU),
+    "Softplus": _unary(cr.Softplus),
+    "GELU": _unary(cr.GELU),
+    "Clip": _unary(lambda x, name: cr.Clip(x, low=-1, high=1.5, name=name)),
+    "Clip, below": _unary(lambda x, name: cr.Clip(x, low=0, name=name)),
+    "Sum": _unary(cr.Sum),
+    "Sum, columns": _unary(lambda x, name: cr.Sum(x, axis=1, keepdims=True, name=name)),
+    "Sum, rows": _unary(lambda x, name: cr.Sum(x, axis=0, name=name)),
+    "Sum, an axis of three": _of(lambda x: cr.Sum(x, axis=(0, 2), name="q"), _parameter("S", 2, 3, 4)),
+    "Mean": _unary(lambda x, name: cr.Mean(x, axis=1, name=name)),
+    "Max": _unary(lambda x, name: cr.Max(x, axis=0, name=name)),
+    "LogSumExp": _unary(lambda x, name: cr.LogSumExp(x, axis=0, keepdims=True, name=name)),
+    "Softmax": _unary(cr.Softmax),
+    "Softmax, columns": _unary(lambda x, name: cr.Softmax(x, axis=1, name=name)),
+    "LogSoftmax": _unary(cr.LogSoftmax),
+    "Reshape": _unary(lambda x, name: cr.Reshape(x, to=(2, -1), name=name)),
+    "Concatenate": _of(
+        lambda x, y: cr.Concatenate(x, y, axis=1, name="Q"), _parameter("X", 3, 4), _parameter("Y", 3, 1)
+    ),
+    "Concatenate, below": _of(lambda x, y: cr.Concatenate(x, y, name="Q"), _parameter("X", 3, 4), _parameter("Y", 1, 4)),
+    "Index": _unary(lambda x, name: cr.Index(x, key=(slice(1, None), slice(None, 2)), name=name)),
+    "Index, an entry": _unary(lambda x, name: cr.Index(x, key=(1, 2), name=name)),
+    "Index, repeated": _unary(lambda x, name: cr.Index(x, key=(slice(None), np.array([0, 2, 0])), name=name)),
+    "Gather": _of(lambda x, ids: cr.Gather(x, ids, name="Q"), _parameter("X", 3, 4), _IDS),
+    **{
+        f"{kind.__name__}, {reduction}": _loss(kind, labels, reduction, probabilities=kind.__name__ in ("BCELoss", "CrossEntropyLoss"))
+        for kind, labels in (
+            (cr.BCELoss, _BITS),
+            (cr.SigmoidBCELoss, _BITS),
+            (cr.CrossEntropyLoss, _ONE_HOT),
+            (cr.SoftmaxCrossEntropyLoss, _ONE_HOT),
+            (cr.MSELoss, _SIGNS),
+            (cr.HingeLoss, _SIGNS),
+        )
+        for reduction in ("mean", "none")
+    },
+}  # fmt: skip
