@@ -332,14 +332,34 @@ def _in_order(lines: Mapping[str, _Line], graph: Graph) -> tuple[list[_Line], se
     if any(place[r] >= place[name] for name, reads in waits.items() for r in reads):
         place = {name: _place(name, graph) for name in lines}
     order: list[_Line] = []
+    circular: set[str] = set()
     while waits:
         ready = [name for name, reads in waits.items() if not reads & waits.keys()]
-        if not ready:
-            return [*order, *(lines[name] for name in waits)], _circular(waits)
-        name = min(ready, key=lambda name: place[name])
-        order.append(lines[name])
-        del waits[name]
-    return order, set()
+        if ready:
+            name = min(ready, key=lambda name: place[name])
+            order.append(lines[name])
+            del waits[name]
+            continue
+        blamed = _blamed(waits, graph)
+        circular |= blamed
+        waits |= {name: set[str]() for name in blamed}
+    return order, circular
+
+
+def _blamed(waits: Mapping[str, set[str]], graph: Graph) -> set[str]:
+    """Of lines that go round in a circle, those that read what comes after them on the way back from the loss."""
+    circle = {name for name in waits if name in _led_to(name, waits)}
+    blamed = {name for name in circle if any(_comes_after(r, name, graph) for r in waits[name] & circle)}
+    return blamed or circle
+
+
+def _comes_after(read: str, name: str, graph: Graph) -> bool:
+    """Whether the backward sweep has not met a gradient yet when it computes another one."""
+    if read == name or (name in graph and read not in graph):
+        return True
+    if name in graph or read in graph or name[1:] not in graph or read[1:] not in graph:
+        return False
+    return graph.position(read[1:]) not in _reachable(graph, graph.position(name[1:]), forward=True)
 
 
 def _place(name: str, graph: Graph) -> int:
@@ -347,11 +367,6 @@ def _place(name: str, graph: Graph) -> int:
     if name in graph:
         return graph.position(name) - len(graph)
     return len(graph) - graph.position(name[1:]) if name[1:] in graph else 0
-
-
-def _circular(waits: Mapping[str, set[str]]) -> set[str]:
-    """Which names lead back to themselves."""
-    return {name for name in waits if name in _led_to(name, waits)}
 
 
 def _led_to(name: str, reads: Mapping[str, Iterable[str]]) -> set[str]:
@@ -468,7 +483,9 @@ class _Judge:
             return _Failure(f"{type(error).__name__}: {error}")
 
     def _circle_text(self, line: _Line) -> str:
-        others = sorted((line.reads & self._circular) - {line.name})
+        others = sorted(
+            r for r in line.reads & self._reads.keys() - {line.name} if line.name in _led_to(r, self._reads)
+        )
         return f"{line.name} is computed from itself" + (f", by way of {', '.join(others)}" if others else "")
 
     def _is_right(self, finding: _Finding, convention: str) -> bool:
@@ -494,16 +511,20 @@ class _Judge:
 
         Where A has rounded to 1, A - Y is exact to 1e-16 of A and not of A - Y. So the inputs are nudged by 1e-6 of
         themselves: what that does to the result, scaled down to the rounding unit, is what rounding may do to it.
+        There 1 / (1 - A) is infinite, which is no mistake of a formula that is right on random data.
         """
         eps, nudge = float(np.finfo(expected.dtype).eps), 1e-6
         values = self._ground.values(k, convention)
         moved = self._computed(line, {name: _nudged(value, nudge) for name, value in values.items()})
         if isinstance(moved, _Failure) or moved.shape != outcome.shape:
             return False
+        finite = np.isfinite(outcome) & np.isfinite(expected)
+        if not finite.all() and all(self._ground.draws[j].given for j in line.draws):
+            return False
         with np.errstate(all="ignore"):
-            allowed = 64 * eps / nudge * np.abs(moved - outcome).max(initial=0.0)
-            gap = np.abs(outcome - expected).max(initial=0.0)
-        return bool(gap <= allowed)
+            change = np.abs(moved - outcome)[finite & np.isfinite(moved)].max(initial=0.0)
+            gap = np.abs(outcome - expected)[finite].max(initial=0.0)
+        return bool(gap <= 64 * eps / nudge * change)
 
     # conventions
 
@@ -584,11 +605,11 @@ class _Judge:
 
     def _wrong(self, finding: _Finding, settled: str | None) -> Verdict:
         line = finding.line
-        if line.name in self._circular:
-            return Verdict(line.name, line.shown, False, False, "wrong", self._circle_text(line))
         found = self._fix(finding, settled)
         mixture = self._mixture(finding, settled)
         first = mixture or (found.text if found else "")
+        if line.name in self._circular:
+            first = "; ".join([self._circle_text(line), *([first] if first else [])])
         diagnosis = first or self._difference(finding, settled)
         if (
             finding.chain_ok

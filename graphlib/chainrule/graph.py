@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from chainrule.comparison import Convention as CheckedConvention
     from chainrule.comparison import AnyFormula
     from chainrule.derivation import Convention, Derivation
+    from chainrule.drawing import Drawing
+    from chainrule.drawing.drawing import Show
     from chainrule.gradcheck import GradientReport
     from chainrule.verdicts import Report
 
@@ -242,6 +244,24 @@ class Graph:
 
         return derivation(self, convention)
 
+    def draw(self, show: Show = "graph", **options: Any) -> Drawing:
+        """A picture of the graph: boxes are values, circles operations, frames layers.
+
+        ``show="formulas"`` puts the formula of every value and gradient in its box. ``layer="Layer 3"`` draws one layer
+        with what enters and leaves; ``collapse=True`` one box for each layer, as happens by itself above 300 nodes;
+        ``highlight`` marks nodes; ``palette="document"`` is plain green and red; ``direction`` is "right" or "down".
+
+        >>> from chainrule import Sigmoid
+        >>> graph = Graph(Sigmoid(Input("z"), name="a"))
+        >>> "σ" in graph.draw().dot
+        True
+
+        Raises ArgumentError for an unknown option, layer or view, UnknownNameError for an unknown node.
+        """
+        from chainrule.drawing import draw_graph
+
+        return draw_graph(self, show, **options)
+
     def __copy__(self) -> Graph:
         return self  # a graph never changes, so a copy is the graph itself
 
@@ -251,7 +271,7 @@ class Graph:
     def __reduce__(self) -> tuple[Any, ...]:
         ends = (*self.outputs, *self.watch)
         positions = tuple(self._position[node] for node in ends)
-        return _rebuilt, (flatten(ends), positions, len(self.outputs))
+        return _rebuilt, (flatten(self.order), positions, len(self.outputs))
 
     def __repr__(self) -> str:
         names = ", ".join(map(self.name, self.outputs))
@@ -319,7 +339,11 @@ def _local_gradients(node: Node, grad: Array, output: Array, inputs: Sequence[Ar
 
 
 def _hint(read: Sequence[Array]) -> str:
-    return "; an input with dtype=int is for indices, not for arithmetic" if any(x.dtype.kind in "iu" for x in read) else ""
+    return (
+        "; an input with dtype=int is for indices, not for arithmetic"
+        if any(x.dtype.kind in "iu" for x in read)
+        else ""
+    )
 
 
 def _wrong_count(returned: Any, expected: int) -> str:

@@ -155,7 +155,7 @@ class Node(ABC):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _last_of, (flatten([self]),)  # a flat list: pickling a chain must not recurse
+        return _last_of, (flatten(topological_order([self])),)  # a flat list: pickling a chain must not recurse
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name is not None else ""
@@ -390,11 +390,10 @@ def _declared_dtype(node: Node, dtype: Any) -> np.dtype[Any]:
 
 def _traced_shape(node: Node) -> Shape | None:
     """The shape of the output, by passing Symbols through ``forward``; None when the rule cannot be traced."""
-    symbols = [Symbol(None, shape=source.shape, dtype=source.dtype, name=source.name) for source in node.inputs]
+    arguments = type(node), tuple(node.facts.items()), tuple((source.shape, source.dtype) for source in node.inputs)
     try:
-        traced = node.forward(*symbols)
-        node.__dict__["dtype"] = np.dtype(getattr(traced, "dtype", float))
-        return traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
+        shape, node.__dict__["dtype"] = _trace(*arguments)
+        return shape
     except Untraceable:
         return None
     except ChainruleError as error:
@@ -407,6 +406,27 @@ def _traced_shape(node: Node) -> Shape | None:
         ) from None
     except Exception:  # whatever a user's rule raises on a Symbol, it may still run on arrays
         return None
+
+
+def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[Shape | None, np.dtype[Any]]:
+    """Shape and dtype of a rule's output: a pure function, so what was traced before is remembered if it can be."""
+    try:
+        return _remembered_trace(kind, facts, inputs)
+    except (
+        TypeError
+    ):  # a fact that cannot be hashed, such as an array of indices; Untraceable is one, too, and comes again
+        return _remembered_trace.__wrapped__(kind, facts, inputs)
+
+
+@functools.lru_cache(maxsize=4096)  # 3 µs a node in place of 8; a large network has far fewer kinds of steps
+def _remembered_trace(
+    kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]
+) -> tuple[Shape | None, np.dtype[Any]]:
+    probe = object.__new__(kind)
+    probe.__dict__.update(facts, inputs=(), name=None, layer=(), facts=dict(facts), _line=("", 0))
+    traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
+    shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
+    return shape, np.dtype(getattr(traced, "dtype", float))
 
 
 def _inputs_text(node: Node) -> str:
@@ -442,9 +462,9 @@ def _here() -> str:
 Record: TypeAlias = tuple[type[Node], dict[str, Any], tuple[int, ...]]
 
 
-def flatten(ends: Iterable[Node]) -> list[Record]:
-    """Nodes and all they are computed from as a flat list: class, description, positions of the inputs."""
-    order = topological_order(ends)
+def flatten(order: Iterable[Node]) -> list[Record]:
+    """Nodes in topological order as a flat list: class, description, positions of the inputs."""
+    order = tuple(order)
     position = {node: k for k, node in enumerate(order)}
     return [(type(n), _description(n), tuple(position[source] for source in n.inputs)) for n in order]
 

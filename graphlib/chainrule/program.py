@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
-from chainrule.dimensions import Dimension, Shape, shape_text
-from chainrule.errors import ChainruleError, GraphError, RuleError
+from chainrule.dimensions import Shape, shape_text
+from chainrule.errors import ArgumentError, ChainruleError, GraphError, RuleError
 from chainrule.node import Constant, Leaf, Node
 from chainrule.notation import TextPrinter
 from chainrule.notation.names import visible
@@ -73,30 +73,34 @@ class Step:
 
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class RuleCall:
-    """A rule that a Symbol cannot pass through, called as it is; ``place`` picks one gradient of a backward."""
+    """A rule that a Symbol cannot pass through, called as it is: its ``forward``, or its ``backward`` as a tuple."""
 
     node: Node
-    place: int | None = None
+    way: Literal["forward", "backward"]
 
     @property
     def __name__(self) -> str:  # what it is called when it is printed, as NumPy's functions have it
-        return f"{type(self.node).__name__}.{'forward' if self.place is None else 'backward'}"
+        return f"{type(self.node).__name__}.{self.way}"
 
     def __call__(self, *values: Any) -> Any:
-        """The output of the rule, or one of its gradients.
+        """What the rule returns for arrays, which it cannot write to.
 
         Raises RuleError when the rule raises, or returns something that is no gradient.
         """
         arrays = [_read_only(value) for value in values]
         try:
-            if self.place is None:
-                return self.node.forward(*arrays)
-            return _one_gradient(self.node.backward(*arrays), self.place, arrays[2:])
+            returned = getattr(self.node, self.way)(*arrays)
+            return _gradients(returned, arrays[2:]) if self.way == "backward" else np.asarray(returned)
         except Exception as error:
             what = f"{self.__name__}: {type(error).__name__}: {getattr(error, 'what', error)}"
             raise RuleError(what, where=self.node.where, node=self.node) from error
+
+
+def pick(values: Any, place: int = 0) -> Any:
+    """One of the gradients that a called rule returned."""
+    return values[place]
 
 
 def _read_only(value: Any) -> Any:
@@ -105,15 +109,15 @@ def _read_only(value: Any) -> Any:
     return view
 
 
-def _one_gradient(returned: Any, place: int, inputs: Sequence[Any]) -> Any:
-    """The gradient of one input, held to its shape; zeros where the rule returned None."""
+def _gradients(returned: Any, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    """One gradient per input, held to its shape; zeros where the rule returned None."""
     if type(returned) is not tuple or len(returned) != len(inputs):
         raise TypeError(f"it returns a tuple of {len(inputs)}, one gradient per input")
-    x = inputs[place]
-    gradient = np.zeros_like(x) if returned[place] is None else np.asarray(returned[place])
-    if gradient.shape != x.shape:
-        raise ValueError(f"the gradient of input {place} has shape {gradient.shape}, the input has {x.shape}")
-    return gradient
+    gradients = tuple(np.zeros_like(x) if g is None else np.asarray(g) for g, x in zip(returned, inputs, strict=True))
+    for k, (gradient, x) in enumerate(zip(gradients, inputs, strict=True)):
+        if gradient.shape != x.shape:
+            raise ValueError(f"the gradient of input {k} has shape {gradient.shape}, the input has {x.shape}")
+    return gradients
 
 
 @final
@@ -145,6 +149,8 @@ class Program:
     """The number of the step that is a node's value, by the node's name."""
     gradients: Mapping[str, int]
     """The number of the step that is a node's gradient, by the node's name."""
+    outputs: tuple[str, ...]
+    """The names of the nodes at which gradients start."""
 
     @property
     def feeds(self) -> dict[str, int]:
@@ -168,12 +174,6 @@ class Program:
         kept_values = {name: self.values[name] for name in (self.outputs if values is None else values)}
         kept = replace(self, values=kept_values, gradients={name: self.gradients[name] for name in gradients})
         return kept.without_dead_steps()
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The nodes at which gradients start; all values when there is no such mark."""
-        starts = tuple(name for name in self.values if self.steps[self.values[name]].options.get("output"))
-        return starts or tuple(self.values)[-1:]
 
     def without_dead_steps(self) -> Program:
         """The same results without the steps that none of them needs; feeds stay, so that a call stays the same."""
@@ -346,7 +346,7 @@ def rewrite(program: Program, change: Change) -> Program:
     ends = {k: _as_ref(builder, new[k], program.steps[k]) for k in dict.fromkeys(program.ends)}
     values = {name: ends[k] for name, k in program.values.items()}
     gradients = {name: ends[k] for name, k in program.gradients.items()}
-    return Program(tuple(builder.steps), values, gradients)
+    return replace(program, steps=tuple(builder.steps), values=values, gradients=gradients)
 
 
 def _as_ref(builder: Builder, value: Any, step: Step) -> int:
@@ -362,9 +362,16 @@ def _as_ref(builder: Builder, value: Any, step: Step) -> int:
 def record(graph: Graph) -> Program:
     """The forward and backward of a graph, with the value and the gradient of every node.
 
-    Gradients start with 1 at every output, so outputs are scalars. A rule that a Symbol cannot pass through becomes
-    one step that calls it. Raises RuleError when a rule returns something that is no gradient.
+    Gradients start with 1 at every output, so outputs are scalars: raises ArgumentError for others. A rule that a
+    Symbol cannot pass through becomes a step that calls it. Raises RuleError when a rule returns what is no gradient.
     """
+    for node in graph.outputs:
+        if node.shape:
+            raise ArgumentError(
+                f"gradients start at a scalar loss, and {graph.name(node)} has shape {shape_text(node.shape)}",
+                where=node.where,
+                remedy="Sum or Mean of it; a Run starts from any gradient: run.backward(seed=...)",
+            )
     recording = _Recording(graph)
     for node in graph.order:
         recording.forward(node)
@@ -375,22 +382,20 @@ def record(graph: Graph) -> Program:
 
 @final
 class _Recording:
-    """One recording in the making: the steps so far, and what every node has received."""
+    """One recording in the making: the steps so far, and what every node has received from its consumers."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.builder = Builder()
         self.values: dict[Node, Ref] = {}
-        self.received: dict[Node, list[Any]] = {node: [] for node in graph.order}
         self.gradients: dict[Node, Ref] = {}
+        self.received: dict[Node, list[tuple[Ref, str]]] = {node: [] for node in graph.order}
         self.differentiable = {n for n in graph.order if not isinstance(n, Constant) and n.dtype.kind == "f"}
 
     def program(self) -> Program:
-        outputs = dict.fromkeys(map(self.graph.name, (*self.graph.watch, *self.graph.outputs)))
-        names = [*(name for name in self.graph.names if name not in outputs), *outputs]
-        values = {name: self.values[self.graph[name]].step for name in names}
-        gradients = {self.graph.name(node): ref.step for node, ref in self.gradients.items()}
-        return Program(tuple(self.builder.steps), values, gradients)
+        values = {self.graph.name(node): self.values[node].step for node in self.graph.order}
+        gradients = {self.graph.name(node): self.gradients[node].step for node in self.graph.order if node in self.gradients}
+        return Program(tuple(self.builder.steps), values, gradients, tuple(map(self.graph.name, self.graph.outputs)))
 
     def forward(self, node: Node) -> None:
         name = self.graph.name(node)
@@ -399,25 +404,114 @@ class _Recording:
         elif isinstance(node, Leaf):
             self.values[node] = self.builder.append(Step(None, shape=node.shape, dtype=node.dtype, name=name))
         else:
-            sources = [self.values[source] for source in node.inputs]
-            try:
-                value, formula = self._traced(node.forward, sources)
-            except Exception:  # whatever an untraceable rule raises on a Symbol: it runs on arrays
-                call = RuleCall(node)
-                value, formula = self._called(call, sources, node), f"{call.__name__}(…)"
-            self.values[node] = self._named(value, name, formula)
+            value, formula = self._value(node, [self.values[source] for source in node.inputs])
+            self.builder.label(value, name, formula)
+            self.values[node] = value
+
+    def _value(self, node: Node, sources: list[Ref]) -> tuple[Ref, str]:
+        symbols, known = self.builder.symbols(sources)
+        try:
+            traced = node.forward(*symbols)
+            return self._written(traced, known), _formula(traced)
+        except Exception:  # whatever an untraceable rule raises on a Symbol: it is called on arrays
+            call = RuleCall(node, "forward")
+            return self.builder.append(Step(call, tuple(sources), {}, node.shape, node.dtype)), f"{call.__name__}(…)"
+
+    def _written(self, traced: Any, known: dict[int, Any]) -> Ref:
+        ref = self.builder.write(traced, known)
+        return ref if isinstance(ref, Ref) else self.builder.constant(ref)
 
     def backward(self, node: Node) -> None:
-        name = self.graph.name(node)
-        parts = self.received.pop(node)
+        name, parts = "d" + self.graph.name(node), self.received.pop(node)
         if node in self.graph.outputs:
-            parts.insert(0, self.builder.constant(np.ones(()), name=f"d{name}"))
+            parts.insert(0, (self.builder.constant(np.ones(())), "1"))
         if not parts or node not in self.differentiable:
             return
-        total = parts[0]
-        for part in parts[1:]:
+        total = parts[0][0]
+        for part, _ in parts[1:]:
             total = self.builder.trace(np.add, total, part)
-        formula = f"{' + '.join(['…'] * len(parts))}" if len(parts) > 1 else self.formulas.pop(total, None)
-        grad = self.gradients[node] = self._named(total, f"d{name}", formula)
+        self.builder.label(total, name, " + ".join(text for _, text in parts))
+        self.gradients[node] = total
         if not isinstance(node, Leaf):
-            self._send_back(node, grad)
+            self._send_back(node, total)
+
+    def _send_back(self, node: Node, grad: Ref) -> None:
+        operands = [grad, self.values[node], *(self.values[source] for source in node.inputs)]
+        for source, gradient in zip(node.inputs, self._local_gradients(node, operands), strict=True):
+            if gradient is not None and source in self.differentiable:
+                self.received[source].append(gradient)
+
+    def _local_gradients(self, node: Node, operands: list[Ref]) -> list[tuple[Ref, str] | None]:
+        symbols, known = self.builder.symbols(operands)
+        try:
+            traced = node.backward(*symbols)
+        except Exception:  # as for forward
+            return self._called_gradients(node, operands)
+        _check_gradients(node, traced)
+        return [None if g is None else (self._written(g, known), _formula(g)) for g in traced]
+
+    def _called_gradients(self, node: Node, operands: list[Ref]) -> list[tuple[Ref, str] | None]:
+        call = RuleCall(node, "backward")
+        every = self.builder.append(Step(call, tuple(operands)))
+        picked = [Step(pick, (every,), {"place": k}, x.shape, x.dtype) for k, x in enumerate(node.inputs)]
+        return [
+            (self.builder.append(step), f"{call.__name__}(…)[{k}]") if node.inputs[k] in self.differentiable else None
+            for k, step in enumerate(picked)
+        ]
+
+
+def _formula(traced: Any) -> str:
+    if not isinstance(traced, Symbol):
+        return "…"
+    return visible(TextPrinter().print(traced))
+
+
+def _check_gradients(node: Node, traced: Any) -> None:
+    if type(traced) is not tuple or len(traced) != len(node.inputs):
+        what = f"{type(node).__name__}.backward: it returns a tuple of {len(node.inputs)}, one gradient per input"
+        raise RuleError(what, where=node.where, node=node)
+    for k, (gradient, x) in enumerate(zip(traced, node.inputs, strict=True)):
+        shape = None if gradient is None else known_shape(gradient)
+        if shape is not None and x.shape is not None and shape != x.shape:
+            what = f"the gradient of input {k} has shape {shape_text(shape)}, the input has {shape_text(x.shape)}"
+            raise RuleError(f"{type(node).__name__}.backward: {what}", where=node.where, node=node)
+
+
+# --- verifying -------------------------------------------------------------------------------------------------------
+
+
+def verify(program: Program) -> None:
+    """Hold a program to its rules; raises GraphError, naming the step, when one is broken.
+
+    Every operand is an earlier step; every name is defined once; the shape of every step is the one that its
+    operation gives for the shapes of its operands; every result is a step.
+    """
+    names: set[str] = set()
+    for k, step in enumerate(program.steps):
+        if step.name in names:
+            raise GraphError(f"step %{k}: {step.name!r} is defined twice")
+        names |= {step.name} if step.name else set()
+        if any(not 0 <= source < k for source in step.refs):
+            raise GraphError(f"step %{k} reads a step that is not before it", given=step_text(step))
+        shape = inferred_shape(program.steps, step)
+        if shape is not None and step.shape is not None and shape != step.shape:
+            raise GraphError(
+                f"step %{k} has shape {shape_text(step.shape)} and computes {shape_text(shape)}", given=step_text(step)
+            )
+    if any(not 0 <= k < len(program.steps) for k in program.ends):
+        raise GraphError("a result of the program is no step")
+
+
+def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:
+    """The shape that an operation gives for its operands; None where it cannot be said without data."""
+    if step.is_constant:
+        return np.shape(step.operands[0])
+    if step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
+        return step.shape
+    if step.operation is np.astype:
+        return steps[step.refs[0]].shape
+    operands = map_refs(step.operands, lambda ref: Symbol.leaf(None, steps[ref.step].shape, steps[ref.step].dtype))
+    try:
+        return known_shape(step.operation(*operands, **step.options))
+    except ChainruleError as error:
+        raise GraphError(f"{step_text(step)}: {error.what}") from error

@@ -13,6 +13,8 @@ from chainrule.node import Node
 
 if TYPE_CHECKING:
     from chainrule.comparison import AnyFormula, Convention
+    from chainrule.drawing import Drawing
+    from chainrule.drawing.drawing import Show
     from chainrule.graph import Graph
     from chainrule.verdicts import Report
 
@@ -100,6 +102,28 @@ class Run:
         from chainrule.comparison import compare
 
         return compare(self, formulas, convention=convention)
+
+    def draw(self, show: Show | None = None, **options: Any) -> Drawing:
+        """A picture of the run: the graph's, with values in green and, after ``backward``, gradients in pink-red.
+
+        ``show`` is "graph", "values", "gradients" or "formulas"; the other options are those of ``Graph.draw``. Where a
+        value is used several times, each arrow backward shows what that use contributed, and the box the sum.
+
+        >>> from chainrule import Graph, Input
+        >>> x = Input("x")
+        >>> "2.5" in Graph((x + 1).relabel("y", like=x)).forward({"x": 1.5}).draw().dot
+        True
+
+        Raises ArgumentError for an unknown option, and for gradients of a run that has none yet.
+        """
+        from chainrule.drawing import draw_run
+
+        return draw_run(self, show, **options)
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether ``backward`` has been called."""
+        return self._gradients is not None
 
     def _swept(self) -> list[Array | None]:
         if self._gradients is None:

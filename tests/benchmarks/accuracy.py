@@ -12,11 +12,11 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "oracles")]
 
-import precise
-import test_by_hand
-import test_dnn
+import precise  # noqa: E402 — found through the path above
+import test_by_hand  # noqa: E402 — found through the path above
+import test_dnn  # noqa: E402 — found through the path above
 
-from nets import DNN, gradients_by_hand
+from nets import DNN, gradients_by_hand  # noqa: E402 — found through the path above
 
 SIZES = ((2, 3, 3, 1), (2, 4, 3, 1))
 SCALES = (1, 5, 10, 20)

@@ -1,4 +1,4 @@
-"""Arrays as they stand in a drawing: a number, a small matrix entry by entry, a large one as shape and range."""
+"""Arrays as they stand in a drawing: a number, a small matrix entry by entry, a large one as its range."""
 
 from __future__ import annotations
 
@@ -35,20 +35,19 @@ def is_small(array: Array, side: int = SIDE) -> bool:
 
 
 def summary(array: Array) -> str:
-    """An array in one line: the number itself, or shape and range.
+    """An array in one line: the number itself, or the range; the shape stands beside the name.
 
     >>> summary(np.array(2.5)), summary(np.array([[-1.0, np.nan, 3.0]]))
-    ('2.5', '1 × 3: −1 … 3, 1 NaN')
+    ('2.5', '−1 … 3, 1 NaN')
     """
     if array.size == 1:
         return number(array.reshape(-1)[0])
-    sizes = " × ".join(map(str, array.shape))
     broken = int(np.isnan(array).sum()) if array.dtype.kind == "f" else 0
     if broken == array.size:
-        return f"{sizes}: {'all NaN' if broken else 'empty'}"
+        return "all NaN" if broken else "empty"
     low, high = (np.nanmin(array), np.nanmax(array)) if broken else (array.min(), array.max())
     span = f"all {number(low)}" if low == high else f"{number(low)} … {number(high)}"
-    return f"{sizes}: {span}" + (f", {broken} NaN" if broken else "")
+    return f"{span}, {broken} NaN" if broken else span
 
 
 def array_cell(array: Array, color: str, *, italic: bool = False, side: int = SIDE) -> Cell:

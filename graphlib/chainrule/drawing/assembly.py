@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from chainrule.drawing.arrays import is_small
+from chainrule.drawing.arrays import array_cell
 from chainrule.drawing.caption import caption
 from chainrule.drawing.labels import Cell, Table, Text
 from chainrule.drawing.names import facts, kind_of, sentence, shape_of, shape_words, shown_name, sign
@@ -39,19 +39,17 @@ class Assembly:
         self.values: dict[int, str] = {}
         self.operations: dict[int, str] = {}
         self.boxes: dict[int, str] = {}
+        self.readers = _readers(view)
+        self.joined: set[tuple[int, str]] = set()
 
     def assembled(self) -> Scene:
         """The scene."""
         entering, leaving = self._boundary()
-        members = self._members()
-        opened: dict[tuple[str, ...], str] = {}
+        closed = self._closed_layers()
         for k in range(len(self.graph)):
-            if k in self.inside and k in members:
-                path = members[k]
-                if path not in opened:
-                    opened[path] = self._add_layer(path, [j for j in members if members[j] == path])
-                self.boxes[k] = opened[path]
-            elif k in self.inside:
+            if k in closed and k not in self.boxes:
+                self.boxes |= dict.fromkeys(closed[k], self._add_layer(closed[k]))
+            elif k in self.inside and k not in self.boxes:
                 self._add_node(k)
             elif k in entering:
                 self._add_value(k, outside=True)
@@ -74,23 +72,19 @@ class Assembly:
         if len(self.inside) == len(self.graph):
             return set(), set()
         entering = {source for k in self.inside for source in self.view.sources[k]} - self.inside
-        leaving = {
-            self._reader(k)
-            for k, sources in enumerate(self.view.sources)
-            if k not in self.inside and not self.inside.isdisjoint(sources)
-        }
+        leaving = {reader for k in self.inside for reader in self.readers.get(k, ())} - self.inside
         return entering, leaving
 
-    def _reader(self, k: int) -> int:
-        return k
-
-    def _members(self) -> dict[int, tuple[str, ...]]:
-        """The layer's box that each node disappears in, when layers are closed."""
+    def _closed_layers(self) -> dict[int, list[int]]:
+        """For each node that disappears in the box of its layer, all nodes in that box."""
         levels = self.choice.open_levels
         if levels is None:
             return {}
-        layers = {k: self.graph.order[k].layer for k in sorted(self.inside)}
-        return {k: layer[: levels + 1] for k, layer in layers.items() if len(layer) > levels}
+        members: dict[tuple[str, ...], list[int]] = {}
+        for k in sorted(self.inside):
+            if len(layer := self.graph.order[k].layer) > levels:
+                members.setdefault(layer[: levels + 1], []).append(k)
+        return {k: together for together in members.values() for k in together}
 
     # --- items -------------------------------------------------------------------------------------------------------
 
@@ -110,27 +104,24 @@ class Assembly:
         details = [facts(node)] if self.view.has_box(k) else [facts(node), shape_words(shape_of(node))]
         rows += [(Text(detail, color, 9, longest=24),) for detail in details if detail]
         name = self.graph.names[k]
-        title = sentence(f"{type(node).__name__}, computes {name}", f"shape {shape_words(shape_of(node)) or '1'}")
+        words = [] if self.view.has_box(k) or outside else self.view.words(k)
+        title = sentence(f"{type(node).__name__}, gives {name}", f"shape {shape_words(shape_of(node)) or '()'}", *words)
         self.operations[k] = self._add(k, "operation", Table([(Cell(row),) for row in rows]), title, outside)
 
     def _add_value(self, k: int, outside: bool = False) -> None:
         node, name = self.graph.order[k], self.graph.names[k]
         kind = kind_of(node)
-        rows: list[Row] = [self._heading(k)]
-        if isinstance(node, Constant) and node.name is None:
-            rows = []
-            if not self.view.rows(k):
-                from_constant = is_small(node.value)
-                rows = [(self._constant(node),)] if from_constant else [self._heading(k)]
-        rows += self.view.rows(k)
+        rows = [*self._head_rows(k), *self.view.rows(k)]
         layer = f"in {' / '.join(node.layer)}" if node.layer else ""
         words = [f"{kind} {name}", f"shape {shape_words(shape_of(node)) or '()'}", layer, *self.view.words(k)]
         self.values[k] = self._add(k, kind, Table(rows), sentence(*words), outside)
 
-    def _constant(self, node: Constant) -> Cell:
-        from chainrule.drawing.arrays import array_cell
-
-        return array_cell(node.value, self.palette.light("ink"))
+    def _head_rows(self, k: int) -> list[Row]:
+        """The name and shape; a constant without a name is its value, unless that is shown anyway."""
+        node = self.graph.order[k]
+        if not isinstance(node, Constant) or node.name is not None:
+            return [self._heading(k)]
+        return [] if self.view.rows(k) else [(array_cell(node.value, self.palette.light("ink")),)]
 
     def _heading(self, k: int) -> Row:
         """The name and, smaller, the shape."""
@@ -141,8 +132,9 @@ class Assembly:
         tail = [Text(f"  {shape}", self.palette.light("muted"), 11)] if shape else []
         return (Cell((head, *tail)),)
 
-    def _add_layer(self, path: tuple[str, ...], members: Sequence[int]) -> str:
+    def _add_layer(self, members: Sequence[int]) -> str:
         """One closed layer: its name, and how much is inside."""
+        path = self.graph.order[members[0]].layer[: (self.choice.open_levels or 0) + 1]
         nodes = [self.graph.order[k] for k in members]
         parameters = [node for node in nodes if isinstance(node, Parameter)]
         ink, muted = self.palette.light("ink"), self.palette.light("muted")
@@ -180,52 +172,27 @@ class Assembly:
 
     def _connect(self, k: int) -> None:
         """One arrow for every use that a node makes of another; one for all uses where a layer is closed."""
-        seen: set[int] = set()
+        head = self._head(k)
         for place, source in enumerate(self.view.sources[k]):
-            tail, head = self._tail(source), self._head(k)
-            if tail is None or head is None or tail == head or (source in self.inside) + (k in self.inside) == 0:
-                continue
-            closed = source in self.boxes or k in self.boxes
-            if closed and not self._is_new(source, head):
-                continue
-            seen.add(source)
-            self._add_arrows(tail, head, source, k, place)
+            tail = self.boxes.get(source) or self.values.get(source) or self.operations.get(source)
+            if tail and head and tail != head and not self._is_known(source, k, head):
+                self._add_arrows(tail, head, source, k, place)
 
-    def _is_new(self, source: int, head: str) -> bool:
-        key = (source, head)
-        if key in self._joined:
-            return False
-        self._joined.add(key)
-        return True
-
-    @property
-    def _joined(self) -> set[tuple[int, str]]:
-        return self.__dict__.setdefault("_joined_uses", set())
-
-    def _tail(self, source: int) -> str | None:
-        return self.boxes.get(source) or self.values.get(source) or self.operations.get(source)
+    def _is_known(self, source: int, k: int, head: str) -> bool:
+        """Whether the arrow stands for a use that another arrow shows, or for one outside of what is drawn."""
+        if source not in self.inside and k not in self.inside:
+            return True
+        known = (source, head) in self.joined and (source in self.boxes or k in self.boxes)
+        self.joined.add((source, head))
+        return known
 
     def _head(self, k: int) -> str | None:
         """The circle that reads, or the box whose formula has taken the operation in."""
-        while k not in self.boxes and k not in self.operations and k not in self.values:
-            readers = self._readers_of(k)
-            if not readers:
+        while not (found := self.boxes.get(k) or self.operations.get(k) or self.values.get(k)):
+            if k not in self.readers:
                 return None
-            k = readers[0]
-        return self.boxes.get(k) or self.operations.get(k) or self.values.get(k)
-
-    def _readers_of(self, k: int) -> list[int]:
-        return self._readers.get(k, [])
-
-    @property
-    def _readers(self) -> dict[int, list[int]]:
-        if "_readers_found" not in self.__dict__:
-            found: dict[int, list[int]] = {}
-            for k, sources in enumerate(self.view.sources):
-                for source in sources:
-                    found.setdefault(source, []).append(k)
-            self.__dict__["_readers_found"] = found
-        return self.__dict__["_readers_found"]
+            k = self.readers[k][0]
+        return found
 
     def _add_arrows(self, tail: str, head: str, source: int, consumer: int, place: int) -> None:
         names = self.graph.names
@@ -239,3 +206,12 @@ class Assembly:
     def _passing(self, source: int) -> Table:
         """What stands at an arrow out of a closed layer: the value that leaves it."""
         return Table([self._heading(source), *self.view.rows(source)])
+
+
+def _readers(view: View) -> dict[int, list[int]]:
+    """For each node, those that read it."""
+    found: dict[int, list[int]] = {}
+    for k, sources in enumerate(view.sources):
+        for source in sources:
+            found.setdefault(source, []).append(k)
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
 from chainrule.notation.names import visible
@@ -133,6 +133,15 @@ Line: TypeAlias = Sequence[Text]
 def lines(rows: Iterable[Line], align: str = "CENTER") -> Table:
     """Lines of text below each other."""
     return Table([(Cell(row, align=align),) for row in rows])
+
+
+def beside(head: Text, cell: Cell) -> Cell:
+    """A cell with a text in front of what it holds: one line where that is a single text of the same kind."""
+    if isinstance(cell.content, Table):
+        return Cell(Table([(Cell((head,), align="RIGHT"), cell)]))
+    rest = "".join(text.text for text in cell.content)
+    longest = max(text.longest for text in (head, *cell.content))
+    return Cell((replace(head, text=head.text + rest, longest=longest + len(head.text)),))
 
 
 def _cells(row: Sequence[Cell]) -> str:

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any, final
 
 from chainrule.derivation import Derivation
-from chainrule.drawing.arrays import array_cell, summary
-from chainrule.drawing.labels import Cell, Table, Text
+from chainrule.drawing.arrays import array_cell, is_small, summary
+from chainrule.drawing.labels import Cell, Table, Text, beside
 from chainrule.drawing.names import partial, shown_name
 from chainrule.drawing.theme import Palette
 from chainrule.graph import Graph
@@ -66,8 +66,8 @@ class View(ABC):
     def _gradient_rows(self, name: str, cell: Cell, parts: int) -> list[Row]:
         """A gradient under its name, and of how many contributions it is the sum."""
         color = self.palette.light("backward")
-        head = Cell((Text(f"{partial(name, self.graph)} = ", color, italic=True),), align="RIGHT")
-        rows: list[Row] = [(Cell(Table([(head, cell)])),)]
+        head = f"{partial(name, self.graph)} = " if self.graph[name].name is not None else "∂ = "
+        rows: list[Row] = [(beside(Text(head, color, italic=True), cell),)]
         if parts > 1:
             rows.append((Cell((Text(f"sum of {parts} contributions", color, 10, italic=True),)),))
         return rows
@@ -90,7 +90,8 @@ class ValuesView(View):
         self.run = run
 
     def has_box(self, k: int) -> bool:
-        return True
+        node = self.graph.order[k]
+        return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1 or is_small(self._value(k))
 
     def rows(self, k: int) -> list[Row]:
         return [(array_cell(self._value(k), self.palette.light("forward")),)]

@@ -577,9 +577,12 @@ def is_short(x: Any) -> bool:
     if isinstance(x, Dimension) or (isinstance(x, Symbol) and x.name is not None):
         name = parts(str(x) if isinstance(x, Dimension) else str(x.name))
         return name.kind == "letter" and not name.script[:1].isalpha()
-    return isinstance(x, Symbol) and x.operation in (np.add, np.subtract)  # it will be in parentheses
+    if isinstance(x, Symbol) and x.operation is np.matmul:
+        return all(map(is_short, x.operands))
+    return isinstance(x, Symbol) and x.operation in _IN_PARENTHESES
 
 
+_IN_PARENTHESES = (np.add, np.subtract, np.multiply, np.divide)
 _RAISED = (np.transpose, np.swapaxes, np.power, np.square)
 
 

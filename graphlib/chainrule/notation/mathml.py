@@ -32,7 +32,7 @@ class MathmlPrinter(MathPrinter):
     def name(self, name: str, raised: str = "") -> Piece:
         found = parts(name)
         base = f"<mi>{escape(found.base)}</mi>" if found.kind != "text" else self.words(found.base)
-        return Piece(_prefixed(found.prefix, _scripted(base, _index(found.script), raised)), ATOM)
+        return Piece(_prefixed(found.prefix, _scripted(base, _index(found.script), raised)), POWER if raised else ATOM)
 
     def entry(self, name: str, places: tuple[int, ...]) -> Piece:
         """The number of a layer above, row and column below."""

@@ -1,0 +1,246 @@
+"""Drawing: a graph or a run as a picture that shows itself in a notebook and saves itself as SVG, PNG, PDF or DOT."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, final
+
+from chainrule.drawing.assembly import Assembly, Choice
+from chainrule.drawing.dot import dot_text
+from chainrule.drawing.layout import render
+from chainrule.drawing.scene import Direction, Scene
+from chainrule.drawing.svg import finished
+from chainrule.drawing.theme import Palette, palette
+from chainrule.drawing.views import FormulasView, GradientsView, GraphView, ValuesView, View
+from chainrule.errors import ArgumentError, ChainruleError, DrawingError, did_you_mean
+from chainrule.graph import Graph
+from chainrule.node import Node
+from chainrule.run import Run
+
+Show: TypeAlias = Literal["graph", "values", "gradients", "formulas"]
+SHOWN: Final = ("graph", "values", "gradients", "formulas")
+FORMATS: Final = ("svg", "png", "pdf", "dot")
+COLLAPSE_ABOVE: Final = 300  # nodes: nobody reads more at once
+LARGEST: Final = 4000  # boxes, circles and arrows times two: about 20 s of layout
+NEAREST: Final = 40  # nodes around a failing one
+
+
+@final
+class Drawing:
+    """A picture of a graph or a run; in a notebook it shows itself.
+
+    >>> from chainrule import Graph, Input, Square
+    >>> drawing = Graph(Square(Input("x"), name="y")).draw()
+    >>> drawing
+    <Drawing of 3 items and 2 arrows>
+    >>> drawing.dot.splitlines()[0]
+    'digraph drawing {'
+    """
+
+    def __init__(self, scene: Scene, colors: Palette) -> None:
+        self._scene, self._palette = scene, colors
+
+    @property
+    def note(self) -> str:
+        """What has been left out and how to see it; "" when everything is there."""
+        return self._scene.note
+
+    @cached_property
+    def dot(self) -> str:
+        """The DOT text; it needs nothing installed, and is the same in every process."""
+        return dot_text(self._scene, self._palette)
+
+    def svg(self) -> str:
+        """The picture as SVG, with its colors for light and dark screens and a description of every element.
+
+        Raises DrawingError when no layout engine is installed, and for more than can be laid out.
+        """
+        return finished(self._rendered("svg"), self._scene, self._palette)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture in the format of the extension, .svg, .png, .pdf or .dot, and return the path.
+
+        The file is replaced only once the new one is complete. Raises ArgumentError for another extension,
+        DrawingError as ``svg``, OSError when the file cannot be written.
+        """
+        target = Path(path)
+        kind = target.suffix.lower().removeprefix(".")
+        if kind not in FORMATS:
+            known = ", ".join(f".{name}" for name in FORMATS)
+            raise ArgumentError(f"{str(path)!r} has no extension of a drawing", remedy=f"one of {known}")
+        _replace(target, self._bytes(kind))
+        return target
+
+    def _bytes(self, kind: str) -> bytes:
+        if kind == "dot":
+            return self.dot.encode()
+        return self.svg().encode() if kind == "svg" else self._rendered(kind)
+
+    def _rendered(self, kind: str) -> bytes:
+        size = len(self._scene.items) + len(self._scene.arrows)
+        if size > LARGEST:
+            raise DrawingError(
+                f"a drawing of {len(self._scene.items):,} items and {len(self._scene.arrows):,} arrows would take too long",
+                given=f"at most {LARGEST:,} together",
+                remedy="collapse=True draws one box for each layer (with cr.layer(...): around the nodes); "
+                'layer="..." draws one layer alone',
+            )
+        return render(self.dot, kind)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the SVG, or, where there is none, the reason."""
+        try:
+            return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        except Exception as error:  # a notebook must not fail because a picture does
+            return {"text/plain": f"{self!r}\n{error}"}
+
+    def __repr__(self) -> str:
+        return f"<Drawing of {len(self._scene.items)} items and {len(self._scene.arrows)} arrows>"
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Write a file under another name beside it, and rename it: a full disk leaves the old one."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """The permissions that new files do not get; it can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+# --- what is drawn -----------------------------------------------------------------------------------------------------
+
+
+def draw_graph(graph: Graph, show: Show = "graph", **options: Any) -> Drawing:
+    """The drawing of a graph: "graph" for its structure, or "formulas"."""
+    if _checked(show) in ("values", "gradients"):
+        raise ArgumentError(
+            f"a graph has no {show}: a run has",
+            remedy=f'run = graph.forward(feeds){"; run.backward()" * (show == "gradients")}; run.draw()',
+        )
+    return _drawn(graph, None, show, **options)
+
+
+def draw_run(run: Run, show: Show | None = None, **options: Any) -> Drawing:
+    """The drawing of a run: its "gradients" if it has any, otherwise its "values"; also "graph" and "formulas"."""
+    done = run.has_gradients
+    chosen = _checked(show) if show else "gradients" if done else "values"
+    if chosen == "gradients" and not done:
+        raise ArgumentError("this run has no gradients yet", remedy="run.backward()")
+    return _drawn(run.graph, run, chosen, **options)
+
+
+def draw_error(error: ChainruleError, **options: Any) -> Drawing:
+    """What the failing node of an error is computed from, with the node standing out."""
+    if not isinstance(error.node, Node):
+        raise ArgumentError("this error is about no node, so there is nothing to draw", given=type(error).__name__)
+    graph = Graph(error.node)
+    near = _nearest(graph, NEAREST)
+    left = len(graph) - len(near)
+    note = f"{left:,} nodes further back are left out" if left else ""
+    colors = palette(options.pop("palette", "default"))
+    choice = Choice(near, {len(graph) - 1}, message=f"{type(error).__name__}: {error.what}", note=note)
+    view = GraphView(graph, colors)
+    return Drawing(Assembly(view, colors, choice, _direction(options.pop("direction", "right"))).assembled(), colors)
+
+
+def _drawn(
+    graph: Graph,
+    run: Run | None,
+    show: str,
+    *,
+    layer: str | None = None,
+    collapse: bool | None = None,
+    highlight: str | Node | Iterable[str | Node] = (),
+    palette: str = "default",
+    direction: Direction = "right",
+) -> Drawing:
+    colors = _palette(palette)
+    choice = _choice(graph, layer, collapse, highlight)
+    view = _view(graph, run, "graph" if show == "formulas" and choice.open_levels is not None else show, colors)
+    return Drawing(Assembly(view, colors, choice, _direction(direction)).assembled(), colors)
+
+
+_palette = palette
+
+
+def _view(graph: Graph, run: Run | None, show: str, colors: Palette) -> View:
+    if show == "formulas":
+        return FormulasView(graph, graph.derivation(), colors)
+    if run is None or show == "graph":
+        return GraphView(graph, colors)
+    return (GradientsView if show == "gradients" else ValuesView)(run, colors)
+
+
+def _choice(graph: Graph, layer: str | None, collapse: bool | None, highlight: Any) -> Choice:
+    """Which nodes are drawn, and which layers are closed."""
+    positions, level = _inside(graph, layer)
+    marked = {graph.position(key) for key in ([highlight] if isinstance(highlight, str | Node) else highlight)}
+    closable = any(len(graph.order[k].layer) > level for k in positions)
+    automatic = collapse is None and len(positions) > COLLAPSE_ABOVE and closable
+    if not (collapse or automatic):
+        return Choice(positions, marked)
+    note = f"{len(positions):,} nodes: one box for each layer. collapse=False draws all." if automatic else ""
+    return Choice(positions, marked, level, note=note)
+
+
+def _inside(graph: Graph, layer: str | None) -> tuple[list[int], int]:
+    """The positions of a layer's nodes and how many layers are around them; the whole graph for None."""
+    if layer is None:
+        return list(range(len(graph))), 0
+    wanted = tuple(part.strip() for part in layer.split(" / "))
+    found = {k: place for k, node in enumerate(graph.order) if (place := _depth(node.layer, wanted))}
+    if not found:
+        names = {" / ".join(node.layer[:depth]) for node in graph.order for depth in range(1, len(node.layer) + 1)}
+        raise ArgumentError(
+            f"this graph has no layer {did_you_mean(layer, names)}", given=f"layers {', '.join(sorted(names)) or 'none'}"
+        )
+    return list(found), next(iter(found.values()))
+
+
+def _depth(path: tuple[str, ...], wanted: tuple[str, ...]) -> int:
+    """How many layers deep a path goes until it has passed the wanted one; 0 if it does not."""
+    for end in range(len(wanted), len(path) + 1):
+        if path[end - len(wanted) : end] == wanted:
+            return end
+    return 0
+
+
+def _nearest(graph: Graph, count: int) -> list[int]:
+    """The last node and those it is computed from, the nearest first, up to a number."""
+    found = [len(graph) - 1]
+    for k in found:  # grows while it is walked: breadth first
+        if len(found) >= count:
+            break
+        sources = map(graph.position, graph.order[k].inputs)
+        found += [source for source in dict.fromkeys(sources) if source not in found]
+    return sorted(found)
+
+
+def _checked(show: str) -> str:
+    if show not in SHOWN:
+        raise ArgumentError(f"show={did_you_mean(str(show), SHOWN)}", remedy=" or ".join(SHOWN))
+    return show
+
+
+def _direction(direction: str) -> Direction:
+    if direction == "right":
+        return "right"
+    if direction == "down":
+        return "down"
+    raise ArgumentError(f"direction={direction!r}", remedy="'right' or 'down'")

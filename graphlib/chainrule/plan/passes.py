@@ -1,0 +1,378 @@
+"""Passes: small functions from a program to a program that computes the same with less work."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from chainrule import elementary
+from chainrule.dimensions import Dimension, Shape
+from chainrule.program import Builder, Program, Ref, RuleCall, Step, map_refs, pick, rewrite, verify
+from chainrule.symbol import index
+from chainrule.symbol import Value
+
+Pass: TypeAlias = Callable[[Program], Program]
+
+# --- what NumPy would make of it ---------------------------------------------------------------------------------
+
+_KEEPS_FIRST: Final = frozenset(
+    (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, np.copy, np.take,
+     np.zeros_like, np.ones_like, np.tril, np.triu, index, elementary.put)
+)  # fmt: skip
+
+
+def inferred_dtype(steps: Any, step: Step) -> np.dtype[Any]:
+    """The dtype that NumPy gives the result of a step for the dtypes of its operands."""
+    if step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
+        return step.dtype
+    if step.operation is np.astype:
+        return np.dtype(step.options["dtype"])
+    if step.operation in _KEEPS_FIRST and isinstance(step.operands[0], Ref):
+        return steps[step.operands[0].step].dtype  # type: ignore[no-any-return]
+    samples = map_refs(step.operands, lambda ref: _Sample(steps[ref.step].dtype, len(steps[ref.step].shape or ())))
+    try:
+        return _dtype_of(step.operation, samples, tuple(step.options.items()))
+    except TypeError:  # an option or a literal that cannot be hashed
+        return _dtype_of.__wrapped__(step.operation, samples, tuple(step.options.items()))
+
+
+class _Sample(tuple[np.dtype[Any], int]):
+    """The dtype and number of axes of an operand, in place of its value."""
+
+    __slots__ = ()
+
+    def __new__(cls, dtype: np.dtype[Any], ndim: int) -> _Sample:
+        return super().__new__(cls, (dtype, ndim))
+
+
+@functools.lru_cache(maxsize=4096)
+def _dtype_of(operation: Callable[..., Any], samples: tuple[Any, ...], options: Any) -> np.dtype[Any]:
+    """Found by asking NumPy: the operation on ones, with one entry along every axis."""
+    with np.errstate(all="ignore"):
+        return np.asarray(operation(*map(_ones, samples), **dict(options))).dtype
+
+
+def _ones(sample: Any) -> Any:
+    if isinstance(sample, _Sample):
+        return np.ones((1,) * sample[1], sample[0])
+    if isinstance(sample, Dimension):
+        return 1
+    return tuple(map(_ones, sample)) if isinstance(sample, tuple) else sample
+
+
+def typed(program: Program, dtype: Any) -> Program:
+    """The program for one floating dtype, as a Run has it: leaves and constants follow it, and all else from them."""
+    dtype = np.dtype(dtype)
+
+    def change(builder: Builder, step: Step, _: int) -> Ref:
+        follows = step.dtype.kind == "f"
+        if step.operation is np.astype and np.dtype(step.options["dtype"]) == float:
+            step = replace(step, options={"dtype": dtype})
+        if step.is_constant and follows:
+            step = replace(step, operands=(step.operands[0].astype(dtype),))
+        step = replace(step, dtype=dtype) if follows else step
+        return builder.append(replace(step, dtype=inferred_dtype(builder.steps, step)))
+
+    return rewrite(program, change)
+
+
+def bound(program: Program, sizes: Mapping[str, int], totals: Mapping[str, int] | None = None) -> Program:
+    """The program for these sizes: every named dimension becomes its number.
+
+    ``totals`` are the numbers that a formula counts with (the m of 1/m) where a block has fewer columns.
+    """
+    counts = sizes if totals is None else totals
+
+    def change(builder: Builder, step: Step, _: int) -> Ref:
+        operands = tuple(_evaluated(operand, counts) for operand in step.operands)
+        options = {key: _evaluated(value, sizes) for key, value in step.options.items()}
+        shape = None if step.shape is None else _evaluated(step.shape, sizes)
+        return builder.append(replace(step, operands=operands, options=options, shape=shape))
+
+    return rewrite(program, change)
+
+
+def _evaluated(value: Any, sizes: Mapping[str, int]) -> Any:
+    if isinstance(value, Dimension):
+        return _number(value, sizes)
+    if type(value) in (tuple, list):
+        return tuple(_evaluated(part, sizes) for part in value)
+    if isinstance(value, slice):
+        return slice(*(_evaluated(part, sizes) for part in (value.start, value.stop, value.step)))
+    return value
+
+
+def _number(value: Dimension, sizes: Mapping[str, int]) -> int | float:
+    """The number of a size; a count such as 1/m that is no whole number is a fraction."""
+    try:
+        return value.evaluate(sizes)
+    except ValueError:
+        return sum(float(factor) * float(np.prod([float(sizes[n]) ** p for n, p in term])) for term, factor in value.terms)
+
+
+def traced(builder: Builder, function: Callable[..., Any], *operands: Any) -> Any:
+    """Append what a function of NumPy does, every new step with the dtype that NumPy gives it."""
+    start = len(builder.steps)
+    result = builder.trace(function, *operands)
+    for k in range(start, len(builder.steps)):
+        builder.steps[k] = replace(builder.steps[k], dtype=inferred_dtype(builder.steps, builder.steps[k]))
+    return result
+
+
+# --- the passes --------------------------------------------------------------------------------------------------
+
+
+def without_dead_steps(program: Program) -> Program:
+    """Without what no result needs."""
+    return program.without_dead_steps()
+
+
+def common_subexpressions(program: Program) -> Program:
+    """What is computed twice from the same operands is computed once."""
+    seen: dict[Any, Ref] = {}
+
+    def change(builder: Builder, step: Step, _: int) -> Ref:
+        if step.operation is None or isinstance(step.operation, RuleCall):
+            return builder.append(step)
+        key = (step.operation, _key(step.operands), _key(tuple(step.options.items())))
+        if key not in seen:
+            seen[key] = builder.append(step)
+        elif step.name:
+            builder.label(seen[key], step.name, step.formula)
+        return seen[key]
+
+    return rewrite(program, change)
+
+
+def _key(operand: Any) -> Any:
+    """Something that is equal for equal operands and can be hashed: 1, 1.0 and True are told apart."""
+    if isinstance(operand, (tuple, list)):
+        return tuple(map(_key, operand))
+    if isinstance(operand, slice):
+        return ("slice", _key(operand.start), _key(operand.stop), _key(operand.step))
+    if isinstance(operand, np.ndarray):
+        return ("array", id(operand))
+    return (type(operand).__name__, repr(operand)) if isinstance(operand, (float, np.generic)) else (type(operand), operand)
+
+
+_LARGEST_FOLDED: Final = 64  # elements; a larger constant is computed at every call rather than stored
+
+
+def constants(program: Program) -> Program:
+    """What depends on no feed is computed now; a constant number stands where it is used."""
+
+    def change(builder: Builder, step: Step, _: int) -> Any:
+        if step.is_constant and step.shape == ():
+            return step.operands[0][()]
+        if step.operation is None or isinstance(step.operation, RuleCall) or step.refs or step.shape is None:
+            return builder.append(step)
+        if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
+            return builder.append(step)
+        with np.errstate(all="ignore"):
+            value = np.asarray(step.operation(*step.operands, **step.options), dtype=step.dtype)
+        return value[()] if value.ndim == 0 else builder.constant(value, name=step.name)
+
+    return rewrite(program, change)
+
+
+def _large(shape: Shape) -> bool:
+    return int(np.prod(shape)) > _LARGEST_FOLDED  # type: ignore[arg-type]  # all sizes are numbers
+
+
+def _has_names(operand: Any) -> bool:
+    if isinstance(operand, tuple):
+        return any(map(_has_names, operand))
+    return isinstance(operand, Dimension)
+
+
+def simplifications(program: Program) -> Program:
+    """Steps that change nothing are left out: x * 1, --x, |-x|, a transpose of a transpose, a sum of one entry."""
+
+    def change(builder: Builder, step: Step, _: int) -> Any:
+        for simpler in (_unit, _twice, _unstretched, _sum_of_one):
+            if (found := simpler(builder, step)) is not None:
+                if isinstance(found, Ref) and step.name:
+                    builder.label(found, step.name, step.formula)
+                return found
+        return builder.append(step)
+
+    return rewrite(program, change)
+
+
+def _number_one(operand: Any) -> bool:
+    return isinstance(operand, (int, float, np.generic)) and not isinstance(operand, (bool, np.bool_)) and operand == 1
+
+
+def _unit(builder: Builder, step: Step) -> Any:
+    """x * 1, 1 * x, x / 1, and a value that already has the dtype or the shape."""
+    ref: Any = None
+    if step.operation is np.multiply and len(step.refs) == 1:
+        x, y = step.operands
+        ref = x if _number_one(y) else y if _number_one(x) else None
+    elif step.operation is np.divide and _number_one(step.operands[1]):
+        ref = step.operands[0]
+    elif step.operation in (np.astype, np.broadcast_to, np.reshape):
+        ref = step.operands[0]
+    if not isinstance(ref, Ref):
+        return None
+    source = builder.steps[ref.step]
+    same = source.dtype == step.dtype and source.shape == step.shape and step.shape is not None
+    return ref if same else None
+
+
+_UNDO: Final = {np.negative: np.negative, np.transpose: np.transpose}
+
+
+def _twice(builder: Builder, step: Step) -> Any:
+    """-(-x), x.T.T and |-x|."""
+    if step.options or len(step.operands) != 1 or not isinstance(step.operands[0], Ref):
+        return None
+    inner = builder.steps[step.operands[0].step]
+    if inner.options or len(inner.operands) != 1 or not isinstance(inner.operands[0], Ref):
+        return None
+    if step.operation in _UNDO and inner.operation is step.operation:
+        return inner.operands[0]
+    if step.operation is np.absolute and inner.operation is np.negative:
+        return builder.append(replace(step, operands=inner.operands))
+    return None
+
+
+def _unstretched(builder: Builder, step: Step) -> Any:
+    """A product with a value stretched to the shape that the product has anyway is one with the value itself."""
+    if not isinstance(step.operation, np.ufunc) or len(step.operands) != 2 or step.operation is np.matmul:
+        return None
+    sources = [builder.steps[o.step] if isinstance(o, Ref) else None for o in step.operands]
+    for k, source in enumerate(sources):
+        other = sources[1 - k]
+        if source is None or source.operation is not np.broadcast_to or (other and other.operation is np.broadcast_to):
+            continue
+        inner = source.operands[0]
+        if other is not None and other.shape == step.shape and step.shape is not None:
+            operands = (inner, step.operands[1]) if k == 0 else (step.operands[0], inner)
+            return builder.append(replace(step, operands=operands))
+    return None
+
+
+def _sum_of_one(builder: Builder, step: Step) -> Any:
+    """A sum over axes of size 1 is the value itself, in another shape."""
+    if step.operation is not np.sum or not isinstance(step.operands[0], Ref):
+        return None
+    x = builder.steps[step.operands[0].step]
+    if x.shape is None or step.shape is None or x.dtype != step.dtype or _size(x.shape) != _size(step.shape):
+        return None
+    if x.shape == step.shape:
+        return step.operands[0]
+    return builder.append(replace(step, operation=np.reshape, options={"shape": step.shape}))
+
+
+def _size(shape: Shape) -> Any:
+    size: Any = 1
+    for factor in shape:
+        size = size * factor
+    return size
+
+
+def products_of_vectors(program: Program) -> Program:
+    """A matrix product with an inner dimension of 1 is the product of a column and a row: ten times faster so."""
+
+    def change(builder: Builder, step: Step, _: int) -> Ref:
+        shapes = [builder.steps[o.step].shape if isinstance(o, Ref) else np.shape(o) for o in step.operands[:2]]
+        if step.operation is not np.matmul or any(shape is None or len(shape) < 2 for shape in shapes):
+            return builder.append(step)
+        if shapes[0][-1] != 1:  # type: ignore[index]  # it has axes
+            return builder.append(step)
+        return builder.append(replace(step, operation=np.multiply))
+
+    return rewrite(program, change)
+
+
+# --- elementary functions opened ---------------------------------------------------------------------------------
+
+# exp(-z) must not overflow: 1 / (1 + exp(-z)) is the sigmoid to the last digits down to here, and 1e-304 or less below.
+_LOWEST: Final = {np.dtype(np.float64): -700.0, np.dtype(np.float32): -80.0}
+
+
+def _decay_of(z: Value, lowest: float) -> Value:
+    """E = exp(-max(z, lowest)): σ = 1 / (1 + E), and 1 - σ = E σ without the loss of a digit."""
+    return np.exp(-np.maximum(z, lowest))
+
+
+def _sigmoid(z: Value, lowest: float) -> Value:
+    return 1 / (1 + _decay_of(z, lowest))
+
+
+def _sigmoid_of_negative(z: Value, lowest: float) -> Value:
+    return _decay_of(z, lowest) * _sigmoid(z, lowest)
+
+
+def _sigmoid_slope(z: Value, lowest: float) -> Value:
+    s = _sigmoid(z, lowest)
+    return _decay_of(z, lowest) * s * s
+
+
+def _tanh_slope(z: Value, lowest: float) -> Value:
+    e = np.exp(-np.abs(2 * z))
+    s = 1 / (1 + e)
+    return 4 * e * s * s
+
+
+def _softplus(z: Value, lowest: float) -> Value:
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def _softplus_of_negative(z: Value, lowest: float) -> Value:
+    return (np.maximum(z, 0) - z) + np.log1p(np.exp(-np.abs(z)))  # max(z, 0) - z is max(-z, 0), exactly
+
+
+_OPENED: Final[dict[Any, tuple[Callable[..., Any], Callable[..., Any] | None]]] = {
+    elementary.sigmoid: (_sigmoid, _sigmoid_of_negative),
+    elementary.sigmoid_slope: (_sigmoid_slope, _sigmoid_slope),
+    elementary.tanh_slope: (_tanh_slope, _tanh_slope),
+    elementary.softplus: (_softplus, _softplus_of_negative),
+}
+"""How each function is opened, for z and for -z."""
+
+
+def opened(program: Program) -> Program:
+    """Sigmoid, softplus and slopes in their parts, which they then share; as exact as the functions."""
+
+    def change(builder: Builder, step: Step, _: int) -> Ref:
+        if step.operation not in _OPENED or step.dtype not in _LOWEST or step.shape is None:
+            return builder.append(step)
+        of_z, of_negative = _OPENED[step.operation]
+        z = step.operands[0]
+        if not isinstance(z, Ref) or builder.steps[z.step].dtype != step.dtype:
+            return builder.append(step)
+        source = builder.steps[z.step]
+        if source.operation is np.negative and of_negative is not None and isinstance(source.operands[0], Ref):
+            ref = traced(builder, lambda x: of_negative(x, _LOWEST[step.dtype]), source.operands[0])
+        else:
+            ref = traced(builder, lambda x: of_z(x, _LOWEST[step.dtype]), z)
+        if step.name:
+            builder.label(ref, step.name, step.formula)
+        return ref  # type: ignore[no-any-return]  # a Symbol went in, so a step comes out
+
+    return rewrite(program, change)
+
+
+PASSES: Final[tuple[Pass, ...]] = (
+    without_dead_steps,
+    opened,
+    constants,
+    simplifications,
+    common_subexpressions,
+    products_of_vectors,
+    without_dead_steps,
+)
+
+
+def optimized(program: Program) -> Program:
+    """The program after every pass, each held to ``verify``."""
+    for change in PASSES:
+        program = change(program)
+        verify(program)
+    return program
