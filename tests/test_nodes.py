@@ -133,6 +133,8 @@ def test_what_cannot_be_a_node_is_refused_where_it_is_built(build: Any, words: s
         (lambda: A + cr.Input("b", (3, 1)), ["do not broadcast", "2 and 3"]),
         (lambda: A + cr.Input("b", (2, "n")), ["m and n"]),
         (lambda: cr.BCELoss(A, cr.Input("Y", (1, "m"))), ["predictions (2, m) and labels (1, m)", "never broadcasts"]),
+        (lambda: cr.CrossEntropyLoss(cr.Input("p", 4), cr.Input("Y", 4)), ["have no rows", "(4, 1)"]),
+        (lambda: cr.SoftmaxCrossEntropyLoss(cr.Input("p", "m"), cr.Input("Y", "m")), ["have no rows"]),
         (lambda: cr.Sum(A, axis=2), ["axis 2 is out of bounds"]),
         (lambda: cr.Reshape(W, to=(4,)), ["holds 6 elements"]),
         (lambda: cr.Concatenate(A, W, axis=0), ["only axis 0 may differ"]),

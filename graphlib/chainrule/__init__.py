@@ -115,7 +115,7 @@ __all__ = [
     "layer",
 ]
 
-_LOADED_WHEN_USED = {  # what a plain forward and backward does not need: it would add half of NumPy's time to the import
+_LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of NumPy's time to the import
     "Derivation": "chainrule.derivation",
     "Formula": "chainrule.derivation",
     "GradientReport": "chainrule.gradcheck",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
-from chainrule.dimensions import Shape, shape_text
+from chainrule.dimensions import Dimension, Shape, shape_text
 from chainrule.errors import ArgumentError, ChainruleError, GraphError, RuleError
 from chainrule.node import Constant, Leaf, Node
 from chainrule.notation import TextPrinter
@@ -511,6 +511,8 @@ def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:
     if step.operation is np.astype:
         return steps[step.refs[0]].shape
     operands = map_refs(step.operands, lambda ref: Symbol.leaf(None, steps[ref.step].shape, steps[ref.step].dtype))
+    if isinstance(step.operation, np.ufunc):  # a size such as m is a number there
+        operands = tuple(Symbol.leaf(None, ()) if isinstance(operand, Dimension) else operand for operand in operands)
     try:
         return known_shape(step.operation(*operands, **step.options))
     except ChainruleError as error:

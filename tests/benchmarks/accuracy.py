@@ -67,7 +67,7 @@ def main() -> None:
         print(f"{name}  against scikit-learn's _backprop, largest difference: {against_sklearn(sizes):.1e}")
     for scale in SCALES:
         print(
-            f"2-3-3-1  weights × {scale:<2}  against mpmath, relative to the largest gradient: {against_mpmath(scale):.1e}"
+            f"2-3-3-1  weights × {scale:<2}  against mpmath, of the largest gradient: {against_mpmath(scale):.1e}"
         )
 
 

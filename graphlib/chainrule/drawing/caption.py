@@ -17,7 +17,7 @@ def caption(scene: Scene, view: View, palette: Palette, message: str = "") -> Ta
     """The legend in rows, below it the note on what has been left out, above it the message of an error."""
     entries = [*_shapes(scene, palette), *_colors(view, palette), *_arrows(scene, palette)]
     legend = [entries[start : start + _PER_ROW] for start in range(0, len(entries), _PER_ROW)]
-    rows: list[list[Cell]] = [[Cell(Table([[cell for entry in row for cell in entry]], spacing=3))] for row in legend]
+    rows = [[Cell(Table([[cell for entry in row for cell in entry] for row in legend], spacing=3))]]
     if message:
         rows.insert(0, [Cell((Text(message, palette.light("emphasis"), 13, bold=True, longest=140),), padding=4)])
     notes = [*_sizes(view), *([scene.note] if scene.note else [])]
@@ -54,18 +54,22 @@ def _words(text: str, palette: Palette) -> Cell:
 
 def _colors(view: View, palette: Palette) -> Iterator[list[Cell]]:
     """What green and pink-red text is."""
-    word = "formula" if isinstance(view, FormulasView) else "value"
-    if isinstance(view, ValuesView | FormulasView):
-        yield [Cell((Text(f"{word}  ", palette.light("forward"), 11, bold=True),))]
+    formulas = isinstance(view, FormulasView)
+    if formulas or isinstance(view, ValuesView):
+        yield [_sign("=" if formulas else "1.5", "forward", palette), _words("formula" if formulas else "value of the run", palette)]
     if view.gradients:
-        text = "gradient; dX stands for ∂L/∂X  " if isinstance(view, FormulasView) else "∂ gradient of the loss  "
-        yield [Cell((Text(text, palette.light("backward"), 11, italic=True),))]
+        words = "gradient; dX is ∂L/∂X" if formulas else "its gradient"
+        yield [_sign("∂", "backward", palette), _words(words, palette)]
 
 
 def _arrows(scene: Scene, palette: Palette) -> Iterator[list[Cell]]:
-    yield [Cell((Text("⟶", palette.light("line"), 13),)), _words("forward", palette)]
+    yield [_sign("⟶", "line", palette), _words("forward", palette)]
     if any(arrow.backward for arrow in scene.arrows):
-        yield [Cell((Text("⇠ ", palette.light("backward"), 13),)), _words("backward", palette)]
+        yield [_sign("⇠", "backward", palette), _words("backward", palette)]
+
+
+def _sign(text: str, part: str, palette: Palette) -> Cell:
+    return Cell((Text(text, palette.light(part), 12, italic=part == "backward"),))
 
 
 def _sizes(view: View) -> list[str]:

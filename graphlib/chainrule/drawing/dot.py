@@ -29,8 +29,9 @@ def dot_text(scene: Scene, palette: Palette) -> str:
     picture.attr("edge", fontname=_FONT, fontsize="11", color=palette.light("line"), penwidth="1.1", arrowsize="0.7")
     _write_items(picture, scene, palette)
     items = {item.id: item for item in scene.items}
+    staircase = len({item.layer[0] for item in scene.items if item.layer}) > 2
     for number, arrow in enumerate(scene.arrows):
-        hints = _layout_hints(items[arrow.source], items[arrow.target])
+        hints = _layout_hints(items[arrow.source], items[arrow.target], staircase)
         picture.edge(arrow.source, arrow.target, **_arrow_attributes(arrow, f"e{number}", palette), **hints)
     return str(picture.source)
 
@@ -114,8 +115,8 @@ def _arrow_attributes(arrow: Arrow, name: str, palette: Palette) -> dict[str, st
     return attributes
 
 
-def _layout_hints(source: Item, target: Item) -> dict[str, str]:
-    """Layers stand beside each other, not overlapping; what is computed runs straight, its leaves come from the side."""
-    apart: dict[str,str] = {}
-    straight = {"weight": "8"} if source.kind in ("operation", "value", "layer") else {}
-    return apart | straight
+def _layout_hints(source: Item, target: Item, staircase: bool) -> dict[str, str]:
+    """Inside of a layer, what is computed runs straight; one or two layers stand beside each other, more as stairs."""
+    if source.layer != target.layer:
+        return {} if staircase else {"minlen": "2", "weight": "8"}
+    return {"weight": "8"} if source.kind in ("operation", "value", "layer") else {}

@@ -15,7 +15,7 @@ from chainrule.drawing.layout import render
 from chainrule.drawing.scene import Direction, Scene
 from chainrule.drawing.svg import finished
 from chainrule.drawing.theme import Palette, palette
-from chainrule.drawing.views import FormulasView, GradientsView, GraphView, ValuesView, View
+from chainrule.drawing.views import FailureView, FormulasView, GradientsView, GraphView, ValuesView, View
 from chainrule.errors import ArgumentError, ChainruleError, DrawingError, did_you_mean
 from chainrule.graph import Graph
 from chainrule.node import Node
@@ -155,7 +155,7 @@ def draw_error(error: ChainruleError, **options: Any) -> Drawing:
     note = f"{left:,} nodes further back are left out" if left else ""
     colors = palette(options.pop("palette", "default"))
     choice = Choice(near, {len(graph) - 1}, message=f"{type(error).__name__}: {error.what}", note=note)
-    view = GraphView(graph, colors)
+    view = FailureView(graph, colors)
     return Drawing(Assembly(view, colors, choice, _direction(options.pop("direction", "right"))).assembled(), colors)
 
 

@@ -135,13 +135,17 @@ def lines(rows: Iterable[Line], align: str = "CENTER") -> Table:
     return Table([(Cell(row, align=align),) for row in rows])
 
 
-def beside(head: Text, cell: Cell) -> Cell:
-    """A cell with a text in front of what it holds: one line where that is a single text of the same kind."""
-    if isinstance(cell.content, Table):
-        return Cell(Table([(Cell((head,), align="RIGHT"), cell)]))
-    rest = "".join(text.text for text in cell.content)
-    longest = max(text.longest for text in (head, *cell.content))
-    return Cell((replace(head, text=head.text + rest, longest=longest + len(head.text)),))
+def equations(pairs: Sequence[tuple[Text, Cell]]) -> list[Sequence[Cell]]:
+    """What equals what, below each other: the equals signs of tables in one column, other lines in the middle."""
+    if any(isinstance(cell.content, Table) for _, cell in pairs):
+        return [(Cell(Table([(Cell((head,), align="RIGHT"), cell) for head, cell in pairs])),)]
+    return [(_line(head, cell.content),) for head, cell in pairs if not isinstance(cell.content, Table)]
+
+
+def _line(head: Text, rest: Sequence[Text]) -> Cell:
+    """One text, so that no gap depends on the font."""
+    longest = len(head.text) + max((text.longest for text in rest), default=0)
+    return Cell((replace(head, text=head.text + "".join(text.text for text in rest), longest=longest),))
 
 
 def _cells(row: Sequence[Cell]) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 from chainrule.dimensions import Shape
 from chainrule.graph import Graph
 from chainrule.node import Constant, Input, Node, Parameter
-from chainrule.nodes.arithmetic import Add, Divide, Multiply, Negate, Power, Subtract
+from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract
 from chainrule.nodes.elementwise import Abs, Cos, Exp, LeakyReLU, Log, ReLU, Sigmoid, Sin, Sqrt, Square, Tanh
 from chainrule.nodes.linear import MatMul, Transpose
 from chainrule.nodes.losses import BCELoss, CrossEntropyLoss, HingeLoss, MSELoss, SigmoidBCELoss, SoftmaxCrossEntropyLoss
@@ -40,6 +40,8 @@ _SIGNS: Final[dict[type[Node], str]] = {
     Sum: "Σ",
     Mean: "mean",
     Max: "max",
+    Maximum: "max",
+    Minimum: "min",
     Softmax: "softmax",
     LogSoftmax: "log softmax",
     LogSumExp: "log Σ exp",

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from chainrule.derivation import Derivation
 from chainrule.drawing.arrays import array_cell, is_small, summary
-from chainrule.drawing.labels import Cell, Table, Text, beside
+from chainrule.drawing.labels import Cell, Table, Text, equations
 from chainrule.drawing.names import partial, shown_name
 from chainrule.drawing.theme import Palette
 from chainrule.graph import Graph
@@ -63,23 +63,31 @@ class View(ABC):
     def _is_fork(self, k: int) -> bool:
         return self.uses[k] > 1
 
-    def _gradient_rows(self, name: str, cell: Cell, parts: int) -> list[Row]:
-        """A gradient under its name, and of how many contributions it is the sum."""
-        color = self.palette.light("backward")
-        head = f"{partial(name, self.graph)} = " if self.graph[name].name is not None else "∂ = "
-        rows: list[Row] = [(beside(Text(head, color, italic=True), cell),)]
-        if parts > 1:
-            rows.append((Cell((Text(f"sum of {parts} contributions", color, 10, italic=True),)),))
-        return rows
+    def _gradient(self, k: int, cell: Cell) -> tuple[Text, Cell]:
+        """A gradient behind its name."""
+        name = partial(self.graph.names[k], self.graph) if self.graph.order[k].name is not None else "∂"
+        return Text(f"{name} = ", self.palette.light("backward"), italic=True), cell
+
+    def _sum_rows(self, parts: int) -> list[Row]:
+        """Of how many contributions a gradient is the sum, if it is one."""
+        text = Text(f"sum of {parts} contributions", self.palette.light("backward"), 10, italic=True)
+        return [(Cell((text,)),)] if parts > 1 else []
 
 
-@final
 class GraphView(View):
     """Names and shapes."""
 
     def has_box(self, k: int) -> bool:
         node = self.graph.order[k]
         return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1
+
+
+@final
+class FailureView(GraphView):
+    """The same, but the last node, which failed, has no value."""
+
+    def has_box(self, k: int) -> bool:
+        return k < len(self.graph) - 1 and super().has_box(k)
 
 
 class ValuesView(View):
@@ -94,7 +102,14 @@ class ValuesView(View):
         return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1 or is_small(self._value(k))
 
     def rows(self, k: int) -> list[Row]:
-        return [(array_cell(self._value(k), self.palette.light("forward")),)]
+        return equations([self._equation(k)])
+
+    def _equation(self, k: int) -> tuple[Text, Cell]:
+        """The value, behind its name if it is a matrix."""
+        color = self.palette.light("forward")
+        cell, given = array_cell(self._value(k), color), self.graph.order[k].name is not None
+        head = f"{shown_name(self.graph.names[k])} = " if given and isinstance(cell.content, Table) else ""
+        return Text(head, color), cell
 
     def words(self, k: int) -> list[str]:
         return [f"value {summary(self._value(k))}"]
@@ -126,13 +141,13 @@ class GradientsView(ValuesView):
         return {self.graph[name]: gradient for name, gradient in self.run.gradients.items()}
 
     def rows(self, k: int) -> list[Row]:
-        node, name = self.graph.order[k], self.graph.names[k]
+        node = self.graph.order[k]
         if isinstance(node, Constant) and node.name is None:
             return super().rows(k)
         if not self.has_gradient(k):
             return [*super().rows(k), (Cell((Text("no gradient", self.palette.light("muted"), 11, italic=True),)),)]
         cell = array_cell(self._gradients[node], self.palette.light("backward"), italic=True)
-        return [*super().rows(k), *self._gradient_rows(name, cell, len(self.run.contributions(node)))]
+        return [*equations([self._equation(k), self._gradient(k, cell)]), *self._sum_rows(len(self.run.contributions(node)))]
 
     def words(self, k: int) -> list[str]:
         gradient = self._gradients.get(self.graph.order[k])
@@ -179,7 +194,7 @@ class FormulasView(View):
         if self.has_gradient(k):
             color, line = self.palette.light("backward"), "d" + name
             cell = Cell((Text(self._text(line), color, italic=True, longest=_LONGEST),), align="LEFT")
-            rows += self._gradient_rows(name, cell, len(self.derivation[line].contributions))
+            rows += equations([self._gradient(k, cell)]) + self._sum_rows(len(self.derivation[line].contributions))
         return rows
 
     def words(self, k: int) -> list[str]:

@@ -52,6 +52,16 @@ def _check_shapes(prediction: Value, labels: Value) -> None:
         )
 
 
+def _check_classes(prediction: Value, labels: Value) -> None:
+    """Shapes of a loss over classes: on a single axis nobody can tell classes from columns, unless it holds one."""
+    _check_shapes(prediction, labels)
+    if prediction.ndim == 1 and prediction.shape[0] not in (0, 1):
+        raise ShapeError(
+            f"predictions {shape_text(prediction.shape)} have no rows: classes are rows and examples are columns",
+            remedy=f"one example of {prediction.shape[0]} classes has shape ({prediction.shape[0]}, 1)",
+        )
+
+
 def _reduce_nodes(losses: Node, reduction: str) -> Node:
     """``_reduce`` built from nodes, for the opened losses."""
     shape = losses.shape
@@ -115,7 +125,7 @@ class CrossEntropyLoss(Node):
     reduction: str = "mean"
 
     def forward(self, p: Value, labels: Value) -> Value:
-        _check_shapes(p, labels)
+        _check_classes(p, labels)
         return _reduce(-xlogy(labels, p), self.reduction)
 
     def backward(self, grad: Value, loss: Value, p: Value, labels: Value) -> tuple[Value, None]:
@@ -138,7 +148,7 @@ class SoftmaxCrossEntropyLoss(Node):
     reduction: str = "mean"
 
     def forward(self, z: Value, labels: Value) -> Value:
-        _check_shapes(z, labels)
+        _check_classes(z, labels)
         return _reduce(-(labels * log_softmax(z, axis=0)), self.reduction)
 
     def backward(self, grad: Value, loss: Value, z: Value, labels: Value) -> tuple[Value, None]:

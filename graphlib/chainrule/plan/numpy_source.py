@@ -1,0 +1,400 @@
+"""A program printed as one straight NumPy function that writes into a workspace with ``out=``."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import linecache
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+
+from chainrule import broadcasting, elementary
+from chainrule.dimensions import shape_text
+from chainrule.notation.names import visible
+from chainrule.program import Program, Ref, RuleCall, Step, pick
+from chainrule.symbol import index
+
+_VIEWS: Final = frozenset(
+    (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, index, pick)
+)
+_ALWAYS_VIEWS: Final = frozenset((np.transpose, np.expand_dims, np.swapaxes, np.broadcast_to))
+_REDUCTIONS: Final = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minimum"}
+_ELEMENTARY: Final = frozenset(f for f in vars(elementary).values() if getattr(f, "__module__", "") == elementary.__name__)
+_WIDTH: Final = 60
+
+
+@final
+@dataclass(frozen=True)
+class Source:
+    """Printed text, and the objects in it that have no text: large constants and rules that are called."""
+
+    text: str
+    objects: Mapping[str, Any]
+    feeds: tuple[str, ...]
+    """The names of the feeds, in the order of the arguments."""
+    bytes: int
+    """The size of a workspace."""
+
+    def compiled(self, title: str) -> Callable[[], Callable[..., Any]]:
+        """The function ``prepare`` of the text: each call makes a workspace and returns the function that uses it."""
+        file = f"<plan {title} {id(self)}>"
+        namespace: dict[str, Any] = dict(self.objects)
+        exec(compile(self.text, file, "exec"), namespace)  # noqa: S102 — printed here, from operations and safe names
+        linecache.cache[file] = (len(self.text), None, self.text.splitlines(keepends=True), file)
+        return namespace["prepare"]  # type: ignore[no-any-return]
+
+
+def numpy_source(program: Program, shown: Program | None = None, title: str = "", returns: str = "dict") -> Source:
+    """The text of a function of the feeds that returns the values and the gradients of a program with known sizes.
+
+    ``shown`` is the same program with named dimensions, for the comments. ``returns`` is "dict" for the loss and a
+    dict of gradients, "tuple" for all results in a row.
+    """
+    return _Printing(program, shown or program, title, returns).source()
+
+
+@final
+class _Printing:
+    """One function in the making: the names in use, the buffers of the workspace, the lines so far."""
+
+    def __init__(self, program: Program, shown: Program, title: str, returns: str) -> None:
+        self.program, self.shown, self.title, self.returns = program, shown, title, returns
+        self.names = _Names()
+        self.texts: list[str] = []
+        self.root: list[int] = []
+        """The step whose memory a value lives in: itself, or what it is a view of."""
+        self.last = _last_uses(program)
+        self.pool = _Pool(self.names)
+        self.constants: dict[Any, str] = {}
+        self.objects: dict[str, Any] = {}
+        self.prepared: list[str] = []
+        self.lines: list[str] = []
+        self.imports: set[str] = set()
+        self.results = set(program.ends)
+
+    def source(self) -> Source:
+        feeds = {k: self.names.fresh(str(step.name)) for k, step in enumerate(self.program.steps) if step.is_feed}
+        for k, step in enumerate(self.program.steps):
+            self.root.append(self._root(k, step))
+            self.texts.append(feeds[k] if k in feeds else self._name(k, step))
+            if k not in feeds:
+                self._print(k, step)
+            self._release(k, step)
+        ends = self._ends()
+        arguments = ", ".join(feeds.values())
+        head = [f"# {visible(self.title)}"] * bool(self.title) + self._import_lines()
+        body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared)]
+        inner = [f"        {line}" for line in (*self.lines, ends)]
+        text = "\n".join([*head, "", "def prepare():", *body, "", f"    def run({arguments}):", *inner, "", "    return run", ""])
+        names = tuple(str(self.program.steps[k].name) for k in feeds)
+        return Source(text, self.objects, names, self.pool.bytes)
+
+    # --- what a line is made of ----------------------------------------------------------------------------------
+
+    def _name(self, k: int, step: Step) -> str:
+        if step.is_constant:
+            return self._object(step.name or "constant", step.operands[0])
+        return self.names.fresh(step.name or f"t{k}")
+
+    def _object(self, name: str, value: Any) -> str:
+        text = self.names.fresh(name)
+        self.objects[text] = value
+        return text
+
+    def _root(self, k: int, step: Step) -> int:
+        """Where the memory of a value is; the result of a called rule may be one of its operands."""
+        if step.operation in _VIEWS and isinstance(step.operands[0], Ref):
+            return self.root[step.operands[0].step]
+        return k
+
+    def _text(self, operand: Any, dtype: Any = None) -> str:
+        """An operand; numbers that meet an array of the run's dtype are arrays already, which saves half the call."""
+        if isinstance(operand, Ref):
+            return self.texts[operand.step]
+        if isinstance(operand, (int, float, np.number)) and not isinstance(operand, bool) and dtype is not None:
+            return self._constant(operand, dtype)
+        if isinstance(operand, tuple):
+            return f"({', '.join(map(self._text, operand))}{',' * (len(operand) == 1)})"
+        if isinstance(operand, slice):
+            return f"slice({self._text(operand.start)}, {self._text(operand.stop)}, {self._text(operand.step)})"
+        if operand is Ellipsis:
+            return "..."
+        if isinstance(operand, np.number):
+            operand = operand.item() if operand.dtype in (np.dtype(float), np.dtype(int)) else operand
+        if operand is None or isinstance(operand, (int, str)) or (isinstance(operand, float) and np.isfinite(operand)):
+            return repr(operand)
+        return self._object("constant", operand)
+
+    def _constant(self, number: Any, dtype: np.dtype[Any]) -> str:
+        key = (repr(float(number)), dtype)
+        if key not in self.constants:
+            self.constants[key] = self.names.fresh(_constant_name(float(number)))
+        return self.constants[key]
+
+    def _constant_lines(self) -> list[str]:
+        lines = []
+        for (number, dtype), name in self.constants.items():
+            self.imports |= {"array", dtype.name}
+            lines.append(f'{name} = array(float("{number}"), {dtype.name})' if number[-1] in "fn" else f"{name} = array({number}, {dtype.name})")
+        return lines
+
+    def _import_lines(self) -> list[str]:
+        self._constant_lines()
+        self.imports |= self.pool.imports()
+        own = sorted(name for name in self.imports if hasattr(elementary, name) and not hasattr(np, name))
+        plain = sorted(self.imports - set(own) - {"unbroadcast", "RuleCall"})
+        lines = [f"from numpy import {', '.join(plain)}"] * bool(plain)
+        lines += [f"from chainrule.elementary import {', '.join(own)}"] * bool(own)
+        return lines + ["from chainrule.broadcasting import unbroadcast"] * ("unbroadcast" in self.imports)
+
+    # --- one step ------------------------------------------------------------------------------------------------
+
+    def _print(self, k: int, step: Step) -> None:
+        if step.is_constant:
+            return
+        if step.operation in _VIEWS and isinstance(step.operands[0], Ref):
+            self._print_view(k, step)
+        else:
+            target = self._target(k, step)
+            call = self._call(step, target)
+            self._line(k, step, call if target else f"{self.texts[k]} = {call}")
+
+    def _line(self, k: int, step: Step, text: str) -> None:
+        shown = self.shown.steps[k]
+        remark = f"{visible(step.name)} = {step.formula}  " if step.name and step.formula else ""
+        self.lines.append(f"{text.ljust(_WIDTH)}  # {remark}{shape_text(shown.shape)}")
+
+    def _print_view(self, k: int, step: Step) -> None:
+        source = step.operands[0].step
+        text = f"{self.texts[k]} = {self._view(step)}"
+        if self.texts[source] in self.pool.views and (
+            step.operation in _ALWAYS_VIEWS or (step.operation is np.reshape and self.pool.views[self.texts[source]])
+        ):
+            self.pool.views[self.texts[k]] = step.operation is np.reshape
+            self.prepared.append(text)  # the buffer stays where it is, so a view of it is made once
+        else:
+            self._line(k, step, text)
+
+    def _view(self, step: Step) -> str:
+        x = self.texts[step.operands[0].step]
+        if step.operation is np.transpose:
+            return f"{x}.transpose({self._text(step.options['axes'])})" if step.options.get("axes") else f"{x}.T"
+        if step.operation is np.reshape:
+            return f"{x}.reshape({self._text(step.options['shape'])})"
+        if step.operation is index:
+            return f"{x}[{self._text(step.operands[1])}]"
+        if step.operation is pick:
+            return f"{x}[{step.options['place']}]"
+        return self._plain_call(step)
+
+    def _call(self, step: Step, target: str | None) -> str:
+        out = [f"out={target}"] * bool(target)
+        dtype = step.dtype if _one_dtype(self.program, step) else None
+        if step.operation is np.matmul and _plain_product(self.program, step):
+            x, y = (self._text(operand) for operand in step.operands)
+            return f"{x}.dot({', '.join([y, *out])})"
+        if step.operation in _REDUCTIONS and step.dtype.kind == "f":
+            ufunc = self._function(_REDUCTIONS[step.operation])
+            keepdims = ["keepdims=True"] * bool(step.options.get("keepdims"))
+            axis = f"axis={self._text(step.options.get('axis'))}"
+            return f"{ufunc}.reduce({', '.join([self._text(step.operands[0]), axis, *keepdims, *out])})"
+        if isinstance(step.operation, np.ufunc):
+            arguments = [self._text(operand, dtype) for operand in step.operands]
+            return f"{self._function(step.operation.__name__)}({', '.join([*arguments, *out])})"
+        return self._plain_call(step)
+
+    def _plain_call(self, step: Step) -> str:
+        if step.operation is np.astype:
+            return f"{self._text(step.operands[0])}.astype({self._function(np.dtype(step.options['dtype']).name)})"
+        if isinstance(step.operation, RuleCall):
+            function = self._object(step.operation.__name__.replace(".", "_"), step.operation)
+        else:
+            function = self._function(step.operation.__name__)  # type: ignore[union-attr]  # it has an operation
+        options = [f"{key}={self._text(value)}" for key, value in step.options.items()]
+        return f"{function}({', '.join([*(self._text(operand) for operand in step.operands), *options])})"
+
+    def _function(self, name: str) -> str:
+        self.imports.add(name)
+        return name
+
+    # --- memory --------------------------------------------------------------------------------------------------
+
+    def _target(self, k: int, step: Step) -> str | None:
+        """The buffer to write to; None for a result, which gets memory of its own, and for what has no ``out``."""
+        if k in self.results or not _takes_out(step):
+            return None
+        slot = self._in_place(k, step) or self.pool.take(step.shape, step.dtype)  # type: ignore[arg-type]  # it has a shape
+        self.pool.assign(self.texts[k], slot, step.shape)
+        return self.texts[k]
+
+    def _in_place(self, k: int, step: Step) -> int | None:
+        """The buffer of an operand that nobody reads any more, for a function of single entries."""
+        if not isinstance(step.operation, np.ufunc) or step.operation is np.matmul:
+            return None
+        for source in step.refs:
+            other = [r for r in step.refs if r != source and self.root[r] == self.root[source]]
+            x = self.program.steps[source]
+            if self.last.get(self.root[source]) != k or other or self.root[source] != source:
+                continue
+            if (x.shape, x.dtype) == (step.shape, step.dtype) and (slot := self.pool.slot_of(self.texts[source])) is not None:
+                self.pool.keep(self.texts[source])
+                return slot
+        return None
+
+    def _release(self, k: int, step: Step) -> None:
+        for root in dict.fromkeys(self.root[source] for source in step.refs):
+            if self.last.get(root) == k:
+                self.pool.release(self.texts[root])
+
+    def _ends(self) -> str:
+        given: set[int] = set()
+        values = [self._result(k, given) for k in self.program.values.values()]
+        gradients = [self._result(k, given) for k in self.program.gradients.values()]
+        if self.returns == "tuple":
+            return f"return ({', '.join([*values, *gradients])}{',' if len(values) + len(gradients) else ''})"
+        pairs = ", ".join(f"{name!r}: {text}" for name, text in zip(self.program.gradients, gradients, strict=True))
+        return f"return {', '.join(values)}, {{{pairs}}}"
+
+    def _result(self, k: int, given: set[int]) -> str:
+        """A result in memory of its own: a copy where it is a feed, a constant, a view, or given already."""
+        step, text = self.program.steps[k], self.texts[k]
+        own = self.root[k] == k and step.operation is not None and not isinstance(step.operation, RuleCall) and k not in given
+        given.add(k)
+        if step.shape == () and own:
+            return text
+        return text if own and step.operation not in (np.broadcast_to,) else f"{self._function('array')}({text})"
+
+
+def _last_uses(program: Program) -> dict[int, int]:
+    """By the step that owns the memory: the last step that reads it, itself or through a view."""
+    owner: list[int] = []
+    last: dict[int, int] = {}
+    for k, step in enumerate(program.steps):
+        for source in step.refs:
+            last[owner[source]] = k
+        views = step.operation in _VIEWS or isinstance(step.operation, RuleCall)
+        owner.append(owner[step.refs[0]] if views and step.refs and step.operation in _VIEWS else k)
+        if isinstance(step.operation, RuleCall):  # what it returns may be what it was given
+            last.update({owner[source]: len(program.steps) for source in step.refs})
+    for k in program.ends:
+        last[owner[k]] = len(program.steps)
+    return last
+
+
+def _takes_out(step: Step) -> bool:
+    known = bool(step.shape) and all(isinstance(size, int) for size in step.shape or ())
+    ufunc = isinstance(step.operation, np.ufunc)
+    return known and (ufunc or (step.operation in _REDUCTIONS and step.dtype.kind == "f"))
+
+
+def _one_dtype(program: Program, step: Step) -> bool:
+    """Whether all operands that are arrays have one floating dtype, so that numbers can be arrays of it, too."""
+    dtypes = {program.steps[source].dtype for source in step.refs}
+    return len(dtypes) == 1 and next(iter(dtypes)).kind == "f" and step.dtype in (*dtypes, np.dtype(bool))
+
+
+def _plain_product(program: Program, step: Step) -> bool:
+    """Whether ``x.dot(y)`` is the product: three times faster to call than np.matmul for two matrices."""
+    if any(not isinstance(operand, Ref) for operand in step.operands):
+        return False
+    sources = [program.steps[source] for source in step.refs]
+    return all(x.shape is not None and len(x.shape) == 2 and x.dtype == step.dtype for x in sources)
+
+
+@final
+class _Names:
+    """Names that are valid in Python, each given once."""
+
+    def __init__(self) -> None:
+        self.taken = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *dir(np), *_NAMES_OF_OPERATIONS}
+        self.taken |= {"prepare", "run", "unbroadcast", "index"}
+
+    def fresh(self, wanted: str) -> str:
+        """The wanted name, or one like it."""
+        stem = name = re.sub(r"[^0-9A-Za-z_]", "_", wanted)[:40] or "_"
+        if name[0].isdigit():
+            stem = name = f"_{name}"
+        count = 1
+        while name in self.taken:
+            count += 1
+            name = f"{stem}_{count}"
+        self.taken.add(name)
+        return name
+
+
+_NAMES_OF_OPERATIONS: Final = frozenset(name for name in vars(elementary))
+
+
+def _constant_name(number: float) -> str:
+    text = f"{abs(number):g}" if np.isfinite(number) else "inf"
+    return f"{'_minus' if number < 0 else ''}_{re.sub(r'[^0-9a-z]', '_', text)}"
+
+
+@final
+class _Pool:
+    """The buffers of a workspace; one is used again as soon as nobody needs what is in it."""
+
+    def __init__(self, names: _Names) -> None:
+        self.names = names
+        self.slots: list[tuple[int, np.dtype[Any]]] = []
+        self.free: list[int] = []
+        self.held: dict[str, int] = {}
+        self.users: dict[tuple[int, Any], list[str]] = {}
+        self.views: dict[str, bool] = {}
+        """The names that stand for memory of the workspace, and whether it lies in one piece there."""
+
+    @property
+    def bytes(self) -> int:
+        return sum(size * dtype.itemsize for size, dtype in self.slots)
+
+    def take(self, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
+        """A free buffer of the size, or a new one."""
+        size = int(np.prod(shape))
+        fitting = [slot for slot in self.free if self.slots[slot] == (size, dtype)]
+        if not fitting:
+            self.slots.append((size, dtype))
+            return len(self.slots) - 1
+        self.free.remove(fitting[-1])
+        return fitting[-1]
+
+    def assign(self, name: str, slot: int, shape: Any) -> None:
+        self.held[name] = slot
+        self.views[name] = True
+        self.users.setdefault((slot, shape), []).append(name)
+
+    def slot_of(self, name: str) -> int | None:
+        return self.held.get(name)
+
+    def keep(self, name: str) -> None:
+        """The buffer goes to another name instead of back."""
+        del self.held[name]
+
+    def release(self, name: str) -> None:
+        if name in self.held:
+            self.free.append(self.held.pop(name))
+
+    def imports(self) -> set[str]:
+        return {"empty", *(dtype.name for _, dtype in self.slots)} if self.slots else set()
+
+    def lines(self) -> list[str]:
+        """One line for each buffer and shape; names that share a buffer stand in one line."""
+        first: dict[int, str] = {}
+        lines = []
+        for (slot, shape), names in self.users.items():
+            dtype = self.slots[slot][1].name
+            made = f"{first[slot]}.reshape({shape})" if slot in first else f"empty({shape}, {dtype})"
+            first.setdefault(slot, names[0])
+            lines.append(f"{' = '.join(names)} = {made}")
+        return lines
+
+
+def functions_used(steps: Iterable[Step]) -> set[str]:
+    """The names of the functions that steps call."""
+    return {step.operation.__name__ for step in steps if step.operation is not None}
+
+
+_ = broadcasting  # its function is imported by printed text
