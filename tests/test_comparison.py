@@ -167,6 +167,11 @@ def test_a_line_that_reads_itself_proves_nothing():
     assert not any(verdict.own for verdict in report)
 
 
+def test_a_line_is_not_repaired_with_itself():
+    verdict = GRAPH.check({**PER_EXAMPLE, "dZ3": "2 * dZ3"})["dZ3"]
+    assert "dZ3" not in verdict.repair
+
+
 def test_of_lines_in_a_circle_the_one_that_reads_ahead_is_wrong():
     report = GRAPH.check({**PER_EXAMPLE, "dA2": "W3.T @ dZ2"})
     assert [verdict.name for verdict in report if not verdict.own] == ["dA2"]

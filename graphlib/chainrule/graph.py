@@ -18,8 +18,8 @@ from chainrule.ordering import topological_order
 from chainrule.run import Run
 
 if TYPE_CHECKING:
-    from chainrule.comparison import Convention as CheckedConvention
     from chainrule.comparison import AnyFormula
+    from chainrule.comparison import Convention as CheckedConvention
     from chainrule.derivation import Convention, Derivation
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show

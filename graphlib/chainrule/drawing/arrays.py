@@ -16,12 +16,13 @@ SIDE = 4  # rows and columns of the largest matrix that is written out
 def number(x: Any) -> str:
     """A number in three digits, with a real minus sign.
 
-    >>> number(-0.73106), number(120000.0), number(3), number(2e-9)
-    ('−0.731', '1.2×10⁵', '3', '2×10⁻⁹')
+    >>> number(-0.73106), number(1234.5), number(3), number(2e-9)
+    ('−0.731', '1234', '3', '2×10⁻⁹')
     """
     if isinstance(x, bool | np.bool):
         return "true" if x else "false"
-    digits, exponent, power = f"{x:d}".partition("e") if isinstance(x, int | np.integer) else f"{x:.3g}".partition("e")
+    whole = isinstance(x, int | np.integer) or 1000 <= abs(x) < 1e6
+    digits, exponent, power = (f"{x:.0f}" if whole else f"{x:.3g}").partition("e")
     text = digits.replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
     return f"{text}×10{str(int(power)).translate(_RAISED)}" if exponent else text
 
@@ -31,7 +32,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def is_small(array: Array, side: int = SIDE) -> bool:
     """Whether every entry is written out."""
-    return array.ndim <= 2 and 0 < array.size and max(array.shape, default=1) <= side
+    return array.ndim <= 2 and array.size > 0 and max(array.shape, default=1) <= side
 
 
 def summary(array: Array) -> str:

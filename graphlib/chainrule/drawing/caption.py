@@ -32,7 +32,8 @@ def _shapes(scene: Scene, palette: Palette) -> Iterator[list[Cell]]:
         if kind in present:
             yield [Cell(_sample(kind, palette)), _words(kind, palette)]
     if any(item.outside for item in scene.items):
-        sample = Table([[Cell((Text("", palette.light("muted"), 8),))]], border=1, dashed=True, rounded=True, color=palette.light("muted"))
+        blank = [[Cell((Text("", palette.light("muted"), 8),))]]
+        sample = Table(blank, border=1, dashed=True, rounded=True, color=palette.light("muted"))
         yield [Cell(sample), _words("outside of the layer", palette)]
 
 
@@ -55,8 +56,10 @@ def _words(text: str, palette: Palette) -> Cell:
 def _colors(view: View, palette: Palette) -> Iterator[list[Cell]]:
     """What green and pink-red text is."""
     formulas = isinstance(view, FormulasView)
-    if formulas or isinstance(view, ValuesView):
-        yield [_sign("=" if formulas else "1.5", "forward", palette), _words("formula" if formulas else "value of the run", palette)]
+    if formulas:
+        yield [_sign("=", "forward", palette), _words("formula", palette)]
+    elif isinstance(view, ValuesView):
+        yield [_sign("1.5", "forward", palette), _words("value of the run", palette)]
     if view.gradients:
         words = "gradient; dX is ∂L/∂X" if formulas else "its gradient"
         yield [_sign("∂", "backward", palette), _words(words, palette)]

@@ -75,6 +75,7 @@ def _frame(number: int, path: tuple[str, ...], palette: Palette) -> Any:
             "class": "layer",
             "label": head.label,
             "labeljust": "l",
+            "labelloc": "t",
             "style": "rounded,filled",
             "color": palette.light("layer_line"),
             "fillcolor": palette.light("layer" if len(path) % 2 else "inner_layer"),
@@ -100,8 +101,8 @@ def _item_attributes(item: Item, palette: Palette) -> dict[str, str]:
     if item.kind == "operation":
         attributes["margin"] = "0.02,0.0"
     if item.emphasized:
-        fill = {} if item.kind == "operation" else {"fillcolor": palette.light("emphasis_fill")}
-        attributes |= {"color": palette.light("emphasis"), "penwidth": "3", **fill}
+        fill = palette.light("emphasis" if item.kind == "operation" else "emphasis_fill")
+        attributes |= {"color": palette.light("emphasis"), "penwidth": "3", "fillcolor": fill}
     return attributes
 
 

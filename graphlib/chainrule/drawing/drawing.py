@@ -14,7 +14,7 @@ from chainrule.drawing.dot import dot_text
 from chainrule.drawing.layout import render
 from chainrule.drawing.scene import Direction, Scene
 from chainrule.drawing.svg import finished
-from chainrule.drawing.theme import Palette, palette
+from chainrule.drawing.theme import Palette, palette_named
 from chainrule.drawing.views import FailureView, FormulasView, GradientsView, GraphView, ValuesView, View
 from chainrule.errors import ArgumentError, ChainruleError, DrawingError, did_you_mean
 from chainrule.graph import Graph
@@ -83,11 +83,12 @@ class Drawing:
     def _rendered(self, kind: str) -> bytes:
         size = len(self._scene.items) + len(self._scene.arrows)
         if size > LARGEST:
+            items, arrows = len(self._scene.items), len(self._scene.arrows)
             raise DrawingError(
-                f"a drawing of {len(self._scene.items):,} items and {len(self._scene.arrows):,} arrows would take too long",
+                f"a drawing of {items:,} items and {arrows:,} arrows would take too long",
                 given=f"at most {LARGEST:,} together",
-                remedy="collapse=True draws one box for each layer (with cr.layer(...): around the nodes); "
-                'layer="..." draws one layer alone',
+                remedy='layer="..." draws one layer alone, collapse=True one box for each; '
+                "with cr.layer(...): puts nodes into layers",
             )
         return render(self.dot, kind)
 
@@ -123,7 +124,7 @@ def _umask() -> int:
     return mask
 
 
-# --- what is drawn -----------------------------------------------------------------------------------------------------
+# --- what is drawn ---------------------------------------------------------------------------------------------------
 
 
 def draw_graph(graph: Graph, show: Show = "graph", **options: Any) -> Drawing:
@@ -131,7 +132,7 @@ def draw_graph(graph: Graph, show: Show = "graph", **options: Any) -> Drawing:
     if _checked(show) in ("values", "gradients"):
         raise ArgumentError(
             f"a graph has no {show}: a run has",
-            remedy=f'run = graph.forward(feeds){"; run.backward()" * (show == "gradients")}; run.draw()',
+            remedy=f"run = graph.forward(feeds){'; run.backward()' * (show == 'gradients')}; run.draw()",
         )
     return _drawn(graph, None, show, **options)
 
@@ -153,7 +154,7 @@ def draw_error(error: ChainruleError, **options: Any) -> Drawing:
     near = _nearest(graph, NEAREST)
     left = len(graph) - len(near)
     note = f"{left:,} nodes further back are left out" if left else ""
-    colors = palette(options.pop("palette", "default"))
+    colors = palette_named(options.pop("palette", "default"))
     choice = Choice(near, {len(graph) - 1}, message=f"{type(error).__name__}: {error.what}", note=note)
     view = FailureView(graph, colors)
     return Drawing(Assembly(view, colors, choice, _direction(options.pop("direction", "right"))).assembled(), colors)
@@ -170,13 +171,10 @@ def _drawn(
     palette: str = "default",
     direction: Direction = "right",
 ) -> Drawing:
-    colors = _palette(palette)
+    colors = palette_named(palette)
     choice = _choice(graph, layer, collapse, highlight)
     view = _view(graph, run, "graph" if show == "formulas" and choice.open_levels is not None else show, colors)
     return Drawing(Assembly(view, colors, choice, _direction(direction)).assembled(), colors)
-
-
-_palette = palette
 
 
 def _view(graph: Graph, run: Run | None, show: str, colors: Palette) -> View:
@@ -208,7 +206,8 @@ def _inside(graph: Graph, layer: str | None) -> tuple[list[int], int]:
     if not found:
         names = {" / ".join(node.layer[:depth]) for node in graph.order for depth in range(1, len(node.layer) + 1)}
         raise ArgumentError(
-            f"this graph has no layer {did_you_mean(layer, names)}", given=f"layers {', '.join(sorted(names)) or 'none'}"
+            f"this graph has no layer {did_you_mean(layer, names)}",
+            given=f"layers {', '.join(sorted(names)) or 'none'}",
         )
     return list(found), next(iter(found.values()))
 

@@ -179,6 +179,4 @@ def text_width(text: str) -> float:
     >>> round(text_width("Layer 1"), 2)
     4.4
     """
-    return sum(
-        _THIN if c in _NARROW else _BROAD if c in _WIDE else 0.7 if ord(c) < 0x1100 else 1.05 for c in text
-    )
+    return sum(_THIN if c in _NARROW else _BROAD if c in _WIDE else 0.7 if ord(c) < 0x1100 else 1.05 for c in text)

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from chainrule.dimensions import Shape
+from chainrule.drawing.labels import shortened
+from chainrule.drawing.scene import Kind
 from chainrule.graph import Graph
 from chainrule.node import Constant, Input, Node, Parameter
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract
 from chainrule.nodes.elementwise import Abs, Cos, Exp, LeakyReLU, Log, ReLU, Sigmoid, Sin, Sqrt, Square, Tanh
 from chainrule.nodes.linear import MatMul, Transpose
-from chainrule.nodes.losses import BCELoss, CrossEntropyLoss, HingeLoss, MSELoss, SigmoidBCELoss, SoftmaxCrossEntropyLoss
+from chainrule.nodes.losses import (
+    BCELoss,
+    CrossEntropyLoss,
+    HingeLoss,
+    MSELoss,
+    SigmoidBCELoss,
+    SoftmaxCrossEntropyLoss,
+)
 from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
 from chainrule.notation import UnicodePrinter
 from chainrule.notation.names import visible
-from chainrule.drawing.labels import shortened
-from chainrule.drawing.scene import Kind
 
 _SIGNS: Final[dict[type[Node], str]] = {
     Add: "+",
@@ -85,8 +92,8 @@ def shape_words(shape: Shape | None) -> str:
 
 
 def shape_of(node: Node) -> Shape | None:
-    """The shape of a node, None also for one that failed before it had any."""
-    return getattr(node, "shape", None)
+    """The shape of a node, () also for one that failed before it had any."""
+    return getattr(node, "shape", ())
 
 
 def kind_of(node: Node) -> Kind:

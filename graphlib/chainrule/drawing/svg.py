@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from chainrule.drawing.dot import cluster_paths
 from chainrule.drawing.scene import Scene
@@ -17,8 +17,8 @@ def finished(svg: bytes, scene: Scene, palette: Palette) -> str:
 
     Comments and the document type go; links cannot be in it, because the DOT text has none.
     """
-    ElementTree.register_namespace("", _SVG)
-    root = ElementTree.fromstring(svg)
+    ET.register_namespace("", _SVG)
+    root = ET.fromstring(svg)
     titles = _titles(scene)
     for group in root.iter(f"{{{_SVG}}}g"):
         title = group.find(f"{{{_SVG}}}title")
@@ -28,7 +28,7 @@ def finished(svg: bytes, scene: Scene, palette: Palette) -> str:
         if group.get("id") in titles:
             group.attrib |= {"role": "graphics-symbol img", "aria-label": said}
     _finish_root(root, scene, palette)
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return ET.tostring(root, encoding="unicode") + "\n"
 
 
 def _titles(scene: Scene) -> dict[str, str]:
@@ -39,13 +39,13 @@ def _titles(scene: Scene) -> dict[str, str]:
     return titles | layers
 
 
-def _finish_root(root: ElementTree.Element, scene: Scene, palette: Palette) -> None:
+def _finish_root(root: ET.Element, scene: Scene, palette: Palette) -> None:
     root.attrib |= {
         "class": palette.css_class,
         "role": "graphics-document document",
         "aria-label": scene.title,
         "style": "max-width:100%;height:auto",
     }
-    style = ElementTree.Element(f"{{{_SVG}}}style")
+    style = ET.Element(f"{{{_SVG}}}style")
     style.text = palette.css
     root.insert(0, style)

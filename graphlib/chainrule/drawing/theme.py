@@ -74,10 +74,10 @@ PALETTES = {
 """``default`` can be told apart by everyone; ``document`` is plain green and red."""
 
 
-def palette(name: str) -> Palette:
+def palette_named(name: str) -> Palette:
     """The palette of that name; raises ArgumentError for another.
 
-    >>> palette("document").forward[0]
+    >>> palette_named("document").forward[0]
     '#2f6b00'
     """
     if name not in PALETTES:

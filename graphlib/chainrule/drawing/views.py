@@ -147,7 +147,8 @@ class GradientsView(ValuesView):
         if not self.has_gradient(k):
             return [*super().rows(k), (Cell((Text("no gradient", self.palette.light("muted"), 11, italic=True),)),)]
         cell = array_cell(self._gradients[node], self.palette.light("backward"), italic=True)
-        return [*equations([self._equation(k), self._gradient(k, cell)]), *self._sum_rows(len(self.run.contributions(node)))]
+        pair = equations([self._equation(k), self._gradient(k, cell)])
+        return [*pair, *self._sum_rows(len(self.run.contributions(node)))]
 
     def words(self, k: int) -> list[str]:
         gradient = self._gradients.get(self.graph.order[k])
