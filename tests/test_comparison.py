@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.diagnosis import difference_text, distance, same
+from chainrule.comparison.diagnosis import difference_text, distance, same
 from chainrule.errors import ArgumentError, FeedError, FormulaError, UnknownNameError
 from chainrule.formula import parse_lines
 from nets.dnn import build

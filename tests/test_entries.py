@@ -35,7 +35,8 @@ def assert_entries_hold(graph: cr.Graph, feeds: Mapping[str, Any], convention: A
     derivation = graph.derivation(convention)
     values = {**run.values, **{"d" + name: gradient for name, gradient in run.gradients.items()}}
     if convention == "per-example":
-        values |= {"d" + name: g * m for name, g in run.gradients.items() if g.ndim == 2 and g.shape[-1] == m}
+        examples = [node for node in graph.order if node.shape and str(node.shape[-1]) == "m"]
+        values |= {"d" + graph.name(node): run.gradients[node] * m for node in examples if node in run.gradients}
     for name in derivation:
         expected = values[name]
         found = computed(derivation.entries(name, m=m, **sizes), values)

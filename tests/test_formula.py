@@ -14,9 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chainrule import elementary, vocabulary
+from chainrule import elementary
 from chainrule.errors import ChainruleError, FormulaError
-from chainrule.formula import LONGEST, UserFormula, parse, parse_lines
+from chainrule.formula import UserFormula, parse, parse_lines, vocabulary
+from chainrule.formula.language import LONGEST
 from chainrule.symbol import Symbol
 
 # Every axis has another size: 2-3-4-1 with five columns.

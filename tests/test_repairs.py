@@ -5,8 +5,8 @@ import ast
 import numpy as np
 import pytest
 
-from chainrule.diagnosis import Evaluator
-from chainrule.repairs import REPAIRS, Scene, changes, operands, replaced, shifted, sites, substituted, transposed
+from chainrule.comparison.diagnosis import Evaluator
+from chainrule.comparison.repairs import REPAIRS, Scene, changes, operands, replaced, shifted, sites, substituted, transposed
 
 SHAPES = {
     "A1": (3, 7),

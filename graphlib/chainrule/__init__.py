@@ -50,7 +50,7 @@ from chainrule.symbol import Symbol
 if TYPE_CHECKING:
     from chainrule.derivation import Derivation, Formula
     from chainrule.gradcheck import GradientReport, check_node
-    from chainrule.verdicts import Report, Verdict
+    from chainrule.comparison.verdicts import Report, Verdict
 
 __version__ = "0.1.0"
 
@@ -119,8 +119,8 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "Derivation": "chainrule.derivation",
     "Formula": "chainrule.derivation",
     "GradientReport": "chainrule.gradcheck",
-    "Report": "chainrule.verdicts",
-    "Verdict": "chainrule.verdicts",
+    "Report": "chainrule.comparison.verdicts",
+    "Verdict": "chainrule.comparison.verdicts",
     "check_node": "chainrule.gradcheck",
 }
 

@@ -104,6 +104,11 @@ class RuleError(ChainruleError, RuntimeError):
 
 
 @final
+class FormulaCheckError(ChainruleError, AssertionError):
+    """At least one formula of a report is wrong."""
+
+
+@final
 class GradientCheckError(ChainruleError, AssertionError):
     """A rule disagrees with numerical differentiation, or breaks a promise that every rule makes."""
 

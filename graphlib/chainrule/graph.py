@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
     from chainrule.gradcheck import GradientReport
-    from chainrule.verdicts import Report
+    from chainrule.comparison.verdicts import Report
 
 Array = npt.NDArray[Any]
 Uses = list[tuple[int, int, Array]]

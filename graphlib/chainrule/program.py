@@ -53,6 +53,8 @@ class Step:
     """What people call the value: Z1, dW3; None for a value in between."""
     formula: str | None = None
     """The formula that the step completes, as the rule gives it."""
+    named: Shape | None = None
+    """The shape with named dimensions, where ``shape`` has their numbers."""
 
     @property
     def is_feed(self) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
     from chainrule.graph import Graph
-    from chainrule.verdicts import Report
+    from chainrule.comparison.verdicts import Report
 
 Array = npt.NDArray[Any]
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from chainrule.errors import FormulaError
 from chainrule.formula import parse, parse_lines
-from chainrule.vocabulary import FUNCTIONS
+from chainrule.formula.vocabulary import FUNCTIONS
 
 SEEDS = (
     "1./m * np.dot(dZ3, A2.T)",

@@ -6,13 +6,13 @@ import builtins
 import keyword
 import linecache
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
 
-from chainrule import broadcasting, elementary
+from chainrule import elementary
 from chainrule.dimensions import shape_text
 from chainrule.notation.names import visible
 from chainrule.program import Program, Ref, RuleCall, Step, pick
@@ -22,6 +22,7 @@ _VIEWS: Final = frozenset(
     (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, index, pick)
 )
 _ALWAYS_VIEWS: Final = frozenset((np.transpose, np.expand_dims, np.swapaxes, np.broadcast_to))
+_OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
 _REDUCTIONS: Final = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minimum"}
 _ELEMENTARY: Final = frozenset(f for f in vars(elementary).values() if getattr(f, "__module__", "") == elementary.__name__)
 _WIDTH: Final = 60
@@ -48,21 +49,20 @@ class Source:
         return namespace["prepare"]  # type: ignore[no-any-return]
 
 
-def numpy_source(program: Program, shown: Program | None = None, title: str = "", returns: str = "dict") -> Source:
+def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> Source:
     """The text of a function of the feeds that returns the values and the gradients of a program with known sizes.
 
-    ``shown`` is the same program with named dimensions, for the comments. ``returns`` is "dict" for the loss and a
-    dict of gradients, "tuple" for all results in a row.
+    ``returns`` is "dict" for the loss and a dict of gradients, "tuple" for all results in a row.
     """
-    return _Printing(program, shown or program, title, returns).source()
+    return _Printing(program, title, returns).source()
 
 
 @final
 class _Printing:
     """One function in the making: the names in use, the buffers of the workspace, the lines so far."""
 
-    def __init__(self, program: Program, shown: Program, title: str, returns: str) -> None:
-        self.program, self.shown, self.title, self.returns = program, shown, title, returns
+    def __init__(self, program: Program, title: str, returns: str) -> None:
+        self.program, self.title, self.returns = program, title, returns
         self.names = _Names()
         self.texts: list[str] = []
         self.root: list[int] = []
@@ -164,9 +164,9 @@ class _Printing:
             self._line(k, step, call if target else f"{self.texts[k]} = {call}")
 
     def _line(self, k: int, step: Step, text: str) -> None:
-        shown = self.shown.steps[k]
         remark = f"{visible(step.name)} = {step.formula}  " if step.name and step.formula else ""
-        self.lines.append(f"{text.ljust(_WIDTH)}  # {remark}{shape_text(shown.shape)}")
+        shape = shape_text(step.shape if step.named is None else step.named)
+        self.lines.append(f"{text.ljust(_WIDTH)}  # {remark}{shape}")
 
     def _print_view(self, k: int, step: Step) -> None:
         source = step.operands[0].step
@@ -202,6 +202,9 @@ class _Printing:
             keepdims = ["keepdims=True"] * bool(step.options.get("keepdims"))
             axis = f"axis={self._text(step.options.get('axis'))}"
             return f"{ufunc}.reduce({', '.join([self._text(step.operands[0]), axis, *keepdims, *out])})"
+        if step.operation in _OPERATORS and step.shape == ():
+            x, y = (self._text(operand) for operand in step.operands)
+            return f"{x} {_OPERATORS[step.operation]} {y}"
         if isinstance(step.operation, np.ufunc):
             arguments = [self._text(operand, dtype) for operand in step.operands]
             return f"{self._function(step.operation.__name__)}({', '.join([*arguments, *out])})"
@@ -227,7 +230,9 @@ class _Printing:
         """The buffer to write to; None for a result, which gets memory of its own, and for what has no ``out``."""
         if k in self.results or not _takes_out(step):
             return None
-        slot = self._in_place(k, step) or self.pool.take(step.shape, step.dtype)  # type: ignore[arg-type]  # it has a shape
+        slot = self._in_place(k, step)
+        if slot is None:
+            slot = self.pool.take(step.shape, step.dtype)  # type: ignore[arg-type]  # it has a shape
         self.pool.assign(self.texts[k], slot, step.shape)
         return self.texts[k]
 
@@ -264,8 +269,8 @@ class _Printing:
         step, text = self.program.steps[k], self.texts[k]
         own = self.root[k] == k and step.operation is not None and not isinstance(step.operation, RuleCall) and k not in given
         given.add(k)
-        if step.shape == () and own:
-            return text
+        if step.shape == ():
+            return f"{text}[()]"  # a number, also of an array without axes
         return text if own and step.operation not in (np.broadcast_to,) else f"{self._function('array')}({text})"
 
 
@@ -390,11 +395,3 @@ class _Pool:
             first.setdefault(slot, names[0])
             lines.append(f"{' = '.join(names)} = {made}")
         return lines
-
-
-def functions_used(steps: Iterable[Step]) -> set[str]:
-    """The names of the functions that steps call."""
-    return {step.operation.__name__ for step in steps if step.operation is not None}
-
-
-_ = broadcasting  # its function is imported by printed text

@@ -91,7 +91,7 @@ def bound(program: Program, sizes: Mapping[str, int], totals: Mapping[str, int] 
         operands = tuple(_evaluated(operand, counts) for operand in step.operands)
         options = {key: _evaluated(value, sizes) for key, value in step.options.items()}
         shape = None if step.shape is None else _evaluated(step.shape, sizes)
-        return builder.append(replace(step, operands=operands, options=options, shape=shape))
+        return builder.append(replace(step, operands=operands, options=options, shape=shape, named=step.shape))
 
     return rewrite(program, change)
 

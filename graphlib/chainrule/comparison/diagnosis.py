@@ -15,10 +15,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.elementary import sigmoid
-from chainrule.errors import FormulaError
-from chainrule.formula import UserFormula
-from chainrule.repairs import (
+from chainrule.comparison.repairs import (
     REPAIRS,
     Change,
     Scene,
@@ -33,6 +30,9 @@ from chainrule.repairs import (
     number,
     sites,
 )
+from chainrule.elementary import sigmoid
+from chainrule.errors import FormulaError
+from chainrule.formula import UserFormula
 
 Array: TypeAlias = npt.NDArray[Any]
 Values: TypeAlias = Mapping[str, Any]

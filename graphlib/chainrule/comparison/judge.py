@@ -14,16 +14,16 @@ from typing import Any, Literal, NamedTuple, TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.diagnosis import Case, Fix, Reading, difference_text, distance, fix, same, tolerance
+from chainrule.comparison.diagnosis import Case, Fix, Reading, difference_text, distance, fix, same, tolerance
+from chainrule.comparison.repairs import Scene, Shape, shifted, sites, substituted
+from chainrule.comparison.verdicts import Report, Verdict
 from chainrule.dimensions import Dimension, names_in
 from chainrule.errors import ArgumentError, ChainruleError, FormulaError, UnknownNameError, did_you_mean
 from chainrule.formula import UserFormula, parse
 from chainrule.graph import Graph
 from chainrule.node import Node
-from chainrule.repairs import Scene, Shape, shifted, sites, substituted
 from chainrule.run import Run
 from chainrule.sampling import generic_sizes, sample_feeds
-from chainrule.verdicts import Report, Verdict
 
 Array: TypeAlias = npt.NDArray[Any]
 Values: TypeAlias = Mapping[str, Any]

@@ -7,7 +7,7 @@ import pytest
 
 from chainrule.errors import FormulaError
 from chainrule.formula import parse
-from chainrule.latex_input import Source, is_scalar, is_written, read
+from chainrule.formula.latex import Source, is_scalar, is_written, read
 
 SIDE_BY_SIDE = "dZ3 @ A2.T"
 READ = [

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any, final
 
-from chainrule.errors import ChainruleError, UnknownNameError, did_you_mean
+from chainrule.errors import FormulaCheckError, UnknownNameError, did_you_mean
 
 _WIDTH = 80
 _CONVENTIONS = {
@@ -17,11 +17,6 @@ _CONVENTIONS = {
     "per-example": "gradients per example: the division by {m} stands where columns are summed, for the parameters",
     "mixed": "a mixture of gradients per example and gradients of the mean loss",
 }
-
-
-@final
-class FormulaCheckError(ChainruleError, AssertionError):
-    """A formula that was said to be right is wrong."""
 
 
 @final

@@ -12,7 +12,7 @@ chainrule.errors.FormulaError: '.system' is no method that formulas have
   try:   methods: all, any, argmax, argmin, astype, clip, copy, cumsum, dot, flatten, item, max, mean, min, prod, ...
 
 The text becomes an expression of Python (``ast``). Every node of it must be on the list: values, numbers, operators,
-comparisons, indices, ``.T`` and a few attributes, and the functions of ``chainrule.vocabulary``. Length, depth, powers
+comparisons, indices, ``.T`` and a few attributes, and the functions of ``chainrule.formula.vocabulary``. Length, depth, powers
 and the size of every result are bounded, and a small interpreter computes it.
 """
 
@@ -31,10 +31,10 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule import vocabulary
 from chainrule.errors import ChainruleError, FormulaError, did_you_mean
-from chainrule.latex_input import DEEPEST, LONGEST_NUMBER, MOST_NODES, MOST_TOKENS, Source, is_written, read, readable
-from chainrule.vocabulary import ATTRIBUTES, CONSTANTS, DTYPES, FUNCTIONS, METHODS, NUMPY, Function, Work
+from chainrule.formula import vocabulary
+from chainrule.formula.latex import DEEPEST, LONGEST_NUMBER, MOST_NODES, MOST_TOKENS, Source, is_written, read, readable
+from chainrule.formula.vocabulary import ATTRIBUTES, CONSTANTS, DTYPES, FUNCTIONS, METHODS, NUMPY, Function, Work
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -85,7 +85,7 @@ class UserFormula:
 
 
 def parse(text: str, names: Iterable[str] | None = None) -> UserFormula:
-    r"""The formula that a text says: NumPy text, Unicode, or LaTeX in the notation of ``chainrule.latex_input``.
+    r"""The formula that a text says: NumPy text, Unicode, or LaTeX in the notation of ``chainrule.formula.latex``.
 
     ``names`` are the values that exist. With them an unknown name is an error that says which one may be meant, and a
     name such as ``W_1`` is taken to the letter where a value is called so (otherwise it is ``W1``).

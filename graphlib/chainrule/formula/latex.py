@@ -25,7 +25,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple, final
 
 from chainrule.errors import FormulaError, did_you_mean
-from chainrule.vocabulary import FUNCTIONS
+from chainrule.formula.vocabulary import FUNCTIONS
 
 DEEPEST: Final = 60
 """How deep parentheses may stand inside each other, and half as deep as operations may."""

@@ -1,0 +1,86 @@
+"""What drawing costs: 1,000 nodes beside the bare layout, 20,000 nodes collapsed, 100,000 nodes in a chain.
+
+Run it with `python tests/benchmarks/drawing.py`. The bare layout is the engine on the same DOT text, without anything before
+or after it. Both take turns, so that a slow moment of the machine falls on both; the medians are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import chainrule as cr
+from chainrule.drawing.layout import render
+
+
+def layers(count: int, depth: int) -> cr.Graph:
+    """Layers of ``depth`` nodes: a product with a weight, then sines."""
+    node: cr.Node = cr.Input("x", (3, "m"))
+    for k in range(count):
+        with cr.layer(f"Layer {k + 1}"):
+            node = cr.MatMul(cr.Parameter(f"W{k + 1}", (3, 3)), node)
+            for _ in range(depth - 3):
+                node = cr.Sin(node)
+            node = cr.Sin(node, name=f"A{k + 1}")
+    return cr.Graph(cr.Sum(node, name="L"))
+
+
+def chain(length: int) -> cr.Graph:
+    """A chain without layers."""
+    node: cr.Node = cr.Input("x")
+    for _ in range(length):
+        node = cr.Sin(node)
+    return cr.Graph(node)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def thousand(rounds: int) -> None:
+    graph = layers(250, 4)
+    dot = graph.draw(collapse=False).dot
+    taken = [
+        (seconds(lambda: graph.draw(collapse=False).svg()), seconds(lambda: render(dot, "svg"))) for _ in range(rounds)
+    ]
+    whole, bare = (statistics.median(column) for column in zip(*taken, strict=True))
+    print(f"{len(graph):,} nodes, all drawn: {whole:.2f} s; the bare layout {bare:.2f} s; ratio {whole / bare:.2f}")
+
+
+def collapsed(rounds: int) -> None:
+    graph = layers(100, 200)
+    taken = [seconds(lambda: graph.draw().svg()) for _ in range(rounds)]
+    print(f"{len(graph):,} nodes, collapsed: {statistics.median(taken):.2f} s; {graph.draw().note}")
+    run = graph.forward({"x": [[0.1], [0.2], [0.3]], **graph.initialize()})
+    run.backward()
+    print(f"  the same with values and gradients: {seconds(lambda: run.draw().svg()):.2f} s")
+
+
+def refused() -> None:
+    graph = chain(100_000)
+
+    def draw() -> None:
+        try:
+            graph.draw().svg()
+        except cr.errors.DrawingError as error:
+            print(f"  {error}".replace("\n", "\n  "))
+
+    print(f"{len(graph):,} nodes in a chain: {seconds(draw):.2f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    thousand(given.rounds)
+    collapsed(given.rounds)
+    refused()
+
+
+if __name__ == "__main__":
+    main()
