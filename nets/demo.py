@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TextIO, TypeAlias, final
 
 import numpy as np
@@ -30,6 +32,7 @@ class Tour:
     seed: int = 0
     steps: int = STEPS
     progress: TextIO | None = None
+    folder: Path | None = None
 
     @cached_property
     def petals(self) -> tuple[Array, Array]:
@@ -185,6 +188,28 @@ def result(tour: Tour) -> Iterator[str]:
         yield f"{wrong} {name} taken for {SPECIES[1 - label]}."
 
 
+def pictures(tour: Tour) -> Iterator[str]:
+    """Draw the network, and say where the drawings are; without anything to draw with, say what to install."""
+    if tour.folder is None:
+        yield "None are written: give a folder with --pictures."
+        return
+    run = tour.net.graph.forward(tour.feeds)
+    run.backward()
+    drawings = {
+        "network.svg": (tour.net.graph.draw(), "the network"),
+        "formulas.svg": (tour.net.graph.draw("formulas"), "with the formula of every value and gradient"),
+        "gradients.svg": (run.draw(), "with the values and gradients of the start"),
+        "output-layer.svg": (run.draw(layer="Layer 3"), "its last layer alone"),
+    }
+    try:
+        tour.folder.mkdir(parents=True, exist_ok=True)
+        for name, (drawing, what) in drawings.items():
+            yield f"{drawing.save(tour.folder / name)!s:<34} {what}"
+    except (cr.errors.DrawingError, OSError) as error:
+        said = f"{error.what}. Try: {error.remedy}" if isinstance(error, cr.errors.DrawingError) else str(error)
+        yield from textwrap.wrap(f"Not drawn: {said}", width=80)
+
+
 Section: TypeAlias = Callable[[Tour], Iterator[str]]
 """What yields the lines of one part of the tour, none wider than 80 characters."""
 
@@ -195,17 +220,19 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("The same gradients against numerical differentiation", check),
     ("Training", training),
     ("The flowers again", result),
+    ("Pictures", pictures),
 )
 
 
-def show(seed: int = 0, steps: int = STEPS, out: TextIO | None = None) -> bool:
+def show(seed: int = 0, steps: int = STEPS, out: TextIO | None = None, folder: Path | None = None) -> bool:
     """Write all sections to `out` (standard output), and tell whether every gradient was found right.
 
     `seed` decides the parameters of the start, `steps` is the number of steps of gradient descent. While the network
-    trains, a bar moves on standard error, if that is a terminal. Raises KeyboardInterrupt on Ctrl-C.
+    trains, a bar moves on standard error, if that is a terminal. Pictures go into `folder`, if one is given. Raises
+    KeyboardInterrupt on Ctrl-C.
     """
     out = out or sys.stdout
-    tour = Tour(seed, steps, sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None)
+    tour = Tour(seed, steps, sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None, folder)
     print(INTRODUCTION, file=out)
     for number, (title, section) in enumerate(SECTIONS, start=1):
         print(f"\n{number}. {title}\n{'-' * (len(title) + 3)}", file=out)

@@ -29,8 +29,9 @@ graph = cr.Graph(cr.Sum(Double(cr.Input("x", (3, "m")), name="y"), name="L"))
 
 
 @pytest.fixture(autouse=True)
-def clean_imports(monkeypatch):
-    """Leave the import path and the loaded modules as they were."""
+def clean_imports(monkeypatch, tmp_path):
+    """Leave the import path and the loaded modules as they were, and the working directory without pictures."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = set(sys.modules)
@@ -66,6 +67,13 @@ def start(*arguments, **options):
         (["demo", "--seed", "one"], "a whole number, 0 or more, is needed, not 'one'"),
         (["demo", "--steps", "0"], "a whole number, 1 or more, is needed, not '0'"),
         (["demo", "--steps", "9" * 10_000], "a whole number, 1 or more"),
+        (["draw"], "required: NET"),
+        (["draw", "nets.dnn:DNN", "--show", "picture"], "--show: invalid choice: 'picture'"),
+        (["draw", "nets.dnn:DNN", "-o", "net.gif"], "'net.gif' has no extension of a drawing; try: one of .svg"),
+        (["draw", "nets.dnn:DNN", "-o", "none/net.dot"], "none/net.dot cannot be written: No such file"),
+        (["draw", "nets.dnn:DNN", "--layer", "Layer"], "this graph has no layer 'Layer' (did you mean 'Layer "),
+        (["draw", "nets.dnn:DNN", "--expand", "Z9"], "this graph has no node 'Z9'"),
+        (["draw", "nets.dnn:DNN", "--highlight", "Z9"], "this graph has no node 'Z9'"),
         (["demo", "extra\nline"], "unrecognized arguments: extra; line"),
         (["gradcheck"], "required: NET"),
         (["gradcheck", "none.py"], "none.py does not exist"),

@@ -97,6 +97,13 @@ def test_contributions_of_every_use_sum_to_the_gradient() -> None:
     np.testing.assert_allclose(sum(use.gradient for use in uses), run["dx"], rtol=1e-15)
 
 
+def test_a_list_as_index_picks_rows_and_is_no_tuple() -> None:
+    x = cr.Input("x", (3, 2))
+    value = np.arange(6.0).reshape(3, 2)
+    run = cr.Graph(cr.Index(x, key=[2, 0], name="y")).forward({"x": value})
+    np.testing.assert_array_equal(run["y"], value[[2, 0]])
+
+
 def test_backward_twice_gives_the_same_answer_bit_for_bit() -> None:
     run = two_layers().forward(FEEDS)
     first = {name: gradient.copy() for name, gradient in run.backward().items()}

@@ -206,6 +206,8 @@ def test_facts_are_keywords_with_defaults_and_are_kept_from_changing() -> None:
         (A.T @ A, "(m, m)"),
         (cr.MatMul(cr.Input("v", 2), A), "(m,)"),
         (cr.MatMul(cr.Input("v", (7, 4, 2)), A), "(7, 4, m)"),
+        (cr.Index(W, key=[0, 2, 0, 1]), "(4, 2)"),
+        (cr.Index(W, key=([0, 2, 0, 1], 1)), "(4,)"),
         (cr.Sum(A, axis=0, keepdims=True), "(1, m)"),
         (cr.Mean(A), "()"),
         (cr.Max(cr.Input("t", (2, 3, 4)), axis=(0, -1)), "(3,)"),

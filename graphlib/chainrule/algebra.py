@@ -48,6 +48,7 @@ _LINEAR: dict[Any, tuple[int, ...]] = {
     index: (0,),
     elementary.put: (0,),
 }
+_EXACT = (np.equal, np.not_equal)  # whether two values tie is decided by their last digit: they stay as recorded
 _KEEPS_SCALARS = (np.sum, np.transpose, np.swapaxes, np.reshape, np.broadcast_to)
 _BILINEAR = (np.matmul, np.dot, np.outer)
 _STRETCH = np.broadcast_to
@@ -150,6 +151,8 @@ class Algebra:
 
     def _opaque(self, x: Symbol) -> Product:
         """An operation that is no arithmetic: its operands simplified, scale factors of linear ones in front."""
+        if x.operation in _EXACT:
+            return self._atom((x.operation, tuple(map(self._operand_key, x.operands))), x)
         scale = ONE
         operands = [self._operand(operand) for operand in x.operands]
         for place in self._linear_places(x, operands):
@@ -205,7 +208,7 @@ class Algebra:
         inner = [_over(term, Product(number, shared)) for term in left]
         key = ("sum", frozenset((term.number, term.monomial) for term in inner))
         self._factor.setdefault(key, inner)
-        return Product(number, {**shared, key: 1})
+        return _times(Product(number, shared), Product(Fraction(1), {key: 1}))  # what is shared may hold this sum, too
 
     def _terms(self, product: Product) -> list[Product]:
         """The terms of a plain sum with a number before it; any other product is its own only term."""

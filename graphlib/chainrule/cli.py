@@ -69,16 +69,23 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=_whole(1), help="how many steps of gradient descent (default: as many as it needs)"
     )
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", default=Path("chainrule-demo"), help="(default: %(default)s)"
+    )
 
 
 def _demo(given: argparse.Namespace) -> int:
     demo = importlib.import_module("nets.demo")  # nets is built on chainrule, so it is met only here, and by name
     options = {} if given.steps is None else {"steps": given.steps}
-    return DONE if demo.show(seed=given.seed, **options) else WRONG
+    return DONE if demo.show(seed=given.seed, folder=given.pictures, **options) else WRONG
 
 
 def _gradcheck_arguments(parser: argparse.ArgumentParser) -> None:
     _net_argument(parser)
+    _data_arguments(parser)
+
+
+def _data_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--feeds", metavar="DATA.npz", help="arrays by name; what is missing of the parameters is drawn"
     )
@@ -151,6 +158,46 @@ def _text(path: str) -> str:
         raise ArgumentError(f"{path} is no text in UTF-8") from None
 
 
+def _draw_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default="graph.svg", help="an .svg, .png, .pdf or .dot (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--show",
+        choices=("graph", "values", "gradients", "formulas"),
+        help="what stands in the boxes (default: graph; gradients with --feeds)",
+    )
+    parser.add_argument("--layer", metavar="NAME", help="this layer alone, with what enters and leaves it")
+    parser.add_argument("--collapse", action="store_true", default=None, help="one box for each layer")
+    parser.add_argument("--expand", metavar="NODE", nargs="+", default=(), help="open these nodes into simpler ones")
+    parser.add_argument("--highlight", metavar="NODE", nargs="+", default=(), help="let these nodes stand out")
+    parser.add_argument("--palette", choices=("default", "document"), default="default", help="document: green and red")
+    parser.add_argument("--direction", choices=("right", "down"), default="right", help="where the computation goes")
+    _data_arguments(parser)
+
+
+def _draw(given: argparse.Namespace) -> int:
+    graph = load_graph(given.net)
+    graph = graph.expand(*given.expand) if given.expand else graph
+    show = given.show or ("gradients" if given.feeds else "graph")
+    options = {name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction")}
+    if show in ("values", "gradients"):
+        run = graph.forward(_feeds(graph, given))
+        if show == "gradients":
+            run.backward()
+        drawing = run.draw(show, **options)
+    else:
+        drawing = graph.draw(show, **options)
+    try:
+        print("written:", drawing.save(given.output))
+    except OSError as error:
+        raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    if drawing.note:
+        print(drawing.note)
+    return DONE
+
+
 def _net_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", metavar="NET", help="the graph, as module:attribute or path/to/file.py[:attribute]")
 
@@ -172,6 +219,7 @@ def _feeds(graph: Graph, given: argparse.Namespace) -> dict[str, Any]:
 
 COMMANDS = (
     Command("demo", "train a small network on real data and compare its gradients", _demo_arguments, _demo),
+    Command("draw", "draw a graph, with its values and gradients where it is given feeds", _draw_arguments, _draw),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
     Command("check", "judge formulas derived by hand, and repair wrong ones", _check_arguments, _check),
     Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chainrule.graph import Graph
 
 Convention: TypeAlias = Literal["mean", "per-example"]
+_WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name
 _DEEPEST = 6  # operations folded into one line before an unnamed node gets a line of its own
 
 
@@ -251,7 +252,7 @@ class _Deriving:
         traced = self._traced(node, node.forward, [self.values[source] for source in node.inputs], node.shape)
         written = self.algebra.simplified(traced)
         if node not in self.lined:
-            self.values[node] = written
+            self.values[node] = traced
             return None
         name = self.graph.name(node)
         self.values[node] = Symbol.leaf(name, node.shape, node.dtype)
@@ -260,7 +261,7 @@ class _Deriving:
         return Formula(name, (written,))
 
     def _leaf(self, node: Leaf) -> Symbol:
-        if isinstance(node, Constant) and node.name is None:
+        if isinstance(node, Constant) and node.name is None and node.value.size <= _WRITTEN_OUT:
             return Symbol(None, (node.value,), shape=node.shape)
         return Symbol.leaf(self.graph.name(node), node.shape, node.dtype)
 

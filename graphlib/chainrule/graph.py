@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
     from chainrule.gradcheck import GradientReport
+    from chainrule.plan.step import Plan
     from chainrule.comparison.verdicts import Report
 
 Array = npt.NDArray[Any]
@@ -261,6 +262,22 @@ class Graph:
         from chainrule.drawing import draw_graph
 
         return draw_graph(self, show, **options)
+
+    def compile(self, gradients: Iterable[str | Node] | None = None) -> Plan:
+        """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
+
+        >>> from chainrule import Mean, Square
+        >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
+        >>> step = Graph(Mean(Square(w @ x), name="L")).compile()
+        >>> loss, gradients = step({"w": [[1, 2]], "x": [[1, 0], [0, 1]]})
+        >>> float(loss), gradients["w"]
+        (2.5, array([[1., 2.]]))
+
+        Raises ArgumentError for several outputs or one that is no scalar, UnknownNameError for what has no gradient.
+        """
+        from chainrule.plan.step import compile_graph
+
+        return compile_graph(self, gradients)
 
     def __copy__(self) -> Graph:
         return self  # a graph never changes, so a copy is the graph itself

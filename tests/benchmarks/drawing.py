@@ -7,6 +7,7 @@ or after it. Both take turns, so that a slow moment of the machine falls on both
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -14,6 +15,16 @@ from typing import Any
 
 import chainrule as cr
 from chainrule.drawing.layout import render
+
+
+def network(depth: int) -> cr.Graph:
+    """A network of ``depth`` layers of five nodes."""
+    A: cr.Node = cr.Input("A0", (2, "m"))
+    for k in range(1, depth + 1):
+        with cr.layer(f"Layer {k}"):
+            W, B = cr.Parameter(f"W{k}", (2, 2)), cr.Parameter(f"B{k}", (2, 1))
+            A = cr.Tanh(cr.Add(cr.MatMul(W, A), B, name=f"Z{k}"), name=f"A{k}")
+    return cr.Graph(cr.Mean(A, name="L"))
 
 
 def layers(count: int, depth: int) -> cr.Graph:
@@ -26,6 +37,15 @@ def layers(count: int, depth: int) -> cr.Graph:
                 node = cr.Sin(node)
             node = cr.Sin(node, name=f"A{k + 1}")
     return cr.Graph(cr.Sum(node, name="L"))
+
+
+def web(nodes: int) -> cr.Graph:
+    """Nodes without layers that each read two of the ten nodes before them."""
+    drawn = random.Random(0)
+    built: list[cr.Node] = [cr.Input(f"x{k}") for k in range(10)]
+    for _ in range(nodes - 10):
+        built.append(cr.Add(drawn.choice(built[-10:]), drawn.choice(built[-10:])))
+    return cr.Graph(*built[-10:])
 
 
 def chain(length: int) -> cr.Graph:
@@ -42,14 +62,13 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def thousand(rounds: int) -> None:
-    graph = layers(250, 4)
+def thousand(title: str, graph: cr.Graph, rounds: int) -> None:
     dot = graph.draw(collapse=False).dot
     taken = [
         (seconds(lambda: graph.draw(collapse=False).svg()), seconds(lambda: render(dot, "svg"))) for _ in range(rounds)
     ]
     whole, bare = (statistics.median(column) for column in zip(*taken, strict=True))
-    print(f"{len(graph):,} nodes, all drawn: {whole:.2f} s; the bare layout {bare:.2f} s; ratio {whole / bare:.2f}")
+    print(f"{title} of {len(graph):,} nodes: {whole:.2f} s; the bare layout {bare:.2f} s; ratio {whole / bare:.2f}")
 
 
 def collapsed(rounds: int) -> None:
@@ -77,7 +96,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    thousand(given.rounds)
+    thousand("network", network(166), given.rounds)
+    thousand("chain", layers(250, 4), given.rounds)
+    thousand("web", web(1000), given.rounds)
     collapsed(given.rounds)
     refused()
 

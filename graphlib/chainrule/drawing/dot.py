@@ -16,7 +16,6 @@ _LINES: Final[dict[Kind, str]] = {
     "input": "input_line",
     "parameter": "parameter_line",
     "constant": "constant",
-    "value": "value_line",
     "operation": "operation",
     "layer": "layer_line",
 }
@@ -25,14 +24,16 @@ _LINES: Final[dict[Kind, str]] = {
 def dot_text(scene: Scene, palette: Palette) -> str:
     """The DOT text. User text occurs in it as escaped label text and nowhere else; there are no URLs."""
     picture = graphviz.Digraph("drawing", graph_attr=_graph_attributes(scene, palette))
-    picture.attr("node", fontname=_FONT, fontsize="12", margin="0.11,0.07", height="0.3", width="0.3")
+    size = {"margin": "0.11,0.07", "height": "0.3", "width": "0.3"}
+    picture.attr("node", fontname=_FONT, fontsize="12", **size, **_plain_item(palette))
     picture.attr("edge", fontname=_FONT, fontsize="11", color=palette.light("line"), penwidth="1.1", arrowsize="0.7")
     _write_items(picture, scene, palette)
     items = {item.id: item for item in scene.items}
     staircase = len({item.layer[0] for item in scene.items if item.layer}) > 2
     for number, arrow in enumerate(scene.arrows):
         hints = _layout_hints(items[arrow.source], items[arrow.target], staircase)
-        picture.edge(arrow.source, arrow.target, **_arrow_attributes(arrow, f"e{number}", palette), **hints)
+        attributes = _arrow_attributes(arrow, f"e{number}", palette) | hints
+        picture.body.append(f"\t{arrow.source} -> {arrow.target} {_written(attributes)}\n")
     return str(picture.source)
 
 
@@ -61,9 +62,19 @@ def _write_items(picture: Any, scene: Scene, palette: Palette) -> None:
     paths = cluster_paths(scene)
     frames = {path: _frame(k, path, palette) for k, path in enumerate(paths)}
     for item in scene.items:
-        frames.get(item.layer[:_DEEPEST], picture).node(item.id, **_item_attributes(item, palette))
+        line = f"\t{item.id} {_written(_item_attributes(item, palette))}\n"
+        frames.get(item.layer[:_DEEPEST], picture).body.append(line)
     for path in sorted(paths, key=len, reverse=True):
         frames.get(path[:-1], picture).subgraph(frames[path])
+
+
+def _written(attributes: dict[str, str]) -> str:
+    """The attributes of an item or arrow: labels are markup already, all else is a constant of this file.
+
+    The package would quote each of them again, which takes as long as the layout of a long chain.
+    """
+    parts = [f"{name}={value}" if name == "label" else f'{name}="{value}"' for name, value in attributes.items()]
+    return f"[{' '.join(parts)}]"
 
 
 def _frame(number: int, path: tuple[str, ...], palette: Palette) -> Any:
@@ -85,25 +96,42 @@ def _frame(number: int, path: tuple[str, ...], palette: Palette) -> Any:
     return frame
 
 
+def _plain_item(palette: Palette) -> dict[str, str]:
+    """How a value looks; other items say what is different."""
+    return {
+        "shape": "box",
+        "style": "rounded,filled",
+        "fillcolor": palette.light("value"),
+        "color": palette.light("value_line"),
+    }
+
+
 def _item_attributes(item: Item, palette: Palette) -> dict[str, str]:
-    styles = ["filled", *["rounded"] * (item.kind in ("input", "value", "layer")), *["dashed"] * item.outside]
     attributes = {
         "id": item.id,
         "class": " ".join([item.kind, *["emphasized"] * item.emphasized, *["outside"] * item.outside]),
         "label": item.label.label,
-        "shape": "ellipse" if item.kind == "operation" else "box",
-        "style": ",".join(styles),
-        "fillcolor": palette.light("background" if item.outside else item.kind),
-        "color": palette.light("muted" if item.outside else _LINES[item.kind]),
     }
-    if item.kind == "parameter":
-        attributes["peripheries"] = "2"
-    if item.kind == "operation":
-        attributes["margin"] = "0.02,0.0"
+    if item.kind != "value":
+        attributes |= {"fillcolor": palette.light(item.kind), "color": palette.light(_LINES[item.kind])}
+    attributes |= _FORMS.get(item.kind, {})
+    if item.outside:
+        attributes |= {
+            "style": f"{attributes.get('style', 'rounded,filled')},dashed",
+            "fillcolor": palette.light("background"),
+            "color": palette.light("muted"),
+        }
     if item.emphasized:
         fill = palette.light("emphasis" if item.kind == "operation" else "emphasis_fill")
         attributes |= {"color": palette.light("emphasis"), "penwidth": "3", "fillcolor": fill}
     return attributes
+
+
+_FORMS: Final[dict[Kind, dict[str, str]]] = {
+    "operation": {"shape": "ellipse", "style": "filled", "margin": "0.02,0.0"},
+    "parameter": {"style": "filled", "peripheries": "2"},
+    "constant": {"style": "filled"},
+}
 
 
 def _arrow_attributes(arrow: Arrow, name: str, palette: Palette) -> dict[str, str]:

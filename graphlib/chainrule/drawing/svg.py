@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Final
-from xml.etree import ElementTree as ET
 
 from chainrule.drawing.dot import cluster_paths
+from chainrule.drawing.names import sentence
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.theme import Palette
 
-_SVG: Final = "http://www.w3.org/2000/svg"
+# Graphviz writes every element as a group with its id, and right under it a title: the name in the DOT text.
+_GROUP: Final = re.compile(r'<g id="([^"]*)" (class="[^"]*"[^>]*)>\s*<title>[^<]*</title>')
+_COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
 
 def finished(svg: bytes, scene: Scene, palette: Palette) -> str:
     """The SVG with style rules, a title for every box, arrow and layer, and ARIA roles and labels.
 
-    Comments and the document type go; links cannot be in it, because the DOT text has none.
+    Comments and the document type go, so that the picture can stand inside of a page; there are no links in it,
+    because the DOT text has none.
     """
-    ET.register_namespace("", _SVG)
-    root = ET.fromstring(svg)
+    text = svg.decode()
     titles = _titles(scene)
-    for group in root.iter(f"{{{_SVG}}}g"):
-        title = group.find(f"{{{_SVG}}}title")
-        said = titles.get(group.get("id", ""), scene.title if group.get("class", "").startswith("graph") else "")
-        if title is not None:
-            title.text = said
-        if group.get("id") in titles:
-            group.attrib |= {"role": "graphics-symbol img", "aria-label": said}
-    _finish_root(root, scene, palette)
-    return ET.tostring(root, encoding="unicode") + "\n"
+
+    def described(group: re.Match[str]) -> str:
+        name, attributes = group.groups()
+        if name not in titles:
+            return f'<g id="{name}" {attributes}>\n<title>{html.escape(scene.title)}</title>'
+        said = html.escape(titles[name])
+        role = f'role="graphics-symbol img" aria-label="{said}"'
+        return f'<g id="{name}" {attributes} {role}>\n<title>{said}</title>'
+
+    body = _GROUP.sub(described, _COMMENT.sub("", text[text.index("<svg") :]))
+    return body.replace("<svg ", f"<svg {_root_attributes(scene, palette)} ", 1).replace(
+        "<g ", f"<style>{html.escape(palette.css, quote=False)}</style>\n<g ", 1
+    )
+
+
+def _root_attributes(scene: Scene, palette: Palette) -> str:
+    said = html.escape(scene.title)
+    return (
+        f'class="{palette.css_class}" role="graphics-document document" aria-label="{said}" '
+        'style="max-width:100%;height:auto"'
+    )
 
 
 def _titles(scene: Scene) -> dict[str, str]:
@@ -36,16 +52,4 @@ def _titles(scene: Scene) -> dict[str, str]:
     titles = {item.id: item.title for item in scene.items}
     titles |= {f"e{number}": arrow.title for number, arrow in enumerate(scene.arrows)}
     layers = {f"c{number}": f"layer {' / '.join(path)}" for number, path in enumerate(cluster_paths(scene))}
-    return titles | layers
-
-
-def _finish_root(root: ET.Element, scene: Scene, palette: Palette) -> None:
-    root.attrib |= {
-        "class": palette.css_class,
-        "role": "graphics-document document",
-        "aria-label": scene.title,
-        "style": "max-width:100%;height:auto",
-    }
-    style = ET.Element(f"{{{_SVG}}}style")
-    style.text = palette.css
-    root.insert(0, style)
+    return titles | {name: sentence(text) for name, text in layers.items()}

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from chainrule.elementary import put
-from chainrule.node import Node
+from chainrule.node import Node, Operand
 from chainrule.symbol import Value
 
 
@@ -42,9 +42,14 @@ class Concatenate(Node):
 
 @final
 class Index(Node, operator="[]"):
-    """x[key], where key is what NumPy takes: numbers, slices, arrays of whole numbers."""
+    """x[key], where key is what NumPy takes: numbers, slices, arrays or lists of whole numbers."""
 
     key: Any = ()
+
+    def __init__(self, x: Operand, *, key: Any, name: str | None = None) -> None:
+        parts = key if isinstance(key, tuple) else (key,)
+        fixed = tuple(np.array(part) if isinstance(part, (list, tuple)) else part for part in parts)
+        super().__init__(x, key=fixed if isinstance(key, tuple) else fixed[0], name=name)
 
     def forward(self, x: Value) -> Value:
         return x[self.key]

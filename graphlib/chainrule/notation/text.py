@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule import elementary
 from chainrule.dimensions import Dimension, Shape, shape_text
+from chainrule.entrywise import SymbolArray
 from chainrule.notation.printer import (
     ATOM,
     COMPARISON,
@@ -45,11 +46,19 @@ class TextPrinter(Printer):
 
     def number(self, x: Any) -> Piece:
         if isinstance(x, np.ndarray) and x.ndim:
-            return Piece(f"np.array({np.array2string(x, separator=', ', threshold=12)})", ATOM)
+            shown = {"float_kind": lambda number: _float_text(float(number))}
+            text = np.array2string(x, separator=", ", threshold=10**6, formatter=shown)  # type: ignore[arg-type]
+            return Piece(f"np.array({text.replace(chr(10), '')})", ATOM)  # on one line: it may stand in a comment
         number = x.item() if isinstance(x, (np.ndarray, np.generic)) else x
         if isinstance(number, float) and number.is_integer() and abs(number) < 1e15:
             number = int(number)
         return Piece(_float_text(number), ATOM if not isinstance(number, (int, float)) or number >= 0 else SIGN)
+
+    def array(self, x: SymbolArray) -> Piece:
+        return Piece(f"np.array({self._nested(x.tolist())})" if x.ndim else self.print(x[()]), ATOM)
+
+    def _nested(self, x: Any) -> str:
+        return f"[{', '.join(map(self._nested, x))}]" if isinstance(x, list) else self.print(x)
 
     def dimension(self, x: Dimension) -> Piece:
         text = str(x)
@@ -116,6 +125,8 @@ class TextPrinter(Printer):
         if x.operation is np.astype:
             return Piece(f"{self._subject(x)}.astype({_DTYPE_NAMES[x.options['dtype'].kind]})", ATOM)
         arguments = [self._argument(operand) for operand in x.operands]
+        if not isinstance(x.operation, np.ufunc) and x.operands and _is_number(x.operands[0]):
+            arguments[0] = _array_text(arguments[0])  # what is no ufunc may ask its operand for a shape
         options = self._options(x)
         return Piece(
             f"{self._function_name(x.operation)}({', '.join([*arguments, *([options] if options else [])])})", ATOM
@@ -145,7 +156,7 @@ class TextPrinter(Printer):
     def _subject(self, x: Symbol) -> str:
         """The first operand where an attribute or an index follows: a number there must be an array."""
         text = self.inside(x.operands[0], ATOM)
-        return f"np.array({text})" if text[0].isdigit() else text
+        return _array_text(text) if _is_number(x.operands[0]) else text
 
     def _function_name(self, operation: Any) -> str:
         name: str = operation.__name__
@@ -158,6 +169,8 @@ class TextPrinter(Printer):
             if any(isinstance(part, slice) for part in inner):
                 return f"np.s_[{self._key(operand)}]"
             return f"({', '.join(map(self._argument, inner))}{',' * (len(inner) == 1)})"
+        if operand is Ellipsis:
+            return "..."
         return self.print(operand) if operand is not None else "None"
 
     def _key(self, key: Any) -> str:
@@ -188,6 +201,18 @@ _DTYPE_NAMES = {"f": "float", "i": "int", "u": "int", "b": "bool"}
 
 def _times_sign(shape: Shape | None) -> str:
     return "(" + "×".join(map(str, shape)) + ")" if shape and len(shape) > 1 else shape_text(shape)
+
+
+def _array_text(number: str) -> str:
+    """A number as an array of floating point, as all values of a run are."""
+    return f"np.array({number}, dtype=float)"
+
+
+def _is_number(x: Any) -> bool:
+    """Whether an operand is printed as a plain number, which has no methods of an array."""
+    if not isinstance(x, Symbol):
+        return isinstance(x, (int, float, np.number, Dimension))
+    return x.operation is None and x.name is None and x.known_shape == ()
 
 
 def _float_text(number: Any) -> str:

@@ -125,7 +125,7 @@ def _is_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis
         here = [a - len(s) for a, s in zip(axes, shapes, strict=True) if a is not None and s is not None]
         return all(a == axis - len(step.shape or ()) for a in here)
     if operation in _ALONG_AXIS or operation is np.sum:
-        return step.options.get("axis") is not None and axes[0] is not None
+        return axes[0] is not None and axes[0] not in _summed(step, len(shapes[0] or ()))
     if operation in _MOVES:
         return _moved_by_column(step, axes[0], shapes[0] or (), axis)
     if operation is np.concatenate:
@@ -151,14 +151,18 @@ def _moved_by_column(step: Step, source: int | None, shape: Shape, axis: int) ->
         return _size(shape[:source]) == _size(new[:axis])
     if step.operation is not index:
         return True
-    parts = step.operands[1] if isinstance(step.operands[1], tuple) else (step.operands[1],)
-    return all(part is None or part is Ellipsis or part == slice(None) or _plain(part) for part in parts) and all(
-        not isinstance(b, Dimension) for part in parts if isinstance(part, slice) for b in (part.start, part.stop)
-    )
+    return _whole_axis_in_key(step.operands[1], source, len(shape))
 
 
-def _plain(part: Any) -> bool:
-    return isinstance(part, (int, np.integer, slice))
+def _whole_axis_in_key(key: Any, axis: int, ndim: int) -> bool:
+    """Whether an index leaves an axis as it is: nothing but numbers and slices, and there the slice of everything."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    if not all(part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice)) for part in parts):
+        return False
+    used = sum(part is not None and part is not Ellipsis for part in parts)
+    place = next((k for k, part in enumerate(parts) if part is Ellipsis), len(parts))
+    full = [*parts[:place], *[slice(None)] * (ndim - used), *parts[place + 1 :]]
+    return [part for part in full if part is not None][axis] == slice(None)
 
 
 def _size(shape: Shape) -> Any:

@@ -24,7 +24,6 @@ _VIEWS: Final = frozenset(
 _ALWAYS_VIEWS: Final = frozenset((np.transpose, np.expand_dims, np.swapaxes, np.broadcast_to))
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
 _REDUCTIONS: Final = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minimum"}
-_ELEMENTARY: Final = frozenset(f for f in vars(elementary).values() if getattr(f, "__module__", "") == elementary.__name__)
 _WIDTH: Final = 60
 
 
@@ -74,6 +73,8 @@ class _Printing:
         self.prepared: list[str] = []
         self.lines: list[str] = []
         self.imports: set[str] = set()
+        self.own: set[str] = set()
+        self.named: dict[Any, str] = {}
         self.results = set(program.ends)
 
     def source(self) -> Source:
@@ -145,11 +146,8 @@ class _Printing:
     def _import_lines(self) -> list[str]:
         self._constant_lines()
         self.imports |= self.pool.imports()
-        own = sorted(name for name in self.imports if hasattr(elementary, name) and not hasattr(np, name))
-        plain = sorted(self.imports - set(own) - {"unbroadcast", "RuleCall"})
-        lines = [f"from numpy import {', '.join(plain)}"] * bool(plain)
-        lines += [f"from chainrule.elementary import {', '.join(own)}"] * bool(own)
-        return lines + ["from chainrule.broadcasting import unbroadcast"] * ("unbroadcast" in self.imports)
+        lines = [f"from numpy import {', '.join(sorted(self.imports))}"] * bool(self.imports)
+        return lines + [f"from chainrule.elementary import {', '.join(sorted(self.own))}"] * bool(self.own)
 
     # --- one step ------------------------------------------------------------------------------------------------
 
@@ -193,7 +191,7 @@ class _Printing:
 
     def _call(self, step: Step, target: str | None) -> str:
         out = [f"out={target}"] * bool(target)
-        dtype = step.dtype if _one_dtype(self.program, step) else None
+        dtype = _one_dtype(self.program, step)
         if step.operation is np.matmul and _plain_product(self.program, step):
             x, y = (self._text(operand) for operand in step.operands)
             return f"{x}.dot({', '.join([y, *out])})"
@@ -207,18 +205,28 @@ class _Printing:
             return f"{x} {_OPERATORS[step.operation]} {y}"
         if isinstance(step.operation, np.ufunc):
             arguments = [self._text(operand, dtype) for operand in step.operands]
-            return f"{self._function(step.operation.__name__)}({', '.join([*arguments, *out])})"
+            return f"{self._name_of_function(step.operation)}({', '.join([*arguments, *out])})"
         return self._plain_call(step)
 
     def _plain_call(self, step: Step) -> str:
         if step.operation is np.astype:
             return f"{self._text(step.operands[0])}.astype({self._function(np.dtype(step.options['dtype']).name)})"
-        if isinstance(step.operation, RuleCall):
-            function = self._object(step.operation.__name__.replace(".", "_"), step.operation)
-        else:
-            function = self._function(step.operation.__name__)  # type: ignore[union-attr]  # it has an operation
+        function = self._name_of_function(step.operation)
         options = [f"{key}={self._text(value)}" for key, value in step.options.items()]
         return f"{function}({', '.join([*(self._text(operand) for operand in step.operands), *options])})"
+
+    def _name_of_function(self, operation: Any) -> str:
+        """The name by which NumPy or this package has a function; a name for the object itself where neither has it."""
+        name = operation.__name__
+        if getattr(np, name, None) is operation:
+            return self._function(name)
+        if getattr(elementary, name, None) is operation:
+            self.own.add(name)
+            return str(name)
+        key = (name, operation)
+        if key not in self.named:
+            self.named[key] = self._object(name.replace(".", "_"), operation)
+        return self.named[key]
 
     def _function(self, name: str) -> str:
         self.imports.add(name)
@@ -296,10 +304,11 @@ def _takes_out(step: Step) -> bool:
     return known and (ufunc or (step.operation in _REDUCTIONS and step.dtype.kind == "f"))
 
 
-def _one_dtype(program: Program, step: Step) -> bool:
-    """Whether all operands that are arrays have one floating dtype, so that numbers can be arrays of it, too."""
+def _one_dtype(program: Program, step: Step) -> np.dtype[Any] | None:
+    """The one floating dtype of all operands that are arrays, which numbers beside them can be arrays of, too."""
     dtypes = {program.steps[source].dtype for source in step.refs}
-    return len(dtypes) == 1 and next(iter(dtypes)).kind == "f" and step.dtype in (*dtypes, np.dtype(bool))
+    common = dtypes.pop() if len(dtypes) == 1 else None
+    return common if common is not None and common.kind == "f" and step.dtype in (common, np.dtype(bool)) else None
 
 
 def _plain_product(program: Program, step: Step) -> bool:
@@ -316,7 +325,7 @@ class _Names:
 
     def __init__(self) -> None:
         self.taken = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *dir(np), *_NAMES_OF_OPERATIONS}
-        self.taken |= {"prepare", "run", "unbroadcast", "index"}
+        self.taken |= {"prepare", "run"}
 
     def fresh(self, wanted: str) -> str:
         """The wanted name, or one like it."""

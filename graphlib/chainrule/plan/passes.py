@@ -168,6 +168,9 @@ def constants(program: Program) -> Program:
     def change(builder: Builder, step: Step, _: int) -> Any:
         if step.is_constant and step.shape == ():
             return step.operands[0][()]
+        if not isinstance(step.operation, np.ufunc):  # other functions need an array
+            arrays = [builder.constant(o) if isinstance(o, np.generic) else o for o in step.operands]
+            step = replace(step, operands=tuple(arrays))
         if step.operation is None or isinstance(step.operation, RuleCall) or step.refs or step.shape is None:
             return builder.append(step)
         if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
