@@ -48,9 +48,9 @@ from chainrule.run import Contribution, Run
 from chainrule.symbol import Symbol
 
 if TYPE_CHECKING:
+    from chainrule.comparison.verdicts import Report, Verdict
     from chainrule.derivation import Derivation, Formula
     from chainrule.gradcheck import GradientReport, check_node
-    from chainrule.comparison.verdicts import Report, Verdict
 
 __version__ = "0.1.0"
 

@@ -20,12 +20,12 @@ from chainrule.run import Run
 if TYPE_CHECKING:
     from chainrule.comparison import AnyFormula
     from chainrule.comparison import Convention as CheckedConvention
+    from chainrule.comparison.verdicts import Report
     from chainrule.derivation import Convention, Derivation
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
     from chainrule.gradcheck import GradientReport
     from chainrule.plan.step import Plan
-    from chainrule.comparison.verdicts import Report
 
 Array = npt.NDArray[Any]
 Uses = list[tuple[int, int, Array]]

@@ -13,10 +13,10 @@ from chainrule.node import Node
 
 if TYPE_CHECKING:
     from chainrule.comparison import AnyFormula, Convention
+    from chainrule.comparison.verdicts import Report
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
     from chainrule.graph import Graph
-    from chainrule.comparison.verdicts import Report
 
 Array = npt.NDArray[Any]
 
