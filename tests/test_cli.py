@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,7 +154,10 @@ def test_demo_passes_its_options_on(monkeypatch):
     monkeypatch.setattr(demo, "show", lambda **options: asked.append(options) or len(asked) == 1)
     assert cli.main(["demo"]) == 0
     assert cli.main(["demo", "--seed", "4", "--steps", "12"]) == 1  # 1 when the demo finds a gradient wrong
-    assert asked == [{"seed": 0}, {"seed": 4, "steps": 12}]
+    assert cli.main(["demo", "--pictures", "here"]) == 1
+    folder = Path("chainrule-demo")
+    assert asked[:2] == [{"seed": 0, "folder": folder}, {"seed": 4, "steps": 12, "folder": folder}]
+    assert asked[2]["folder"] == Path("here")
 
 
 def test_demo_shows_something(capsys):
@@ -260,3 +264,33 @@ def test_a_bar_moves_only_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert cli.main(["demo", "--steps", "3"]) == 0
     assert "\r[" in sys.stderr.getvalue()
+
+
+# --- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def test_draw_writes_the_drawing_and_says_where(tmp_path, capsys):
+    assert cli.main(["draw", "nets.dnn:DNN", "-o", "net.dot", "--layer", "Layer 2", "--expand", "A1", "A2"]) == 0
+    assert capsys.readouterr().out == "written: net.dot\n"
+    text = (tmp_path / "net.dot").read_text("utf-8")
+    assert "exp" in text
+    assert "Layer 2" in text
+    assert "Layer 3" not in text
+
+
+def test_draw_shows_the_gradients_where_feeds_are_given(tmp_path, capsys):
+    np.savez("data.npz", x=-2.0, y=5.0, z=-4.0)
+    assert cli.main(["draw", "nets.circuits:product_of_sum", "-o", "f.dot", "--feeds", "data.npz"]) == 0
+    assert "∂f/∂z = 3<" in (tmp_path / "f.dot").read_text("utf-8")
+    assert cli.main(["draw", "nets.circuits:product_of_sum", "-o", "f.dot", "--show", "values"]) == 0
+    assert "data drawn at random: seed 0" in capsys.readouterr().out
+    assert "∂" not in (tmp_path / "f.dot").read_text("utf-8")
+
+
+def test_draw_says_what_has_been_left_out(tmp_path, capsys):
+    Path("deep.py").write_text(
+        "import chainrule as cr\nx = cr.Input('x')\nwith cr.layer('one'):\n"
+        "    for _ in range(400):\n        x = cr.Sin(x)\ngraph = cr.Graph(x)\n"
+    )
+    assert cli.main(["draw", "deep.py", "-o", "deep.dot"]) == 0
+    assert "one box for each layer" in capsys.readouterr().out

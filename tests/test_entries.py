@@ -1,23 +1,24 @@
-"""Derivations entry by entry: arrays of scalar Symbols through the same rules, written as matrices and computed as numbers."""
+"""Derivations entry by entry: scalar Symbols through the same rules, written as matrices and computed as numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
-import chainrule as cr
-import nets
 import numpy as np
 import pytest
 import random_graphs
+from every_rule import EXAMPLES, M
+
+import chainrule as cr
+import nets
 from chainrule import elementary
 from chainrule.entries import Entries
 from chainrule.entrywise import SymbolArray, entrywise, symbol_array
 from chainrule.errors import ArgumentError, UnknownNameError, Untraceable
 from chainrule.notation import TextPrinter
 from chainrule.symbol import Symbol, index
-from every_rule import EXAMPLES, M
 
 FUNCTIONS = {name: function for name, function in vars(elementary).items() if hasattr(function, "__wrapped__")}
 
@@ -25,7 +26,7 @@ FUNCTIONS = {name: function for name, function in vars(elementary).items() if ha
 def computed(entries: Entries, values: Mapping[str, Any]) -> Any:
     """The nested lists of text, as Python runs them: nothing of it comes from a user."""
     scope = {"np": np, "values": values, "int": int, "float": float, **FUNCTIONS, **values}
-    return np.asarray(eval(entries.text, {"__builtins__": {}}, scope), dtype=float)
+    return np.asarray(eval(entries.text, {"__builtins__": {}}, scope), dtype=float)  # noqa: S307 — see above
 
 
 def assert_entries_hold(
@@ -41,12 +42,17 @@ def assert_entries_hold(
         examples = [node for node in graph.order if node.shape and str(node.shape[-1]) == "m"]
         values |= {"d" + graph.name(node): run.gradients[node] * m for node in examples if node in run.gradients}
     for name in derivation:
-        expected = values[name]
-        found = computed(derivation.entries(name, m=m, **sizes), values)
+        try:
+            entries = derivation.entries(name, m=m, **sizes)
+        except ArgumentError as error:
+            assert "more than can be read" in str(error)  # noqa: PT017 — of random graphs, which may be long
+            continue
+        expected, found = values[name], computed(entries, values)
         assert found.shape == expected.shape, name
         scale = np.abs(expected).max(initial=least)
         # 1e-9: the printed form rounds otherwise than the exact form, and differences of large terms lose digits
-        np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=1e-9, err_msg=f"{name} = {derivation[name]}")
+        message = f"{name} = {derivation[name]}"
+        np.testing.assert_allclose(found / scale, expected / scale, rtol=0, atol=1e-9, err_msg=message)
     return len(derivation)
 
 
@@ -56,7 +62,7 @@ def fed(graph: cr.Graph, m: int) -> dict[str, Any]:
     return {leaf.name: rng.uniform(0.1, 0.9, [k if isinstance(k, int) else m for k in leaf.shape]) for leaf in leaves}
 
 
-# --- as people write it ------------------------------------------------------------------------------------------------
+# --- as people write it ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +80,9 @@ def test_a_weight_gradient_as_a_matrix(network: cr.Graph) -> None:
     assert entries.unicode == "      ⎡dz¹₁ a⁰₁  dz¹₁ a⁰₂⎤\ndW₁ = ⎢dz¹₂ a⁰₁  dz¹₂ a⁰₂⎥\n      ⎣dz¹₃ a⁰₁  dz¹₃ a⁰₂⎦"
     rows = [rf"dz^1_{i} a^0_1 & dz^1_{i} a^0_2" for i in (1, 2, 3)]
     assert entries.latex == r"dW_1 = \begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}"
-    table = ElementTree.fromstring(entries.mathml).find(".//{*}mtable")
+    table = ET.fromstring(entries.mathml).find(".//{*}mtable")
     assert table is not None
-    assert [["".join(cell.itertext()).replace("\u2062", " ") for cell in row] for row in table][0] == ["dz11 a10", "dz11 a20"]
+    assert ["".join(cell.itertext()).replace("\u2062", " ") for cell in table[0]] == ["dz11 a10", "dz11 a20"]
 
 
 @pytest.mark.parametrize(
@@ -133,11 +139,11 @@ def test_hostile_names_stay_harmless() -> None:
     name = 'a"]\n<b>$'
     entries = cr.Graph(cr.Square(cr.Parameter(name, (1, 2)), name="q")).derivation().entries("d" + name)
     assert entries[0, 1] == f"2 * dq[0, 1] * values[{name!r}][0, 1]"
-    ElementTree.fromstring(entries.mathml)
+    ET.fromstring(entries.mathml)
     assert entries.unicode.isprintable()
 
 
-# --- what they compute -------------------------------------------------------------------------------------------------
+# --- what they compute -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("convention", ["mean", "per-example"])
@@ -172,7 +178,8 @@ def test_entries_of_every_rule_are_formulas_of_entries(name: str) -> None:
     graph = EXAMPLES[name].graph
     derivation = graph.derivation()
     for formula in derivation.values():
-        whole = [leaf for entry in np.ravel(derivation.entries(formula.name, m=M).array) for leaf in whole_values(entry)]
+        entries = np.ravel(derivation.entries(formula.name, m=M).array).tolist()
+        whole = [leaf for entry in entries for leaf in whole_values(entry)]
         assert (whole != []) == (name in OPAQUE), whole
 
 
@@ -189,9 +196,9 @@ def whole_values(entry: Any) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(20))
 def test_entries_of_random_graphs_equal_the_run(seed: int) -> None:
-    sketch = random_graphs.random_graph(seed)
+    sketch = random_graphs.random_graph(seed, nodes=12)
     # values are sums of terms near 1, and may themselves be 0 but for what the terms lost
     assert assert_entries_hold(sketch.graph, sketch.feeds, least=1e-3) >= 2
 
@@ -201,7 +208,8 @@ def test_fan_out_outputs_in_use_and_gradients_that_pass_through() -> None:
     q = cr.Add(x, x, name="q")  # twice the same input, and its own gradient only passes through
     r = cr.Add(q, cr.Constant(1.0), name="r")
     s = cr.MatMul(r * q, w, name="s")
-    graph = cr.Graph(cr.Sum(s, name="L"), cr.Sum(cr.Exp(r), name="K"), r)
+    loss = cr.Sum(s, name="L")
+    graph = cr.Graph(loss, cr.Sum(cr.Exp(r) * loss, name="K"))
     assert assert_entries_hold(graph, fed(graph, 1)) >= 8
 
 
@@ -237,24 +245,25 @@ class _Swish(cr.Node):
 
 def test_a_rule_of_ones_own_in_plain_numpy_has_entries() -> None:
     graph = cr.Graph(cr.Sum(_Swish(cr.Parameter("x", (2, 3)), name="y"), name="L"))
-    assert assert_entries_hold(graph, fed(graph, 1)) == 3
+    assert assert_entries_hold(graph, fed(graph, 1)) == 4
 
 
 def test_a_rule_that_entries_cannot_pass_through_stands_as_its_class_name() -> None:
     w, x = cr.Parameter("w", (3, 2)), cr.Input("x", (2, "m"))
     graph = cr.Graph(cr.Sum(cr.Square(_Loop(cr.MatMul(w, x, name="z"), name="a")), name="L"))
     derivation = graph.derivation()
-    assert derivation.entries("a", m=2)[2, 1] == "_Loop(z)[2, 1]"
     assert derivation.entries("dz", m=2)[2, 1] == "_Loop(da, a, z)[2, 1]"
     assert derivation.entries("dw", m=2)[2, 1] == "dz[2, 0] * x[1, 0] + dz[2, 1] * x[1, 1]"
+    with pytest.raises(ArgumentError, match="the shape of 'a' is unknown before there is data"):
+        derivation.entries("a", m=2)
 
 
-# --- what is refused ---------------------------------------------------------------------------------------------------
+# --- what is refused -------------------------------------------------------------------------------------------------
 
 
 def test_a_matrix_too_large_to_read_is_refused() -> None:
     graph = nets.DNN((784, 20, 1)).graph
-    with pytest.raises(ArgumentError, match="'W1' has 15,680 entries, more than 200 to write down") as caught:
+    with pytest.raises(ArgumentError, match="'A0' has 784 entries, more than 200 to write down") as caught:
         graph.derivation().entries("Z1")
     assert "a smaller network" in str(caught.value)
 
@@ -264,7 +273,16 @@ def test_the_longest_sum_that_is_written_prints() -> None:
     entries = graph.derivation().entries("L")
     assert entries.text.count("+") == 199
     assert entries.latex.count("+") == entries.unicode.count("+") == 199
-    ElementTree.fromstring(entries.mathml)
+    ET.fromstring(entries.mathml)
+
+
+def test_an_entry_too_long_to_read_is_refused() -> None:
+    x = node = cr.Parameter("X", (7, 7))
+    for _ in range(4):
+        node = node @ x
+    with pytest.raises(ArgumentError, match=r"an entry at 'L' takes [\d,]+ operations") as caught:
+        cr.Graph(cr.Sum(node, name="L")).derivation().entries("L")
+    assert "names for nodes in between" in str(caught.value)
 
 
 def test_lines_that_do_not_exist_are_refused(network: cr.Graph) -> None:
@@ -274,13 +292,6 @@ def test_lines_that_do_not_exist_are_refused(network: cr.Graph) -> None:
         network.derivation().entries("dW3")[0]
 
 
-def test_a_value_of_unknown_shape_is_refused() -> None:
-    graph = cr.Graph(cr.Exp(_Loop(cr.Parameter("x", (2, 3)), name="a"), name="b"))
-    if graph["a"].shape is None:
-        with pytest.raises(ArgumentError, match="'a' is unknown before there is data"):
-            graph.derivation().entries("a")
-
-
 def test_a_derivation_put_together_by_hand_has_no_entries(network: cr.Graph) -> None:
     made = type(network.derivation())(network.derivation().forward, [])
     assert str(made["A3"]) == "sigmoid(Z3)"
@@ -288,7 +299,7 @@ def test_a_derivation_put_together_by_hand_has_no_entries(network: cr.Graph) -> 
         made.entries("A3")
 
 
-# --- arrays of Symbols -------------------------------------------------------------------------------------------------
+# --- arrays of Symbols -----------------------------------------------------------------------------------------------
 
 
 def array(name: str, *shape: int) -> SymbolArray:
@@ -296,7 +307,11 @@ def array(name: str, *shape: int) -> SymbolArray:
     return symbol_array(lambda place: index(leaf, place), shape)
 
 
-VALUES = {"x": np.array([[0.3, -1.2, 2.0], [0.7, 0.7, -0.4]]), "y": np.array([[1.5], [-0.5]]), "z": np.array([0.25, 4.0, 1.0])}
+VALUES = {
+    "x": np.array([[0.3, -1.2, 2.0], [0.7, 0.7, -0.4]]),
+    "y": np.array([[1.5], [-0.5]]),
+    "z": np.array([0.25, 4.0, 1.0]),
+}
 CALLS: dict[str, Callable[..., Any]] = {
     "comparison": lambda x, y, z: (x > y) * x,
     "counted": lambda x, y, z: (x == x.max(axis=1, keepdims=True)).sum(axis=1),
@@ -304,9 +319,10 @@ CALLS: dict[str, Callable[..., Any]] = {
     "where": lambda x, y, z: np.where(x > 0, y, z),
     "clip": lambda x, y, z: np.clip(x, -1, 1),
     "maximum": lambda x, y, z: np.maximum(x, y) - np.minimum(z, x),
-    "functions": lambda x, y, z: np.exp(x) + np.sin(y) * np.cos(x) - np.tanh(z) + np.log1p(z) + np.sqrt(z) + np.sign(x) + abs(y),
+    "functions": lambda x, y, z: np.exp(x) + np.sin(y) * np.cos(x) - np.tanh(z) + np.log1p(z) + np.sqrt(z),
+    "signs": lambda x, y, z: np.sign(x) + abs(y) - -z,
     "powers": lambda x, y, z: x**2 + z**y + np.square(y) + 2**x,
-    "constants": lambda x, y, z: 1 / (2 - x) + np.array([1.0, 2.0, 3.0]) * y + np.float64(2) * z,
+    "constants": lambda x, y, z: 1 / (3 - x) + np.array([1.0, 2.0, 3.0]) * y + np.float64(2) * z,
     "matmul": lambda x, y, z: x @ z,
     "dot": lambda x, y, z: x.dot(z) + np.dot(z, z),
     "einsum": lambda x, y, z: np.einsum("ij,j->i", x, z),
@@ -326,6 +342,10 @@ CALLS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+def _evaluated(entry: Any, scope: Mapping[str, Any]) -> Any:
+    return eval(TextPrinter().print(entry), {"int": int, "__builtins__": {}}, dict(scope))  # noqa: S307 — our own text
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_arrays_of_symbols_do_what_arrays_do(name: str) -> None:
     arrays = {key: array(key, *value.shape) for key, value in VALUES.items()}
@@ -333,14 +353,19 @@ def test_arrays_of_symbols_do_what_arrays_do(name: str) -> None:
     expected = CALLS[name](**VALUES)
     assert type(found) is SymbolArray
     scope = {"np": np, **FUNCTIONS, **VALUES}
-    numbers = entrywise(lambda entry: eval(TextPrinter().print(entry), {"int": int, "__builtins__": {}}, scope), found)
+    numbers = entrywise(lambda entry: _evaluated(entry, scope), found)
     assert numbers.shape == np.shape(expected)
     np.testing.assert_allclose(np.asarray(numbers).astype(float), np.asarray(expected, float), rtol=1e-14, atol=1e-15)
 
 
 def test_what_has_no_form_entry_by_entry_is_refused() -> None:
     x = array("x", 2, 3)
-    for call in (lambda: np.sort(x), lambda: np.linalg.inv(x), lambda: np.add.accumulate(x), lambda: np.argmax(x, axis=0)):
+    for call in (
+        lambda: np.sort(x),
+        lambda: np.linalg.inv(x),
+        lambda: np.add.accumulate(x),
+        lambda: np.argmax(x, axis=0),
+    ):
         with pytest.raises((Untraceable, TypeError)):
             call()
 

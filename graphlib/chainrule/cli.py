@@ -180,7 +180,7 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
 def _draw(given: argparse.Namespace) -> int:
     graph = load_graph(given.net)
     graph = graph.expand(*given.expand) if given.expand else graph
-    show = given.show or ("gradients" if given.feeds else "graph")
+    show: Any = given.show or ("gradients" if given.feeds else "graph")
     options = {name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction")}
     if show in ("values", "gradients"):
         run = graph.forward(_feeds(graph, given))
@@ -219,7 +219,7 @@ def _feeds(graph: Graph, given: argparse.Namespace) -> dict[str, Any]:
 
 COMMANDS = (
     Command("demo", "train a small network on real data and compare its gradients", _demo_arguments, _demo),
-    Command("draw", "draw a graph, with its values and gradients where it is given feeds", _draw_arguments, _draw),
+    Command("draw", "draw a graph, its formulas, or a run of it", _draw_arguments, _draw),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
     Command("check", "judge formulas derived by hand, and repair wrong ones", _check_arguments, _check),
     Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),

@@ -8,7 +8,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chainrule.graph import Graph
 
 Array: TypeAlias = Any
+_MOST_OPERATIONS = 2000  # of one entry
 _MOST_ENTRIES = 200  # of one value: a sum of more terms is no longer read, and nests too deep for Python to print
 
 
@@ -115,6 +116,14 @@ def _nested(texts: Any, printer: TextPrinter) -> str:
 # --- through the rules ---------------------------------------------------------------------------------------------
 
 
+class Flow(NamedTuple):
+    """What passes through a rule, twice: entry by entry, and whole for the rules that entries cannot pass through."""
+
+    entries: Array
+    """An array of Symbols or numbers; None where the shape is unknown."""
+    whole: Any
+
+
 @final
 class EntrywiseSweep:
     """The rules of a graph, applied to arrays of scalar Symbols around one node."""
@@ -134,25 +143,32 @@ class EntrywiseSweep:
         for node in reversed(graph.order):
             for place, source in enumerate(node.inputs):
                 self.uses[source].append((node, place))
-        self._values: dict[Node, Array] = {}
+        self._values: dict[Node, Flow] = {}
 
     def value(self, node: Node) -> Entries:
         """What the rule of a node gives, entry by entry."""
-        return Entries(self.graph.name(node), self._simplest(self._computed(node), node))
+        self._shape(node)  # before anything is computed
+        return Entries(self.graph.name(node), self._simplest(self._computed(node).entries, node))
 
     def gradient(self, node: Node) -> Entries:
         """What the rules of the consumers send back, entry by entry, canceled where that is shorter."""
         self._define_around(node)
         factor = self._size(self.factor(node))
-        short = self._simplest(self._total(node, self._named) * factor, node)
-        full = self._simplest(self._total(node, self._spelled) * factor, node)
-        return Entries("d" + self.graph.name(node), entrywise(self._shorter, short, full))
+        short, full = self._total(node, self._named), self._total(node, self._spelled)
+        pairs = [self._simplest(flow.entries * factor, node) for flow in (short, full)]
+        return Entries("d" + self.graph.name(node), entrywise(self._shorter, *pairs))
 
     def _shorter(self, a: Symbol, b: Symbol) -> Symbol:
         return b if self.algebra.length(b) < self.algebra.length(a) else a
 
     def _simplest(self, array: Array, node: Node) -> Array:
         """The entries simplified, in the shape that the node has, also where a rule gave one number for all."""
+        longest = max(np.ravel(entrywise(_length, array)).tolist(), default=0)
+        if longest > _MOST_OPERATIONS:
+            raise ArgumentError(
+                f"an entry at {self.graph.name(node)!r} takes {longest:,} operations, more than can be read",
+                remedy="names for nodes in between, which get lines of their own",
+            )
         return np.broadcast_to(entrywise(self.algebra.simplest, array), self._shape(node), subok=True)
 
     # --- values -------------------------------------------------------------------------------------------------------
@@ -172,7 +188,7 @@ class EntrywiseSweep:
     def _size(self, size: Size) -> int:
         return size.evaluate(self.sizes) if isinstance(size, Dimension) else size
 
-    def _value(self, node: Node) -> Array:
+    def _value(self, node: Node) -> Flow:
         """What a rule is handed for a node: named entries, or for a node without a line what it is computed from."""
         waiting = [] if node in self._values else [node]
         while waiting:  # nodes without a line are computed before those that read them
@@ -180,50 +196,54 @@ class EntrywiseSweep:
             missing = [source for source in top.inputs if source not in self._values] if self._folds(top) else []
             waiting.extend(missing)
             if not missing:
-                self._values[waiting.pop()] = self._computed(top) if self._folds(top) else self._entries_of(top)
+                self._values[waiting.pop()] = self._computed(top) if self._folds(top) else self._given(top)
         return self._values[node]
 
     def _folds(self, node: Node) -> bool:
         return node not in self.lined and not isinstance(node, Leaf)
 
-    def _entries_of(self, node: Node) -> Array:
+    def _given(self, node: Node) -> Flow:
         if isinstance(node, Constant) and node.name is None:
-            return node.value
-        return self._named_entries(self.graph.name(node), node)
+            return Flow(node.value, node.value)
+        return self._leaf(self.graph.name(node), node)
 
-    def _named_entries(self, name: str, node: Node) -> SymbolArray:
-        shape = self._shape(node)
-        leaf = Symbol.leaf(name, shape, node.dtype)
-        return symbol_array(lambda place: index(leaf, place) if place else leaf, shape)
+    def _leaf(self, name: str, node: Node) -> Flow:
+        if node.shape is None:
+            return Flow(None, Symbol.leaf(name, None, node.dtype))
+        whole = Symbol.leaf(name, self._shape(node), node.dtype)
+        return Flow(_entries_of(whole, self._shape(node)), whole)
 
-    def _computed(self, node: Node) -> Array:
+    def _computed(self, node: Node) -> Flow:
         return self._traced(node, node.forward, [self._value(source) for source in node.inputs], node)
 
-    def _traced(self, node: Node, rule: Callable[..., Any], operands: Sequence[Any], like: Node) -> Array:
-        """The rule applied to arrays of Symbols; where it cannot be, entries of what it gives for whole values."""
-        with contextlib.suppress(Exception):  # whatever a rule raises on arrays of Symbols
-            return rule(*operands)
-        values = tuple(map(_whole, operands))
+    def _traced(self, node: Node, rule: Callable[..., Any], operands: Sequence[Flow], like: Node) -> Flow:
+        """The rule applied to whole values and to their entries; where it refuses these, entries of what it gave."""
+        values = [operand.whole for operand in operands]
         try:
             whole = rule(*values)
-        except Exception:  # no Symbol can pass: the rule stands for itself, as in the derivation
-            whole = Symbol(RuleCall(type(node).__name__), values, shape=self._shape(like))
-        return symbol_array(lambda place: index(whole, place) if place else whole, self._shape(like))
+        except Exception:  # whatever a rule raises on a Symbol: it stands for itself, as in the derivation
+            shape = None if like.shape is None else self._shape(like)
+            whole = Symbol(RuleCall(type(node).__name__), tuple(values), shape=shape)
+        if all(operand.entries is not None for operand in operands):
+            with contextlib.suppress(Exception):  # and whatever it raises on arrays of them
+                return Flow(rule(*(operand.entries for operand in operands)), whole)
+        unknown = whole is None or like.shape is None
+        return Flow(None if unknown else _entries_of(whole, self._shape(like)), whole)
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
-    def _total(self, node: Node, gradient_of: Callable[[Node], Array | None]) -> Array:
+    def _total(self, node: Node, gradient_of: Callable[[Node], Flow]) -> Flow:
         """The sum of what the consumers send; gradients without a line are summed up on the way."""
-        unlisted: dict[Node, Array | None] = {}
+        unlisted: dict[Node, Flow | None] = {}
         for one in self._through_unlisted(node):
             parts = [self._seed(one)] if one in self.graph.outputs else []
             for consumer, place in self.uses[one]:
                 grad = unlisted[consumer] if consumer in unlisted else gradient_of(consumer)
                 part = None if grad is None else self._local(consumer, place, grad)
-                parts += [] if part is None else [part]
-            unlisted[one] = functools.reduce(operator.add, parts) if parts else None
+                parts += [] if part is None or part.whole is None else [part]
+            unlisted[one] = _sum(parts) if parts else None
         total = unlisted[node]
-        return np.zeros(self._shape(node)) if total is None else total
+        return Flow(np.zeros(self._shape(node)), 0) if total is None else total
 
     def _through_unlisted(self, node: Node) -> list[Node]:
         """The node and all consumers on the way to the nearest gradients with a line, the last consumer first."""
@@ -238,18 +258,20 @@ class EntrywiseSweep:
     def _is_listed(self, node: Node) -> bool:
         return "d" + self.graph.name(node) in self.listed
 
-    def _seed(self, node: Node) -> Array:
-        return np.asarray(1) if node.shape == () else self._named_entries("d" + self.graph.name(node), node)
+    def _seed(self, node: Node) -> Flow:
+        one = np.asarray(1)
+        return Flow(one, one) if node.shape == () else self._leaf("d" + self.graph.name(node), node)
 
-    def _named(self, node: Node) -> Array:
+    def _named(self, node: Node) -> Flow:
         """The gradient of a line, by name."""
-        return self._named_entries("d" + self.graph.name(node), node) / self._size(self.factor(node))
+        flow, over = self._leaf("d" + self.graph.name(node), node), self._size(self.factor(node))
+        return flow if over == 1 else Flow(None if flow.entries is None else flow.entries / over, flow.whole / over)
 
-    def _spelled(self, node: Node) -> Array:
+    def _spelled(self, node: Node) -> Flow:
         """The gradient of a line, as what it equals."""
         return self._total(node, self._named)
 
-    def _local(self, node: Node, place: int, grad: Array) -> Array | None:
+    def _local(self, node: Node, place: int, grad: Flow) -> Flow:
         operands = [grad, self._value(node), *(self._value(source) for source in node.inputs)]
         return self._traced(node, lambda *values: node.backward(*values)[place], operands, node.inputs[place])
 
@@ -259,11 +281,35 @@ class EntrywiseSweep:
         near += [source for one in near for source in one.inputs]
         for one in dict.fromkeys(near):
             if one in self.lined and not isinstance(one, Leaf) and one.shape is not None:
-                entrywise(self._define, self._computed(one), self._value(one))
+                entrywise(self._define, self._computed(one).entries, self._value(one).entries)
 
     def _define(self, entry: Any, name: Symbol) -> None:
         if isinstance(entry, Symbol) and entry.operation is not None:
             self.algebra.define(entry, name)
+
+
+def _length(entry: Any) -> int:
+    """How many operations an entry takes, written out."""
+    lengths: dict[int, int] = {}
+    waiting = [entry]
+    while waiting:  # operands before what is computed from them; shared ones are measured once
+        x = waiting[-1]
+        parts = x.operands if isinstance(x, Symbol) else x if isinstance(x, (tuple, list)) else ()
+        missing = [part for part in parts if id(part) not in lengths]
+        waiting.extend(missing)
+        if not missing:
+            lengths[id(waiting.pop())] = 1 + sum(lengths[id(part)] for part in parts)
+    return lengths[id(entry)]
+
+
+def _entries_of(whole: Any, shape: tuple[int, ...]) -> SymbolArray:
+    return symbol_array(lambda place: index(whole, place) if place else whole, shape)
+
+
+def _sum(parts: Sequence[Flow]) -> Flow:
+    entries = [part.entries for part in parts]
+    whole = functools.reduce(operator.add, [part.whole for part in parts])
+    return Flow(None if any(e is None for e in entries) else functools.reduce(operator.add, entries), whole)
 
 
 @final
@@ -276,13 +322,6 @@ class RuleCall:
     def __call__(self, *operands: Any) -> Any:
         """Never called: it only stands for the rule."""
         raise NotImplementedError(self.__name__)
-
-
-def _whole(operand: Any) -> Any:
-    """The value that an array of entries was made of, where that is one."""
-    entries = np.ravel(operand) if isinstance(operand, SymbolArray) else ()
-    leaves = {id(e.operands[0]): e.operands[0] for e in entries if e.operation is index}
-    return next(iter(leaves.values())) if len(leaves) == 1 else operand
 
 
 def sizes_for(graph: Graph, columns: str | None, m: int, others: Mapping[str, int]) -> dict[str, int]:

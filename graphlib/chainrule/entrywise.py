@@ -20,6 +20,10 @@ class SymbolArray(np.ndarray[Any, Any]):
     or ``concatenate``, is NumPy's.
     """
 
+    def mean(self, axis: Any = None, **options: Any) -> Any:  # type: ignore[override]  # fewer options than NumPy's
+        """The mean over an axis, which NumPy computes in place."""
+        return _mean(self, axis, **options)
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if method == "__call__" and not options and ufunc is not np.matmul:
             return entrywise(ufunc, *inputs)
@@ -116,9 +120,11 @@ def _wrapped(x: Any) -> Any:
 
 
 def _boxed(x: Any) -> Any:
-    """An operand as an array, also if it is a Symbol, which NumPy would ask what to do."""
-    if isinstance(x, (np.ndarray, np.generic, int, float, bool)):
-        return x
+    """An operand that NumPy takes as it is; a Symbol, which NumPy would ask what to do, in an array."""
+    return x if isinstance(x, (np.ndarray, np.generic, int, float)) else _box(x)
+
+
+def _box(x: Any) -> Any:
     box = np.empty((), dtype=object)
     box[()] = x
     return box
@@ -126,4 +132,6 @@ def _boxed(x: Any) -> Any:
 
 def _symbols(x: Any) -> Any:
     """A result as a SymbolArray, also where NumPy took a single entry out of its array."""
-    return (x if isinstance(x, np.ndarray) else _boxed(x)).view(SymbolArray) if x is not None else None
+    if x is None:  # of a function that works in place
+        return None
+    return (x if isinstance(x, np.ndarray) else _box(x)).view(SymbolArray)

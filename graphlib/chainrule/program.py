@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chainrule.graph import Graph
 
 Operation: TypeAlias = Callable[..., Any]
+_FLOAT: Final = np.dtype(float)
 
 
 @final
@@ -48,7 +49,7 @@ class Step:
     operands: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     shape: Shape | None = None
-    dtype: np.dtype[Any] = np.dtype(float)
+    dtype: np.dtype[Any] = _FLOAT
     name: str | None = None
     """What people call the value: Z1, dW3; None for a value in between."""
     formula: str | None = None
@@ -353,9 +354,7 @@ def rewrite(program: Program, change: Change) -> Program:
 
 def _as_ref(builder: Builder, value: Any, step: Step) -> int:
     """The number of the step for a result; a result that has become a number becomes a constant again."""
-    if not isinstance(value, Ref):
-        value = builder.constant(np.asarray(value, dtype=step.dtype))
-    return value.step
+    return value.step if isinstance(value, Ref) else builder.constant(np.asarray(value, dtype=step.dtype)).step
 
 
 # --- recording -------------------------------------------------------------------------------------------------------
@@ -396,7 +395,9 @@ class _Recording:
 
     def program(self) -> Program:
         values = {self.graph.name(node): self.values[node].step for node in self.graph.order}
-        gradients = {self.graph.name(node): self.gradients[node].step for node in self.graph.order if node in self.gradients}
+        gradients = {
+            self.graph.name(node): self.gradients[node].step for node in self.graph.order if node in self.gradients
+        }
         return Program(tuple(self.builder.steps), values, gradients, tuple(map(self.graph.name, self.graph.outputs)))
 
     def forward(self, node: Node) -> None:
@@ -507,7 +508,7 @@ def verify(program: Program) -> None:
 def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:
     """The shape that an operation gives for its operands; None where it cannot be said without data."""
     if step.is_constant:
-        return np.shape(step.operands[0])
+        return tuple(np.shape(step.operands[0]))
     if step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
         return step.shape
     if step.operation is np.astype:

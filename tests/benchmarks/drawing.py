@@ -1,7 +1,7 @@
 """What drawing costs: 1,000 nodes beside the bare layout, 20,000 nodes collapsed, 100,000 nodes in a chain.
 
-Run it with `python tests/benchmarks/drawing.py`. The bare layout is the engine on the same DOT text, without anything before
-or after it. Both take turns, so that a slow moment of the machine falls on both; the medians are printed.
+Run it with `python tests/benchmarks/drawing.py`. The bare layout is the engine on the same DOT text, without anything
+before or after it. Both take turns, so that a slow moment of the machine falls on both; the medians are printed.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    thousand("network", network(166), given.rounds)
+    thousand("network", network(200), given.rounds)
     thousand("chain", layers(250, 4), given.rounds)
-    thousand("web", web(1000), given.rounds)
+    thousand("web", web(1230), given.rounds)
     collapsed(given.rounds)
     refused()
 

@@ -1,8 +1,8 @@
-"""Plans against NumPy written by hand, and PyTorch and JAX where they are installed: 2-3-3-1 with BCE, forward and backward.
+"""Plans against NumPy by hand, and PyTorch and JAX where installed: 2-3-3-1 with BCE, forward and backward.
 
-Run it with `python tests/benchmarks/plans.py`; `--help` says more. All are measured in one run and in turns, results are
-checked for equality first, and what counts is the ratio of the medians. Single-threaded rivals are not held back: set
-OMP_NUM_THREADS to give all the same number of threads.
+Run it with `python tests/benchmarks/plans.py`; `--help` says more. All are measured in one run and in turns,
+results are checked for equality first, and what counts is the ratio of the medians. OMP_NUM_THREADS gives all the same
+number of threads inside their libraries; a plan takes as many as there are processors.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 AIMS = {1: 0.8, 1000: 0.7, 100_000: 0.45, 1_000_000: 0.35}
 ROUNDS = {1: 4001, 1000: 1001, 100_000: 31, 1_000_000: 9}
@@ -25,7 +26,7 @@ SIZES = (2, 3, 3, 1)
 def graph() -> cr.Graph:
     A: cr.Node = cr.Input("A0", (SIZES[0], "m"))
     for layer in range(1, len(SIZES)):
-        W, B = cr.Parameter(f"W{layer}", SIZES[layer : layer - 2 : -1] if layer > 1 else SIZES[1::-1]), None
+        W = cr.Parameter(f"W{layer}", (SIZES[layer], SIZES[layer - 1]))
         B = cr.Parameter(f"B{layer}", (SIZES[layer], 1), init="normal")
         A = cr.Sigmoid(cr.Add(W @ A, B, name=f"Z{layer}"), name=f"A{layer}")
     return cr.Graph(cr.BCELoss(A, cr.Input("Y", (1, "m")), name="L"))
@@ -110,7 +111,9 @@ def check(expected: Any, found: Any, dtype: Any, name: str) -> None:
     tolerance = 1e-9 if dtype == np.float64 else 3e-4  # by hand the loss of a saturated column has lost its digits
     np.testing.assert_allclose(float(found[0]), float(expected[0]), rtol=tolerance, err_msg=name)
     for key, gradient in expected[1].items():
-        np.testing.assert_allclose(np.asarray(found[1][key]), gradient, rtol=tolerance, atol=tolerance, err_msg=f"{name} {key}")
+        np.testing.assert_allclose(
+            np.asarray(found[1][key]), gradient, rtol=tolerance, atol=tolerance, err_msg=f"{name} {key}"
+        )
 
 
 def measure(m: int, dtype: Any, rounds: int) -> dict[str, float]:
@@ -139,9 +142,14 @@ def main() -> None:
         for dtype in (np.float64, np.float32):
             for m in arguments.columns:
                 found = measure(m, dtype, ROUNDS.get(m, 101))
-                ratios = ", ".join(f"{found['plan'] / seconds:.2f} x {n}" for n, seconds in found.items() if n != "plan")
+                ratios = ", ".join(
+                    f"{found['plan'] / seconds:.2f} x {n}" for n, seconds in found.items() if n != "plan"
+                )
                 times = ", ".join(f"{name} {seconds * 1e6:,.1f} µs" for name, seconds in found.items())
-                print(f"{dtype.__name__} m = {m:>9,}: {times}; plan = {ratios} (aim {AIMS.get(m, '-')} x by hand)", flush=True)
+                print(
+                    f"{dtype.__name__} m = {m:>9,}: {times}; plan = {ratios} (aim {AIMS.get(m, '-')} x by hand)",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import chainrule as cr
 import numpy as np
+
+import chainrule as cr
 
 M = 5  # columns; no other axis has this size
 
@@ -36,8 +37,9 @@ def _binary(kind: Callable[..., cr.Node], low: float = -2.0) -> Example:
     return _of(lambda x, y: kind(x, y, name="Q"), _parameter("X", 3, 4, low=low), _parameter("Y", 3, 1, low=low))
 
 
-def _loss(kind: Callable[..., cr.Node], labels: Any, reduction: str, *, probabilities: bool = False) -> Example:
+def _loss(kind: Callable[..., cr.Node], labels: Any, reduction: str) -> Example:
     rng = np.random.default_rng(7)
+    probabilities = kind in (cr.BCELoss, cr.CrossEntropyLoss)
     x = rng.uniform(0.1, 0.9, (3, M)) if probabilities else rng.normal(size=(3, M))
     leaves = (cr.Parameter("A", (3, "m")), x), (cr.Input("Y", (3, "m")), labels)
     return _of(lambda a, y: kind(a, y, reduction=reduction, name="L"), *leaves)
@@ -98,13 +100,15 @@ EXAMPLES: dict[str, Example] = {
     "Concatenate": _of(
         lambda x, y: cr.Concatenate(x, y, axis=1, name="Q"), _parameter("X", 3, 4), _parameter("Y", 3, 1)
     ),
-    "Concatenate, below": _of(lambda x, y: cr.Concatenate(x, y, name="Q"), _parameter("X", 3, 4), _parameter("Y", 1, 4)),
+    "Concatenate, below": _of(
+        lambda x, y: cr.Concatenate(x, y, name="Q"), _parameter("X", 3, 4), _parameter("Y", 1, 4)
+    ),
     "Index": _unary(lambda x, name: cr.Index(x, key=(slice(1, None), slice(None, 2)), name=name)),
     "Index, an entry": _unary(lambda x, name: cr.Index(x, key=(1, 2), name=name)),
     "Index, repeated": _unary(lambda x, name: cr.Index(x, key=(slice(None), np.array([0, 2, 0])), name=name)),
     "Gather": _of(lambda x, ids: cr.Gather(x, ids, name="Q"), _parameter("X", 3, 4), _IDS),
     **{
-        f"{kind.__name__}, {reduction}": _loss(kind, labels, reduction, probabilities=kind.__name__ in ("BCELoss", "CrossEntropyLoss"))
+        f"{kind.__name__}, {reduction}": _loss(kind, labels, reduction)
         for kind, labels in (
             (cr.BCELoss, _BITS),
             (cr.SigmoidBCELoss, _BITS),

@@ -129,7 +129,7 @@ class Assembly:
         given = node.name is not None
         head = Text(shown_name(name), self.palette.light("ink" if given else "muted"), 14 if given else 11, bold=given)
         shape = shape_words(shape_of(node))
-        tail = [Text(f"  {shape}", self.palette.light("muted"), 11)] if shape else []
+        tail = [Text(f"   {shape}", self.palette.light("muted"), 11)] if shape else []
         return (Cell((head, *tail)),)
 
     def _add_layer(self, members: Sequence[int]) -> str:

@@ -34,7 +34,7 @@ def _shapes(scene: Scene, palette: Palette) -> Iterator[list[Cell]]:
     if any(item.outside for item in scene.items):
         blank = [[Cell((Text("", palette.light("muted"), 8),))]]
         sample = Table(blank, border=1, dashed=True, rounded=True, color=palette.light("muted"))
-        yield [Cell(sample), _words("outside of the layer", palette)]
+        yield [Cell(sample), _words("outside", palette)]
 
 
 def _sample(kind: str, palette: Palette) -> Table:

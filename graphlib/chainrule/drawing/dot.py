@@ -85,7 +85,7 @@ def _frame(number: int, path: tuple[str, ...], palette: Palette) -> Any:
             "id": f"c{number}",
             "class": "layer",
             "label": head.label,
-            "labeljust": "l",
+            "labeljust": "r",  # arrows enter from the left
             "labelloc": "t",
             "style": "rounded,filled",
             "color": palette.light("layer_line"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, final
@@ -23,9 +23,10 @@ from chainrule.run import Run
 
 Show: TypeAlias = Literal["graph", "values", "gradients", "formulas"]
 SHOWN: Final = ("graph", "values", "gradients", "formulas")
+OPTIONS: Final = ("layer", "collapse", "highlight", "palette", "direction")
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 COLLAPSE_ABOVE: Final = 300  # nodes: nobody reads more at once
-LARGEST: Final = 4000  # boxes, circles and arrows times two: about 20 s of layout
+LARGEST: Final = 10_000  # boxes, circles and arrows together: 16 s for a web of 2,300 nodes
 NEAREST: Final = 40  # nodes around a failing one
 
 
@@ -134,7 +135,7 @@ def draw_graph(graph: Graph, show: Show = "graph", **options: Any) -> Drawing:
             f"a graph has no {show}: a run has",
             remedy=f"run = graph.forward(feeds){'; run.backward()' * (show == 'gradients')}; run.draw()",
         )
-    return _drawn(graph, None, show, **options)
+    return _drawn(graph, None, show, **_known(options, OPTIONS))
 
 
 def draw_run(run: Run, show: Show | None = None, **options: Any) -> Drawing:
@@ -143,21 +144,21 @@ def draw_run(run: Run, show: Show | None = None, **options: Any) -> Drawing:
     chosen = _checked(show) if show else "gradients" if done else "values"
     if chosen == "gradients" and not done:
         raise ArgumentError("this run has no gradients yet", remedy="run.backward()")
-    return _drawn(run.graph, run, chosen, **options)
+    return _drawn(run.graph, run, chosen, **_known(options, OPTIONS))
 
 
 def draw_error(error: ChainruleError, **options: Any) -> Drawing:
     """What the failing node of an error is computed from, with the node standing out."""
     if not isinstance(error.node, Node):
         raise ArgumentError("this error is about no node, so there is nothing to draw", given=type(error).__name__)
+    colors = palette_named(_known(options, ("palette", "direction")).get("palette", "default"))
     graph = Graph(error.node)
     near = _nearest(graph, NEAREST)
     left = len(graph) - len(near)
     note = f"{left:,} nodes further back are left out" if left else ""
-    colors = palette_named(options.pop("palette", "default"))
     choice = Choice(near, {len(graph) - 1}, message=f"{type(error).__name__}: {error.what}", note=note)
     view = FailureView(graph, colors)
-    return Drawing(Assembly(view, colors, choice, _direction(options.pop("direction", "right"))).assembled(), colors)
+    return Drawing(Assembly(view, colors, choice, _direction(options.get("direction", "right"))).assembled(), colors)
 
 
 def _drawn(
@@ -205,8 +206,9 @@ def _inside(graph: Graph, layer: str | None) -> tuple[list[int], int]:
     found = {k: place for k, node in enumerate(graph.order) if (place := _depth(node.layer, wanted))}
     if not found:
         names = {" / ".join(node.layer[:depth]) for node in graph.order for depth in range(1, len(node.layer) + 1)}
+        inner = {name for node in graph.order for name in node.layer}
         raise ArgumentError(
-            f"this graph has no layer {did_you_mean(layer, names)}",
+            f"this graph has no layer {did_you_mean(layer, names | inner)}",
             given=f"layers {', '.join(sorted(names)) or 'none'}",
         )
     return list(found), next(iter(found.values()))
@@ -229,6 +231,13 @@ def _nearest(graph: Graph, count: int) -> list[int]:
         sources = map(graph.position, graph.order[k].inputs)
         found += [source for source in dict.fromkeys(sources) if source not in found]
     return sorted(found)
+
+
+def _known(options: dict[str, Any], known: Sequence[str]) -> dict[str, Any]:
+    unknown = [did_you_mean(name, known) for name in options if name not in known]
+    if unknown:
+        raise ArgumentError(f"a drawing has no option {', '.join(unknown)}", remedy=f"options: {', '.join(known)}")
+    return options
 
 
 def _checked(show: str) -> str:

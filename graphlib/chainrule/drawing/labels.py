@@ -42,7 +42,7 @@ class Text:
     @property
     def markup(self) -> str:
         """The text in the markup of Graphviz."""
-        inner = html.escape(self.shown)
+        inner = html.escape(self.shown.replace("\\", "\\\\"))  # else \N, also as an entity, would become the node's id
         inner = f"<B>{inner}</B>" if self.bold else inner
         inner = f"<I>{inner}</I>" if self.italic else inner
         return f'<FONT COLOR="{self.color}" POINT-SIZE="{self.size}">{inner}</FONT>'
@@ -169,14 +169,17 @@ def shortened(text: str, longest: int) -> str:
     return f"{text[: longest - 1 - tail]}…{text[len(text) - tail :]}"
 
 
-_NARROW, _THIN, _BROAD = frozenset("fijlrtI.,:;'|!()[]{}/ \u00a0¹²³⁴⁵⁶⁷⁸⁹⁰₀₁₂₃₄₅₆₇₈₉ᵀ‘’“”"), 0.43, 0.9
-_WIDE = frozenset("mwMWOQGDHNUCK@%&—…→≥≤+−=∂σΣ×∗")
+_WIDTHS = {  # of an em
+    **dict.fromkeys("fijlrtI.,:;'|!()[]{}/ \u00a0¹²³⁴⁵⁶⁷⁸⁹⁰₀₁₂₃₄₅₆₇₈₉ᵀ‘’“”", 0.43),
+    **dict.fromkeys("wOQGDHNUCK&→≥≤+−=∂σΣ×∗", 0.9),
+    **dict.fromkeys("mMW@%—…", 1.05),
+}
 
 
 def text_width(text: str) -> float:
     """How wide a text is, in units of the font's size, by the widths of DejaVu Sans, the widest of the common fonts.
 
     >>> round(text_width("Layer 1"), 2)
-    4.4
+    4.36
     """
-    return sum(_THIN if c in _NARROW else _BROAD if c in _WIDE else 0.7 if ord(c) < 0x1100 else 1.05 for c in text)
+    return sum(_WIDTHS.get(c, 0.7 if ord(c) < 0x1100 else 1.05) for c in text)

@@ -19,8 +19,8 @@ class Palette:
     """A color for every part of a drawing. No two parts share a light color: CSS finds a part by it."""
 
     name: str
-    forward: Color = ("#117733", "#63d297")
-    backward: Color = ("#aa3377", "#f39ac7")
+    forward: Color = ("#117733", "#7ddc6a")
+    backward: Color = ("#aa3377", "#ff9ad5")
     background: Color = ("#ffffff", "#14171d")
     ink: Color = ("#1f2430", "#e8ebf1")
     muted: Color = ("#566070", "#a6afbd")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, final
 
 from chainrule.derivation import Derivation
-from chainrule.drawing.arrays import array_cell, is_small, summary
+from chainrule.drawing.arrays import array_cell, summary
 from chainrule.drawing.labels import Cell, Table, Text, equations
 from chainrule.drawing.names import partial, shown_name
 from chainrule.drawing.theme import Palette
@@ -91,7 +91,7 @@ class FailureView(GraphView):
 
 
 class ValuesView(View):
-    """The values of a run, in green."""
+    """The values of a run, in green; of a step without a name only if it is a number, as in the circuits of courses."""
 
     def __init__(self, run: Run, palette: Palette) -> None:
         super().__init__(run.graph, palette)
@@ -99,7 +99,7 @@ class ValuesView(View):
 
     def has_box(self, k: int) -> bool:
         node = self.graph.order[k]
-        return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1 or is_small(self._value(k))
+        return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1 or self._value(k).ndim == 0
 
     def rows(self, k: int) -> list[Row]:
         return equations([self._equation(k)])

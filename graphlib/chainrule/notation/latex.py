@@ -44,7 +44,8 @@ class LatexPrinter(MathPrinter):
     def name(self, name: str, raised: str = "") -> Piece:
         found = parts(name)
         above = f"^{_group(raised)}" if raised else ""
-        return Piece(f"{found.prefix}{_base(found.base, found.kind)}{_below(found.script)}{above}", POWER if above else ATOM)
+        text = f"{found.prefix}{_base(found.base, found.kind)}{_below(found.script)}{above}"
+        return Piece(text, POWER if above else ATOM)
 
     def entry(self, name: str, places: tuple[int, ...]) -> Piece:
         """``w^1_{12}``: the number of a layer above, row and column below."""

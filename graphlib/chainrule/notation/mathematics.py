@@ -16,7 +16,6 @@ import numpy as np
 
 from chainrule import elementary
 from chainrule.dimensions import Dimension, Shape
-from chainrule.entrywise import SymbolArray
 from chainrule.notation.names import parts
 from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SUM, Piece, Printer
 from chainrule.symbol import Symbol, index, known_shape
@@ -313,12 +312,6 @@ class MathPrinter(Printer):
             return Piece(self.words(str(plain)), ATOM)
         size = self._positive(abs(plain))
         return Piece(self.minus(size), SUM) if plain < 0 else Piece(size, ATOM)
-
-    def array(self, x: SymbolArray) -> Piece:
-        if not x.ndim:
-            return self.piece(x[()])
-        flat = np.atleast_2d(np.asarray(x))
-        return Piece(self.matrix([[self.print(e) for e in row] for row in flat.reshape(-1, flat.shape[-1])]), ATOM)
 
     def _numbers_in(self, x: Any) -> str:
         if x.ndim > 2 or x.size > _MOST_NUMBERS or x.size == 0:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import numpy as np
 
 from chainrule.dimensions import Dimension, Shape
-from chainrule.entrywise import SymbolArray
 from chainrule.symbol import Symbol
 
 # How tightly a printed piece holds together, as in Python: a piece inside a tighter one is put in parentheses.
@@ -81,8 +80,6 @@ class Printer(ABC):
         """The expression printed, with how tightly it holds together."""
         if isinstance(x, Dimension):
             return self.dimension(x)
-        if isinstance(x, SymbolArray):
-            return self.array(x)
         if not isinstance(x, Symbol):
             return self.number(x)
         if x.operation is None:
@@ -111,10 +108,6 @@ class Printer(ABC):
     @abstractmethod
     def number(self, x: Any) -> Piece:
         """A number or an array of numbers."""
-
-    @abstractmethod
-    def array(self, x: SymbolArray) -> Piece:
-        """Entries that a rule was handed, which could not pass through it."""
 
     @abstractmethod
     def dimension(self, x: Dimension) -> Piece:

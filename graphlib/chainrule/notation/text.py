@@ -11,7 +11,6 @@ import numpy as np
 
 from chainrule import elementary
 from chainrule.dimensions import Dimension, Shape, shape_text
-from chainrule.entrywise import SymbolArray
 from chainrule.notation.printer import (
     ATOM,
     COMPARISON,
@@ -53,12 +52,6 @@ class TextPrinter(Printer):
         if isinstance(number, float) and number.is_integer() and abs(number) < 1e15:
             number = int(number)
         return Piece(_float_text(number), ATOM if not isinstance(number, (int, float)) or number >= 0 else SIGN)
-
-    def array(self, x: SymbolArray) -> Piece:
-        return Piece(f"np.array({self._nested(x.tolist())})" if x.ndim else self.print(x[()]), ATOM)
-
-    def _nested(self, x: Any) -> str:
-        return f"[{', '.join(map(self._nested, x))}]" if isinstance(x, list) else self.print(x)
 
     def dimension(self, x: Dimension) -> Piece:
         text = str(x)

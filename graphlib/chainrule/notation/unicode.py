@@ -30,11 +30,9 @@ class UnicodePrinter(MathPrinter):
 
     def name(self, name: str, raised: str = "") -> Piece:
         found = parts(name)
-        if found.kind == "text":
-            return Piece(f"“{found.base}”{_above(raised)}", POWER if raised else ATOM)
-        if found.script.isdecimal():
-            return Piece(f"{found.prefix}{found.base}{found.script.translate(_LOW)}{_above(raised)}", POWER if raised else ATOM)
-        return Piece(f"{found.prefix}{found.base}{'_' * bool(found.script)}{found.script}{_above(raised)}", POWER if raised else ATOM)
+        script = found.script.translate(_LOW) if found.script.isdecimal() else "_" * bool(found.script) + found.script
+        text = f"“{found.base}”" if found.kind == "text" else f"{found.prefix}{found.base}{script}"
+        return Piece(text + _above(raised), POWER if raised else ATOM)
 
     def entry(self, name: str, places: tuple[int, ...]) -> Piece:
         """``dz¹₂`` for the second entry of dZ1; with places beyond 9 or a long name ``W1[1, 12]``, counted from 1."""

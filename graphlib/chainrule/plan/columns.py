@@ -118,19 +118,28 @@ def _is_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis
     if axis is None:
         return False
     axes, operation = _column_axes(step, found), step.operation
-    shapes = [steps[o.step].shape if isinstance(o, Ref) else np.shape(o) if not isinstance(o, (tuple, Dimension)) else () for o in step.operands]
+    shapes = [steps[o.step].shape or () if isinstance(o, Ref) else _literal_shape(o) for o in step.operands]
     if operation is np.matmul:
         return _product_by_column(axes, shapes, axis, step.shape or ())
     if isinstance(operation, np.ufunc) or operation in _ENTRYWISE:
-        here = [a - len(s) for a, s in zip(axes, shapes, strict=True) if a is not None and s is not None]
+        here = [a - len(s) for a, s in zip(axes, shapes, strict=True) if a is not None]
         return all(a == axis - len(step.shape or ()) for a in here)
-    if operation in _ALONG_AXIS or operation is np.sum:
-        return axes[0] is not None and axes[0] not in _summed(step, len(shapes[0] or ()))
     if operation in _MOVES:
-        return _moved_by_column(step, axes[0], shapes[0] or (), axis)
-    if operation is np.concatenate:
+        return _moved_by_column(step, axes[0], shapes[0], axis)
+    return _reduced_or_joined_by_column(steps, step, found, axis)
+
+
+def _literal_shape(operand: Any) -> Shape:
+    return () if isinstance(operand, (tuple, slice, Dimension)) else np.shape(operand)
+
+
+def _reduced_or_joined_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis: int) -> bool:
+    axes = _column_axes(step, found)
+    if step.operation in _ALONG_AXIS or step.operation is np.sum:
+        return axes[0] is not None and axes[0] not in _summed(step, len(steps[step.refs[0]].shape or ()))
+    if step.operation is np.concatenate:
         return _laid_by_column(steps, step, found, axis)
-    return operation is np.take and axes[0] is None and axes[1] is not None
+    return step.operation is np.take and axes[0] is None and axes[1] is not None
 
 
 def _product_by_column(axes: Sequence[int | None], shapes: Sequence[Any], axis: int, shape: Shape) -> bool:
@@ -140,7 +149,7 @@ def _product_by_column(axes: Sequence[int | None], shapes: Sequence[Any], axis: 
         return y is not None and right > 1 and y != right - 2
     if y is None:
         return x != left - 1
-    return x - left == y - right == axis - len(shape) and x < left - 2
+    return bool(x - left == y - right == axis - len(shape) and x < left - 2)
 
 
 def _moved_by_column(step: Step, source: int | None, shape: Shape, axis: int) -> bool:
@@ -148,7 +157,7 @@ def _moved_by_column(step: Step, source: int | None, shape: Shape, axis: int) ->
         return step.operation is np.broadcast_to
     if step.operation is np.reshape:
         new = step.shape or ()
-        return _size(shape[:source]) == _size(new[:axis])
+        return bool(_size(shape[:source]) == _size(new[:axis]))
     if step.operation is not index:
         return True
     return _whole_axis_in_key(step.operands[1], source, len(shape))
@@ -162,7 +171,7 @@ def _whole_axis_in_key(key: Any, axis: int, ndim: int) -> bool:
     used = sum(part is not None and part is not Ellipsis for part in parts)
     place = next((k for k, part in enumerate(parts) if part is Ellipsis), len(parts))
     full = [*parts[:place], *[slice(None)] * (ndim - used), *parts[place + 1 :]]
-    return [part for part in full if part is not None][axis] == slice(None)
+    return bool([part for part in full if part is not None][axis] == slice(None))
 
 
 def _size(shape: Shape) -> Any:
@@ -187,7 +196,12 @@ def _sum_role(steps: Sequence[Step], step: Step, found: Sequence[Role], k: int) 
             left, right = (len(steps[source].shape or ()) for source in step.refs)
             if axes[0] == left - 1 and axes[1] == max(right - 2, 0):
                 return Role("sum")
-        if step.operation is elementary.put and axes[0] is not None and axes[2] is None and _key_has_columns(step, found):
+        if (
+            step.operation is elementary.put
+            and axes[0] is not None
+            and axes[2] is None
+            and _key_has_columns(step, found)
+        ):
             return Role("sum")
     raise Unsplittable(f"{_label(step, k)} lets columns meet")
 
@@ -213,7 +227,7 @@ def split(program: Program) -> Split:
         raise Unsplittable("no feed has a named number of columns")
     part = roles(program, name)
     kinds: dict[str, set[str]] = {"before": {"before"}, "block": {"columns", "sum"}, "after": {"after"}}
-    needed = {k for k in program.ends}
+    needed = set(program.ends)
     after, wanted_by_after = _part(program, part, kinds["after"], needed)
     block, wanted_by_block = _part(program, part, kinds["block"], needed | wanted_by_after)
     before, _ = _part(program, part, kinds["before"], needed | wanted_by_after | wanted_by_block)
@@ -234,7 +248,11 @@ def _part(program: Program, part: Sequence[Role], kinds: set[str], wanted: set[i
     inside = [role.kind in kinds and not program.steps[k].is_feed for k, role in enumerate(part)]
     read = {source for k, step in enumerate(program.steps) if inside[k] for source in step.refs}
     outside = {k for k in read if not inside[k] and not program.steps[k].is_constant}
-    kept = [k for k in range(len(program.steps)) if inside[k] or k in outside or (k in read and program.steps[k].is_constant)]
+    kept = [
+        k
+        for k in range(len(program.steps))
+        if inside[k] or k in outside or (k in read and program.steps[k].is_constant)
+    ]
     new = {k: place for place, k in enumerate(kept)}
     steps = []
     for k in kept:

@@ -26,6 +26,8 @@ _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide:
 _REDUCTIONS: Final = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minimum"}
 _WIDTH: Final = 60  # columns of text before the comment
 _FEW_ENTRIES, _LONG_ROW = 32, 128
+# OpenBLAS gives products of longer float64 rows to threads, which wait for each other when the machine is busy.
+_LONGEST_ROW: Final = {np.dtype(np.float64): 10_000, np.dtype(np.float32): 50_000}
 
 
 @final
@@ -44,7 +46,7 @@ class Source:
         """The function ``prepare`` of the text: each call makes a workspace and returns the function that uses it."""
         file = f"<plan {title} {id(self)}>"
         namespace: dict[str, Any] = dict(self.objects)
-        exec(compile(self.text, file, "exec"), namespace)  # noqa: S102 — printed here, from operations and safe names
+        exec(compile(self.text, file, "exec"), namespace)
         linecache.cache[file] = (len(self.text), None, self.text.splitlines(keepends=True), file)
         return namespace["prepare"]  # type: ignore[no-any-return]
 
@@ -91,7 +93,9 @@ class _Printing:
         head = [f"# {visible(self.title)}"] * bool(self.title) + self._import_lines()
         body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared)]
         inner = [f"        {line}" for line in (*self.lines, ends)]
-        text = "\n".join([*head, "", "def prepare():", *body, "", f"    def run({arguments}):", *inner, "", "    return run", ""])
+        text = "\n".join(
+            [*head, "", "def prepare():", *body, "", f"    def run({arguments}):", *inner, "", "    return run", ""]
+        )
         names = tuple(str(self.program.steps[k].name) for k in feeds)
         return Source(text, self.objects, names, self.pool.bytes)
 
@@ -100,6 +104,8 @@ class _Printing:
     def _name(self, k: int, step: Step) -> str:
         if step.is_constant:
             return self._object(step.name or "constant", step.operands[0])
+        if _is_flip(step):
+            return f"{self.texts[step.operands[0].step]}.T"  # short enough to stand where it is used
         return self.names.fresh(step.name or f"t{k}")
 
     def _object(self, name: str, value: Any) -> str:
@@ -120,10 +126,10 @@ class _Printing:
         """
         x, y = (operand.step for operand in step.operands)
         transposed = self.program.steps[y]
-        if transposed.operation is not np.transpose or transposed.options.get("axes"):
+        if not _is_flip(transposed):
             return None
         (rows, inner), columns = self.program.steps[x].shape or (0, 0), (step.shape or (0, 0))[1]
-        if rows * columns > _FEW_ENTRIES or inner < _LONG_ROW:  # type: ignore[operator]  # all sizes are numbers
+        if rows * columns > _FEW_ENTRIES or not _LONG_ROW <= inner <= _LONGEST_ROW.get(step.dtype, 0):
             return None
         return self.texts[x], self._text(transposed.operands[0])
 
@@ -144,8 +150,9 @@ class _Printing:
             return f"({', '.join(map(self._text, operand))}{',' * (len(operand) == 1)})"
         if isinstance(operand, slice):
             return f"slice({self._text(operand.start)}, {self._text(operand.stop)}, {self._text(operand.step)})"
-        if operand is Ellipsis:
-            return "..."
+        return "..." if operand is Ellipsis else self._literal(operand)
+
+    def _literal(self, operand: Any) -> str:
         if isinstance(operand, np.number):
             operand = operand.item() if operand.dtype in (np.dtype(float), np.dtype(int)) else operand
         if operand is None or isinstance(operand, (int, str)) or (isinstance(operand, float) and np.isfinite(operand)):
@@ -177,7 +184,7 @@ class _Printing:
     # --- one step ------------------------------------------------------------------------------------------------
 
     def _print(self, k: int, step: Step) -> None:
-        if step.is_constant:
+        if step.is_constant or _is_flip(step):
             return
         if step.operation in _VIEWS and isinstance(step.operands[0], Ref):
             self._print_view(k, step)
@@ -205,7 +212,7 @@ class _Printing:
     def _view(self, step: Step) -> str:
         x = self.texts[step.operands[0].step]
         if step.operation is np.transpose:
-            return f"{x}.transpose({self._text(step.options['axes'])})" if step.options.get("axes") else f"{x}.T"
+            return f"{x}.transpose({self._text(step.options['axes'])})"
         if step.operation is np.reshape:
             return f"{x}.reshape({self._text(step.options['shape'])})"
         if step.operation is index:
@@ -281,7 +288,9 @@ class _Printing:
             x = self.program.steps[source]
             if self.last.get(self.root[source]) != k or other or self.root[source] != source:
                 continue
-            if (x.shape, x.dtype) == (step.shape, step.dtype) and (slot := self.pool.slot_of(self.texts[source])) is not None:
+            if (x.shape, x.dtype) == (step.shape, step.dtype) and (
+                slot := self.pool.slot_of(self.texts[source])
+            ) is not None:
                 self.pool.keep(self.texts[source])
                 return slot
         return None
@@ -303,11 +312,17 @@ class _Printing:
     def _result(self, k: int, given: set[int]) -> str:
         """A result in memory of its own: a copy where it is a feed, a constant, a view, or given already."""
         step, text = self.program.steps[k], self.texts[k]
-        own = self.root[k] == k and step.operation is not None and not isinstance(step.operation, RuleCall) and k not in given
+        own = (
+            self.root[k] == k
+            and step.operation is not None
+            and not isinstance(step.operation, RuleCall)
+            and k not in given
+        )
         given.add(k)
-        if step.shape == ():
+        if step.shape == () and k in self.program.values.values():
             return f"{text}[()]"  # a number, also of an array without axes
-        return text if own and step.operation not in (np.broadcast_to,) else f"{self._function('array')}({text})"
+        own = own and step.shape != ()  # what a function returns for no axes is a number and no array
+        return text if own and step.operation is not np.broadcast_to else f"{self._function('array')}({text})"
 
 
 def _last_uses(program: Program) -> dict[int, int]:
@@ -324,6 +339,11 @@ def _last_uses(program: Program) -> dict[int, int]:
     for k in program.ends:
         last[owner[k]] = len(program.steps)
     return last
+
+
+def _is_flip(step: Step) -> bool:
+    """Whether a step is ``x.T``."""
+    return step.operation is np.transpose and not step.options and isinstance(step.operands[0], Ref)
 
 
 def _takes_out(step: Step) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -12,8 +12,7 @@ import numpy as np
 from chainrule import elementary
 from chainrule.dimensions import Dimension, Shape
 from chainrule.program import Builder, Program, Ref, RuleCall, Step, map_refs, pick, rewrite, verify
-from chainrule.symbol import index
-from chainrule.symbol import Value
+from chainrule.symbol import Value, index
 
 Pass: TypeAlias = Callable[[Program], Program]
 
@@ -25,14 +24,15 @@ _KEEPS_FIRST: Final = frozenset(
 )  # fmt: skip
 
 
-def inferred_dtype(steps: Any, step: Step) -> np.dtype[Any]:
+def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     """The dtype that NumPy gives the result of a step for the dtypes of its operands."""
     if step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
         return step.dtype
     if step.operation is np.astype:
-        return np.dtype(step.options["dtype"])
+        dtype: np.dtype[Any] = np.dtype(step.options["dtype"])
+        return dtype
     if step.operation in _KEEPS_FIRST and isinstance(step.operands[0], Ref):
-        return steps[step.operands[0].step].dtype  # type: ignore[no-any-return]
+        return steps[step.operands[0].step].dtype
     samples = map_refs(step.operands, lambda ref: _Sample(steps[ref.step].dtype, len(steps[ref.step].shape or ())))
     try:
         return _dtype_of(step.operation, samples, tuple(step.options.items()))
@@ -111,7 +111,9 @@ def _number(value: Dimension, sizes: Mapping[str, int]) -> int | float:
     try:
         return value.evaluate(sizes)
     except ValueError:
-        return sum(float(factor) * float(np.prod([float(sizes[n]) ** p for n, p in term])) for term, factor in value.terms)
+        return sum(
+            float(factor) * float(np.prod([float(sizes[n]) ** p for n, p in term])) for term, factor in value.terms
+        )
 
 
 def traced(builder: Builder, function: Callable[..., Any], *operands: Any) -> Any:
@@ -156,7 +158,11 @@ def _key(operand: Any) -> Any:
         return ("slice", _key(operand.start), _key(operand.stop), _key(operand.step))
     if isinstance(operand, np.ndarray):
         return ("array", id(operand))
-    return (type(operand).__name__, repr(operand)) if isinstance(operand, (float, np.generic)) else (type(operand), operand)
+    return (
+        (type(operand).__name__, repr(operand))
+        if isinstance(operand, (float, np.generic))
+        else (type(operand), operand)
+    )
 
 
 _LARGEST_FOLDED: Final = 64  # elements; a larger constant is computed at every call rather than stored
@@ -210,15 +216,16 @@ def _number_one(operand: Any) -> bool:
     return isinstance(operand, (int, float, np.generic)) and not isinstance(operand, (bool, np.bool_)) and operand == 1
 
 
+_MAY_CHANGE_NOTHING: Final = frozenset((np.astype, np.broadcast_to, np.reshape))
+
+
 def _unit(builder: Builder, step: Step) -> Any:
     """x * 1, 1 * x, x / 1, and a value that already has the dtype or the shape."""
     ref: Any = None
     if step.operation is np.multiply and len(step.refs) == 1:
         x, y = step.operands
         ref = x if _number_one(y) else y if _number_one(x) else None
-    elif step.operation is np.divide and _number_one(step.operands[1]):
-        ref = step.operands[0]
-    elif step.operation in (np.astype, np.broadcast_to, np.reshape):
+    elif step.operation in _MAY_CHANGE_NOTHING or (step.operation is np.divide and _number_one(step.operands[1])):
         ref = step.operands[0]
     if not isinstance(ref, Ref):
         return None

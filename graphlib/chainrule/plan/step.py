@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.dimensions import Dimension, shape_text
-from chainrule.errors import ArgumentError, FeedError, UnknownNameError
+from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
 from chainrule.feeds import values_of_leaves
 from chainrule.node import Constant, Leaf, Node
 from chainrule.plan.columns import Split, Unsplittable, split
@@ -30,9 +30,12 @@ Array = npt.NDArray[Any]
 Results = tuple[Any, dict[str, Any]]
 Key = tuple[Any, ...]
 
-_CACHE: Final = 1 << 20  # bytes of workspace for one block: half of a second-level cache of 2 MB
-_SMALLEST_BLOCK, _LARGEST_BLOCK = 1024, 65536  # columns; smaller ones are all calls, larger ones leave the cache
+_CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
+_SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls
+_LARGEST_BLOCK: Final = {8: 9_984, 4: 45_056}  # columns by bytes of a number; longer rows OpenBLAS gives to threads
 _TASKS: Final = 16  # a call in blocks is cut into about so many pieces, however many threads there are
+_THREADED: Final = 20_000  # columns of a block from which a NumPy call lasts the 10 µs that make threads pay
+_SHOWN: Final = 1000  # the size that named dimensions have in a source that is read before the first call
 _KEPT: Final = 32  # specializations; data of ever new sizes must not fill the memory
 
 
@@ -44,7 +47,7 @@ def compile_graph(graph: Graph, gradients: Iterable[str | Node] | None = None, b
     if gradients is None:
         return Plan(graph, _program(graph.fuse(), None), block)
     names = [graph.name(graph[node]) for node in ([gradients] if isinstance(gradients, (str, Node)) else gradients)]
-    fused = _program(graph.fuse(), names)
+    fused = _program((_named(graph) if any(graph[name].name is None for name in names) else graph).fuse(), names)
     program = fused if set(names) <= set(fused.gradients) else _program(graph, names)
     if missing := [name for name in names if name not in program.gradients]:
         raise UnknownNameError(
@@ -52,6 +55,16 @@ def compile_graph(graph: Graph, gradients: Iterable[str | Node] | None = None, b
             remedy="constants, whole numbers and labels have none, nor does what the loss does not depend on",
         )
     return Plan(graph, program, block)
+
+
+def _named(graph: Graph) -> Graph:
+    """The graph with the names that it gives to nodes without one as their own: a graph rewritten gives others."""
+    new: dict[Node, Node] = {}
+    for node in graph.order:
+        inputs = tuple(new[source] for source in node.inputs)
+        kept = node.name is not None and inputs == node.inputs
+        new[node] = node if kept else node.replace(*inputs).relabel(graph.name(node), like=node)
+    return type(graph)(*(new[node] for node in graph.outputs), watch=[new[node] for node in graph.watch])
 
 
 def _program(graph: Graph, names: Sequence[str] | None) -> Program:
@@ -117,7 +130,9 @@ class _Blocks:
 
     def _block(self, columns: int) -> _Part:
         sizes = {**self.sizes, self.parts.name: columns}
-        return _part(optimized(bound(self.parts.block, sizes, self.sizes)), f"{self.title}: one block of {columns} columns")
+        return _part(
+            optimized(bound(self.parts.block, sizes, self.sizes)), f"{self.title}: one block of {columns} columns"
+        )
 
     @property
     def text(self) -> str:
@@ -131,13 +146,13 @@ class _Blocks:
     def __call__(self, feeds: Mapping[str, Array], map_tasks: Callable[..., Iterable[Any]] = map) -> Results:
         values = self._before(feeds)
         done = map_tasks(lambda task: self.piece(values, *task), self.tasks())
-        return self._after(values, done)
+        return self._after(values, done, feeds)
 
     def _before(self, feeds: Mapping[str, Array]) -> dict[str, Any]:
         early = self.before.prepare()(*(feeds[name] for name in self.before.source.feeds))
         return {**feeds, **dict(zip(self.parts.before.values, early, strict=True))}
 
-    def _after(self, values: dict[str, Any], pieces: Iterable[Sequence[Any]]) -> Results:
+    def _after(self, values: dict[str, Any], pieces: Iterable[Sequence[Any]], feeds: Mapping[str, Array]) -> Results:
         names = tuple(self.parts.block.values)
         columns: dict[str, list[Any]] = {name: [] for name in self.parts.joined}
         sums: dict[str, Any] = {}
@@ -148,7 +163,7 @@ class _Blocks:
         late = self.after.prepare()(*(values[name] for name in self.after.source.feeds))
         values.update(zip(self.parts.after.values, late, strict=True))
         loss, gradients = self.names
-        return values[loss], {name: np.asarray(values[handed]) for name, handed in gradients.items()}
+        return values[loss], _apart({name: np.asarray(values[handed]) for name, handed in gradients.items()}, feeds)
 
     def piece(self, values: Mapping[str, Any], start: int, stop: int) -> list[Any]:
         """The results of some columns, block by block: sums added up, columns laid end to end."""
@@ -164,12 +179,21 @@ class _Blocks:
 
     def _one(self, values: Mapping[str, Any], first: int, last: int) -> Any:
         columns = last - first
-        runs = self._local.__dict__
+        runs: dict[int, Any] = self._local.__dict__.setdefault("runs", {})
         if columns not in runs:
             part = self.block(columns)
             runs[columns] = (part.prepare(), part.source.feeds)
         run, feeds = runs[columns]
         return run(*(_cut(values[name], self.parts.sliced.get(name), first, last) for name in feeds))
+
+
+def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """The results, copied where one would be a feed or another result."""
+    taken = {id(array) for array in feeds.values()}
+    for name, array in results.items():
+        results[name] = array.copy() if id(array) in taken else array
+        taken.add(id(array))
+    return results
 
 
 def _cut(value: Any, axis: int | None, first: int, last: int) -> Any:
@@ -217,22 +241,28 @@ class Plan:
 
     @property
     def source(self) -> str:
-        """The printed NumPy of the last call; before the first call, for all named sizes equal to 1."""
+        """The printed NumPy of the last call; before the first call, for named sizes of 1,000."""
         last = getattr(self._local, "last", None)
         if last is None:
-            names = sorted(name for leaf in self._fed for size in leaf.shape or () if isinstance(size, Dimension) for name in size.names)
-            last = _Whole(self.program, dict.fromkeys(names, 1), "")
+            names = sorted(
+                name
+                for leaf in self._fed
+                for size in leaf.shape or ()
+                if isinstance(size, Dimension)
+                for name in size.names
+            )
+            last = _Whole(self.program, dict.fromkeys(names, _SHOWN), "")
         return str(last.text)
 
     def explain(self) -> str:
-        """What was compiled: how many steps, what the passes saved, and whether and why columns are computed in blocks."""
+        """What was compiled: how many steps, and whether columns are computed in blocks, or why not."""
         program, parts = self._program_for(np.dtype(float))
         lines = [f"{len(self._recorded)} steps recorded, {len(program)} after the passes"]
         if isinstance(parts, str):
             return "\n".join([*lines, f"all columns at once: {parts}"])
         sums = [name for name in parts.block.values if name not in parts.joined]
         lines += [
-            f"blocks of columns of {parts.name}: {len(parts.block)} steps for each block, {len(parts.after)} after them",
+            f"blocks of columns of {parts.name}: {len(parts.block)} steps in each, {len(parts.after)} after them",
             f"added up over the blocks: {', '.join(sums) or 'nothing'}",
         ]
         return "\n".join([*lines, f"laid end to end: {', '.join(parts.joined)}"] if parts.joined else lines)
@@ -242,7 +272,9 @@ class Plan:
 
     # --- calling it ----------------------------------------------------------------------------------------------
 
-    def __call__(self, feeds: Mapping[Any, Any], *, out: Mapping[str, Array] | None = None, executor: Any = None) -> Results:
+    def __call__(
+        self, feeds: Mapping[Any, Any], *, out: Mapping[str, Array] | None = None, executor: Any = None
+    ) -> Results:
         """The loss and the gradients by name.
 
         ``out`` are arrays that gradients are written to, by name. ``executor`` is anything with the ``submit`` of
@@ -257,6 +289,8 @@ class Plan:
     def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
         given = values_of_leaves(self._leaves, feeds, self.graph.name)
         arrays = {self.graph.name(leaf): given[leaf] for leaf in self._fed}
+        if 0 in self._sizes(arrays).values():
+            return self._by_run(arrays)
         special = self._special_for(arrays)
         self._local.last = special
         if isinstance(special, _Whole):
@@ -264,7 +298,13 @@ class Plan:
             return special(arrays)
         if executor is not None:
             return special(arrays, _submitting(self, special, arrays, executor))
-        return special(arrays, _on_threads if len(special.tasks()) > 1 else map)
+        return special(arrays, _on_threads if special.columns >= _THREADED else map)
+
+    def _by_run(self, arrays: Mapping[str, Array]) -> Results:
+        """No columns at all: the rules decide what that means, most often an error that says so."""
+        run = self.graph.forward(arrays)
+        gradients = run.backward()
+        return run[self.graph.outputs[0]][()], {name: gradients[name].copy() for name in self._recorded.gradients}
 
     def _special_for(self, arrays: Mapping[str, Array]) -> _Whole | _Blocks:
         key: Key = tuple((array.shape, array.dtype) for array in arrays.values())
@@ -283,8 +323,8 @@ class Plan:
         program, parts = self._program_for(dtype)
         title = f"{dtype.name}, {', '.join(f'{name} = {size}' for name, size in sizes.items())}".rstrip(", ")
         if not isinstance(parts, str):
-            columns = self._block or _columns_in_cache(parts, sizes)
-            if sizes[parts.name] > (columns if self._block else 2 * columns):
+            columns = self._block or _columns_in_cache(parts, sizes, dtype)
+            if sizes[parts.name] > columns:
                 (loss,) = program.values.values()
                 handed = {name: _handed_name(program, k) for name, k in program.gradients.items()}
                 return _Blocks(parts, sizes, columns, title, (_handed_name(program, loss), handed))
@@ -293,6 +333,7 @@ class Plan:
     def _program_for(self, dtype: np.dtype[Any]) -> tuple[Program, Split | str]:
         if dtype not in self._programs:
             program = optimized(typed(self._recorded, dtype))
+            _check_dtypes(program, dtype)
             try:
                 self._programs[dtype] = program, split(program)
             except Unsplittable as why:
@@ -300,25 +341,31 @@ class Plan:
         return self._programs[dtype]
 
     def _sizes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
-        pairs = [p for leaf in self._fed for p in zip(leaf.shape or (), arrays[self.graph.name(leaf)].shape, strict=True)]
+        pairs = [
+            p for leaf in self._fed for p in zip(leaf.shape or (), arrays[self.graph.name(leaf)].shape, strict=True)
+        ]
         return {str(size): number for size, number in pairs if isinstance(size, Dimension)}
 
     def _fast_call(self, special: _Whole, arrays: Mapping[str, Array]) -> Callable[[Any], Results]:
         """A function that runs at once when the feeds look as they did the last time, and takes the long way else."""
         run, names = special.run(), special.part.source.feeds
         text = _fast_text(len(names))
-        facts = {f"s{k}": arrays[name].shape for k, name in enumerate(names)}
+        facts: dict[str, Any] = {f"s{k}": arrays[name].shape for k, name in enumerate(names)}
         facts |= {f"d{k}": arrays[name].dtype for k, name in enumerate(names)}
         facts |= {f"n{k}": name for k, name in enumerate(names)}
         namespace: dict[str, Any] = {"run": run, "other": self._general, "ndarray": np.ndarray, **facts}
-        exec(text, namespace)  # noqa: S102 — made of numbered names only
+        exec(text, namespace)
         return namespace["call"]  # type: ignore[no-any-return]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"graph": self.graph, "program": self._recorded, "block": self._block}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self.graph, tuple(self._recorded.gradients), self._block)
+
+
+def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
+    for name, k in (*program.values.items(), *program.gradients.items()):
+        found = program.steps[k].dtype
+        if found.kind == "f" and found != dtype:
+            raise RuleError(f"{name}: a rule on the way gives {found} where this plan computes in {dtype}")
 
 
 def _rebuilt(graph: Graph, gradients: tuple[str, ...], block: int | None) -> Plan:
@@ -344,11 +391,15 @@ def _fast_text(count: int) -> Any:
     return compile("\n".join(lines), "<plan call>", "exec")
 
 
-def _columns_in_cache(parts: Split, sizes: Mapping[str, int]) -> int:
+def _columns_in_cache(parts: Split, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> int:
     """How many columns a block may have so that its workspace fits the cache."""
     sample = numpy_source(bound(parts.block, {**sizes, parts.name: 1000}, sizes), returns="tuple").bytes / 1000
-    columns = int(_CACHE / max(sample, 1.0))
-    return max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, columns // 1024 * 1024))
+    columns = int(_CACHE / max(sample, 1.0)) // 1024 * 1024
+    columns = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK.get(dtype.itemsize, _SMALLEST_BLOCK), columns))
+    if columns < _THREADED:
+        return columns
+    pairs = -(-sizes[parts.name] // (2 * columns))  # an even number of equal blocks, so that two threads end together
+    return -(-sizes[parts.name] // (2 * pairs))
 
 
 def _handed_name(program: Program, k: int) -> str:
@@ -384,7 +435,9 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _submitting(plan: Plan, special: _Blocks, arrays: Mapping[str, Array], executor: Any) -> Callable[..., Iterable[Any]]:
+def _submitting(
+    plan: Plan, special: _Blocks, arrays: Mapping[str, Array], executor: Any
+) -> Callable[..., Iterable[Any]]:
     """Maps tasks over an executor: each gets the plan and its own columns, nothing that cannot be pickled."""
     payload = pickle.dumps(plan)
     key = tuple((name, array.shape, array.dtype.str) for name, array in arrays.items())

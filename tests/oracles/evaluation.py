@@ -1,0 +1,28 @@
+"""A program computed step by step, each operation called as NumPy has it: what plans are judged by."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.program import Program, map_refs
+
+
+def evaluate(program: Program, feeds: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values and the gradients by name, for a program whose sizes are known where a step counts with them."""
+    results: list[Any] = []
+    for step in program.steps:
+        if step.is_feed:
+            results.append(np.asarray(feeds[step.name]))
+        elif step.is_constant:
+            results.append(step.operands[0])
+        else:
+            operands = map_refs(step.operands, lambda ref: results[ref.step])
+            call = _astype if step.operation is np.astype else step.operation
+            results.append(call(*operands, **step.options))
+    values = {name: np.asarray(results[k]) for name, k in program.values.items()}
+    return values, {name: np.asarray(results[k]) for name, k in program.gradients.items()}
+
+
+def _astype(x: Any, dtype: Any) -> Any:
+    return x.astype(dtype)  # np.astype takes its dtype by position only
