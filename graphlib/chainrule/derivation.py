@@ -111,7 +111,7 @@ class Derivation(Mapping[str, Formula]):
     # backward
     dA3 = ((1 - Y) / (1 - A3) - Y / A3) / m
     dW3 = (dA3 * A3 * (1 - A3)) @ A2.T
-    # slopes that are written with A are computed from Z: exact also where A has rounded to 1
+    # slopes written with A are computed from Z: exact where A has rounded to 1
     """
 
     def __init__(
@@ -354,7 +354,7 @@ class _Deriving:
 
 
 _NOTHING = np.asarray("no gradient")
-_SLOPE_NOTE = "slopes that are written with A are computed from Z: exact also where A has rounded to 1"
+_SLOPE_NOTE = "slopes written with A are computed from Z: exact where A has rounded to 1"
 
 
 def _nodes_with_a_line(graph: Graph) -> frozenset[Node]:

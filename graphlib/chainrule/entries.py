@@ -327,7 +327,8 @@ class RuleCall:
 def sizes_for(graph: Graph, columns: str | None, m: int, others: Mapping[str, int]) -> dict[str, int]:
     """A number for every named dimension of a graph; raises ArgumentError for one without, or one it does not have."""
     named = names_in([size for node in graph.order for size in node.shape or ()])
-    sizes = {**({columns: m} if columns else {}), **others}
+    columns = columns or "m"
+    sizes = {columns: m, **others}
     if missing := sorted(named - set(sizes)):
         raise ArgumentError(f"entries need a number for {', '.join(missing)}", remedy=f"entries(name, {missing[0]}=2)")
     if unknown := sorted(set(sizes) - named - {columns}):

@@ -483,12 +483,14 @@ def _check_gradients(node: Node, traced: Any) -> None:
 # --- verifying -------------------------------------------------------------------------------------------------------
 
 
-def verify(program: Program) -> None:
+def verify(program: Program, known: dict[Any, Shape | None] | None = None) -> None:
     """Hold a program to its rules; raises GraphError, naming the step, when one is broken.
 
     Every operand is an earlier step; every name is defined once; the shape of every step is the one that its
-    operation gives for the shapes of its operands; every result is a step.
+    operation gives for the shapes of its operands; every result is a step. ``known`` keeps the shapes that have been
+    found, for the next program of the same kind.
     """
+    known = {} if known is None else known
     names: set[str] = set()
     for k, step in enumerate(program.steps):
         if step.name in names:
@@ -496,13 +498,26 @@ def verify(program: Program) -> None:
         names |= {step.name} if step.name else set()
         if any(not 0 <= source < k for source in step.refs):
             raise GraphError(f"step %{k} reads a step that is not before it", given=step_text(step))
-        shape = inferred_shape(program.steps, step)
+        shape = _remembered_shape(program.steps, step, known)
         if shape is not None and step.shape is not None and shape != step.shape:
             raise GraphError(
                 f"step %{k} has shape {shape_text(step.shape)} and computes {shape_text(shape)}", given=step_text(step)
             )
     if any(not 0 <= k < len(program.steps) for k in program.ends):
         raise GraphError("a result of the program is no step")
+
+
+def _remembered_shape(steps: Sequence[Step], step: Step, known: dict[Any, Shape | None]) -> Shape | None:
+    """What ``inferred_shape`` says, asked once for the same operation on the same shapes."""
+    operands = map_refs(step.operands, lambda ref: ("of shape", steps[ref.step].shape))
+    key = (step.operation, operands, tuple(step.options.items()))
+    try:
+        hash(key)
+    except TypeError:  # an index with slices, or an array
+        return inferred_shape(steps, step)
+    if key not in known or step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
+        known[key] = inferred_shape(steps, step)
+    return known[key]
 
 
 def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:

@@ -382,7 +382,8 @@ PASSES: Final[tuple[Pass, ...]] = (
 
 def optimized(program: Program) -> Program:
     """The program after every pass, each held to ``verify``."""
+    known: dict[Any, Shape | None] = {}
     for change in PASSES:
         program = change(program)
-        verify(program)
+        verify(program, known)
     return program
