@@ -215,6 +215,7 @@ def test_names(name: str, unicode: str, latex: str) -> None:
 
 
 def test_mathml_escapes_names() -> None:
+    assert MathmlPrinter().words("a\0 <") == "<mtext>a�\xa0&lt;</mtext>"
     assert MathmlPrinter().name("<script>&").text == "<mtext>&lt;script&gt;&amp;</mtext>"
 
 
@@ -253,6 +254,14 @@ def test_shapes_on_request(network: cr.Graph) -> None:
     assert "(3×3)=(3×m)(m×3)" in token_text(derivation.mathml(shapes=True))
     assert "×" not in derivation.unicode()
     assert r"\times" not in derivation.latex()
+
+
+def test_no_notation_lists_gradients_of_data(network: cr.Graph) -> None:
+    derivation = network.derivation()
+    assert derivation["dA0"].unicode == "dA₀ = W₁ᵀdZ₁"
+    assert "dA₀" not in derivation.unicode()
+    assert "dA_0" not in derivation.latex()
+    assert "dA0" not in token_text(derivation.mathml())
 
 
 def test_a_notebook_shows_mathematics(network: cr.Graph) -> None:
@@ -517,7 +526,7 @@ def test_every_notation_of_a_network_says_what_was_computed(name: str) -> None:
 
 VALUES = {name: np.random.default_rng(k).uniform(-2, 2, (4, 4)) for k, name in enumerate(("A1", "W2", "dZ3"), start=1)}
 SYMBOLS = {name: leaf(name, 4, 4) for name in VALUES}
-# No 1 - x: the parser takes (1 - W2) W2 for what everybody means by A (1 - A), though it is printed for a matrix product.
+# No 1 - x: the parser takes (1 - W2) W2 for what everybody means by A (1 - A), but a matrix product is printed so.
 UNARY: list[Callable[[Any], Any]] = [
     lambda x: -x, lambda x: x.T, np.square, np.tanh, lambda x: np.exp(np.tanh(x)), lambda x: x**3, lambda x: 2 * x,
     lambda x: x * -0.5, lambda x: 2 - x, lambda x: x / 3, lambda x: x.sum(axis=1, keepdims=True),

@@ -233,6 +233,19 @@ def test_in_saturation_a_plan_is_exact_to_the_last_places(dtype, label):
     assert precise.ulps(gradients["Z"], expected).max() <= (8 if dtype is np.float64 else 10)
 
 
+SLOPES = {cr.Sigmoid: precise.sigmoid_slope, cr.Tanh: precise.tanh_slope, cr.Softplus: precise.sigmoid}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", SLOPES, ids=lambda kind: kind.__name__)
+def test_opened_slopes_keep_their_digits_where_the_function_has_rounded(kind, dtype):
+    z = np.array([GRID if dtype is np.float64 else GRID32], dtype)
+    z = z / 2 if kind is cr.Tanh else z  # its slope falls twice as fast
+    _, gradients = cr.Graph(cr.Sum(kind(cr.Parameter("Z", (1, "m"))), name="L")).compile()({"Z": z})
+    expected = exactly(precise.elementwise(SLOPES[kind]), z)
+    assert precise.ulps(gradients["Z"], expected).max() <= (5 if dtype is np.float64 else 8)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_beyond_the_range_of_the_exponential_nothing_overflows(dtype, sign):

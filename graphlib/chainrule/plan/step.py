@@ -393,13 +393,16 @@ def _fast_text(count: int) -> Any:
 
 def _columns_in_cache(parts: Split, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> int:
     """How many columns a block may have so that its workspace fits the cache."""
+    total = sizes[parts.name]
+    if total <= _SMALLEST_BLOCK:
+        return total
     sample = numpy_source(bound(parts.block, {**sizes, parts.name: 1000}, sizes), returns="tuple").bytes / 1000
     columns = int(_CACHE / max(sample, 1.0)) // 1024 * 1024
     columns = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK.get(dtype.itemsize, _SMALLEST_BLOCK), columns))
-    if columns < _THREADED:
+    if columns < _THREADED or total <= columns:
         return columns
-    pairs = -(-sizes[parts.name] // (2 * columns))  # an even number of equal blocks, so that two threads end together
-    return -(-sizes[parts.name] // (2 * pairs))
+    pairs = -(-total // (2 * columns))  # an even number of equal blocks, so that two threads end together
+    return -(-total // (2 * pairs))
 
 
 def _handed_name(program: Program, k: int) -> str:
