@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from chainrule.comparison.diagnosis import Evaluator
-from chainrule.comparison.repairs import REPAIRS, Scene, changes, operands, replaced, shifted, sites, substituted, transposed
+from chainrule.comparison.repairs import (
+    REPAIRS,
+    Scene,
+    changes,
+    operands,
+    replaced,
+    shifted,
+    sites,
+    substituted,
+    transposed,
+)
 
 SHAPES = {
     "A1": (3, 7),

@@ -66,9 +66,7 @@ def main() -> None:
         )
         print(f"{name}  against scikit-learn's _backprop, largest difference: {against_sklearn(sizes):.1e}")
     for scale in SCALES:
-        print(
-            f"2-3-3-1  weights × {scale:<2}  against mpmath, of the largest gradient: {against_mpmath(scale):.1e}"
-        )
+        print(f"2-3-3-1  weights × {scale:<2}  against mpmath, of the largest gradient: {against_mpmath(scale):.1e}")
 
 
 if __name__ == "__main__":
