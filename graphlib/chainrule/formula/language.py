@@ -12,8 +12,8 @@ chainrule.errors.FormulaError: '.system' is no method that formulas have
   try:   methods: all, any, argmax, argmin, astype, clip, copy, cumsum, dot, flatten, item, max, mean, min, prod, ...
 
 The text becomes an expression of Python (``ast``). Every node of it must be on the list: values, numbers, operators,
-  try:   methods: all, any, argmax, argmin, ...
-and the size of every result are bounded, and a small interpreter computes it.
+comparisons, indices, ``.T`` and a few attributes, and the functions of ``chainrule.formula.vocabulary``. Length,
+depth, powers and the size of every result are bounded, and a small interpreter computes it.
 """
 
 from __future__ import annotations
