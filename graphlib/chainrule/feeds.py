@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.dimensions import Dimension, shape_text
 from chainrule.errors import FeedError, did_you_mean
 from chainrule.node import Constant, Leaf, Node
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[Any]"
 NameOf = Callable[[Node], str]
 
 

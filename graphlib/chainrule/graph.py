@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.dimensions import shape_text
 from chainrule.errors import ArgumentError, FeedError, NameConflictError, RuleError, UnknownNameError, did_you_mean
@@ -18,6 +17,8 @@ from chainrule.ordering import topological_order
 from chainrule.run import Run
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from chainrule.comparison import AnyFormula
     from chainrule.comparison import Convention as CheckedConvention
     from chainrule.comparison.verdicts import Report
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from chainrule.gradcheck import GradientReport
     from chainrule.plan.step import Plan
 
-Array = npt.NDArray[Any]
+Array: TypeAlias = "npt.NDArray[Any]"
 Uses = list[tuple[int, int, Array]]
 """What a node received: position of the consumer, which of its inputs, the gradient."""
 

@@ -14,15 +14,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar, NoReturn, TypeAlias, final
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias, final
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.dimensions import Shape, as_shape, shape_text
 from chainrule.errors import ArgumentError, ChainruleError, Untraceable, did_you_mean
 from chainrule.ordering import topological_order
 from chainrule.symbol import Symbol, Value
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Operand: TypeAlias = "Node | npt.ArrayLike"
 """What stands for an input of a node: a node, or a number or array that becomes a Constant."""

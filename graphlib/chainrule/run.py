@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import UnknownNameError, did_you_mean
 from chainrule.node import Node
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from chainrule.comparison import AnyFormula, Convention
     from chainrule.comparison.verdicts import Report
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
     from chainrule.graph import Graph
 
-Array = npt.NDArray[Any]
+Array: TypeAlias = "npt.NDArray[Any]"
 
 
 class Contribution(NamedTuple):
