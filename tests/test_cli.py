@@ -223,14 +223,19 @@ def test_a_reader_that_leaves_ends_the_command_in_silence(arguments):
     assert process.wait() == 141
 
 
+def hear_ctrl_c():
+    """Listen to Ctrl-C also where the tests were started in the background, which makes a shell ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_ctrl_c_ends_the_command_with_130_and_one_line():
-    process = start("demo", "--steps", "100000000", flags=["-u"])
+    process = start("demo", "--steps", "100000000", flags=["-u"], preexec_fn=hear_ctrl_c)
     for line in process.stdout:
         if line.startswith(b"Gradient descent"):
             break
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == b"chainrule: interrupted\n"
 
