@@ -227,7 +227,7 @@ class _Deriving:
         self.values: dict[Node, Symbol] = {}
         self.lined = _nodes_with_a_line(graph)
         self.received: dict[Node, list[tuple[Node, Symbol, Symbol]]] = {node: [] for node in graph.order}
-        self.full: dict[Node, Symbol] = {}
+        self.columns = _columns_name(graph)
         self.scale: Any = 1
         self.gradients: set[str] = set()
 
@@ -250,10 +250,10 @@ class _Deriving:
             self.values[node] = self._leaf(node)
             return None
         traced = self._traced(node, node.forward, [self.values[source] for source in node.inputs], node.shape)
-        written = self.algebra.simplified(traced)
         if node not in self.lined:
             self.values[node] = traced
             return None
+        written = self.algebra.simplified(traced)
         name = self.graph.name(node)
         self.values[node] = Symbol.leaf(name, node.shape, node.dtype)
         if not isinstance(traced.operation, RuleCall):
@@ -299,15 +299,15 @@ class _Deriving:
 
     def _find_scale(self, node: Node, gradient: Symbol) -> None:
         """In the per-example convention, find m at the first value with columns whose gradient is a mean over them."""
-        name = _columns_name(self.graph)
-        if self.per_example and self.scale == 1 and name and _has_columns(node, name):
-            m = Dimension.named(name)
-            if self.algebra.length(gradient) and _divides_by(self.algebra, gradient, name):
-                self.scale = m
+        name = self.columns
+        if not (self.per_example and self.scale == 1 and name and _has_columns(node, name)):
+            return
+        if self.algebra.length(gradient) and self.algebra.scale_of(gradient, name) < 0:
+            self.scale = Dimension.named(name)
 
     def _factor(self, node: Node) -> Any:
         """What the written gradient of this node is multiplied by: m in the per-example convention, else 1."""
-        return self.scale if self.scale != 1 and _has_columns(node, _columns_name(self.graph)) else 1
+        return self.scale if self.scale != 1 and _has_columns(node, self.columns) else 1
 
     def _formula(
         self, node: Node, short: Symbol, full: Symbol, uses: Sequence[Any], leading: frozenset[Node]
@@ -393,10 +393,6 @@ def _columns_name(graph: Graph) -> str | None:
 
 def _has_columns(node: Node, name: str | None) -> bool:
     return bool(node.shape) and str(node.shape[-1]) == name  # type: ignore[index]  # it has an axis
-
-
-def _divides_by(algebra: Algebra, gradient: Symbol, name: str) -> bool:
-    return algebra.scale_of(gradient, name) < 0
 
 
 def _in_order_of_completion(formulas: Sequence[Formula], graph: Graph, lined: frozenset[Node]) -> list[Formula]:

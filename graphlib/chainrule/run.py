@@ -60,7 +60,6 @@ class Run:
     @property
     def gradients(self) -> Mapping[str | Node, Array]:
         """Every gradient of the loss that exists, by name or node; raises UnknownNameError before ``backward``."""
-        self._swept()
         return _ByName(self.graph, self._gradient, [k for k, g in enumerate(self._swept()) if g is not None])
 
     def __getitem__(self, key: str | Node) -> Array:
