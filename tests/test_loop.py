@@ -11,17 +11,19 @@ import mpmath
 import numpy as np
 import precise
 import pytest
+from evaluation import evaluate
 from precise import evaluate as exactly
 from random_graphs import random_graph
 from test_plan import FORBIDDEN, NETS, as_dtype, assert_close, differentiable, dnn
 
 import chainrule as cr
 from chainrule.plan.loop.compiled import cache_folder, compiled
+from chainrule.plan.loop.fused import FusedLoop, fused_loops
 from chainrule.plan.loop.looped import Loop, Looped
 from chainrule.plan.loop.mathematics import FUNCTIONS
 from chainrule.plan.loop.scalars import MOST_OPERATIONS, NotScalar, scalars_of
 from chainrule.plan.loop.source import BLOCK, LARGEST_CALL
-from chainrule.plan.passes import optimized, typed
+from chainrule.plan.passes import bound, optimized, typed
 from chainrule.program import record
 
 
@@ -337,6 +339,33 @@ def test_a_compiled_loop_is_kept_on_disk(tmp_path, monkeypatch):
     assert file.read_text(encoding="utf-8") == text
 
 
+HITS = """
+import numpy as np, chainrule as cr
+from chainrule.plan.loop.looped import Looped
+w, x = cr.Parameter("w", SHAPE), cr.Input("x", (SHAPE[1], "m"))
+plan = cr.Graph(cr.Mean(cr.Sigmoid(w @ x), name="L")).compile(backend="numba")
+plan({"w": np.ones(SHAPE), "x": np.ones((SHAPE[1], 300))})
+computation = next(iter(plan._computations.values()))
+if isinstance(computation, Looped):
+    functions = [computation.loop.functions["run"]]
+else:
+    named = computation.part.loops.functions.items()
+    functions = [f for n, f in named if n.startswith("loop_") and hasattr(f, "stats")]
+print(sum(sum(f.stats.cache_hits.values()) for f in functions) == len(functions))
+"""
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (60, 50)])  # one loop over the columns; loops between matrix products
+def test_another_process_reads_the_compiled_loop_from_disk(shape):
+    environment = {**os.environ, "PYTHONPATH": str(Path(cr.__file__).parents[1])}
+    code = HITS.replace("SHAPE", str(shape))
+    said = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout
+        for _ in range(2)
+    ]
+    assert said == ["False\n", "True\n"]
+
+
 def test_where_nothing_can_be_written_a_loop_is_compiled_in_memory(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / "file" / "below"))
@@ -408,3 +437,65 @@ def test_auto_takes_the_loop_for_small_layers_and_printed_numpy_for_large_ones()
     large = cr.Graph(cr.Mean(cr.Sigmoid(w @ x), name="L")).compile(backend="auto")
     large({"w": np.ones((60, 50)), "x": np.ones((50, 3))})
     assert not isinstance(next(iter(large._computations.values())), Looped)
+
+
+# --- loops between matrix products -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _fuse_small_arrays(monkeypatch):
+    monkeypatch.setattr("chainrule.plan.loop.fused._SMALLEST", 1)
+
+
+def fused_and_not(graph, feeds, names, sizes):
+    program = optimized(bound(typed(record(graph).only(gradients=names), float), sizes))
+    changed = fused_loops(program)
+    return evaluate(program, feeds), evaluate(changed, feeds), changed
+
+
+@pytest.mark.usefixtures("_fuse_small_arrays")
+@pytest.mark.parametrize("name", ["sigmoid", "gelu", "leaky", "classifier", "attention"])
+def test_fusing_leaves_the_results_of_a_net_as_they_are(name):
+    graph, feeds = NETS[name]()
+    before, after, changed = fused_and_not(graph.fuse(), feeds, differentiable(graph), {"m": 23})
+    assert any(isinstance(step.operation, FusedLoop) for step in changed)
+    for known, found in zip(before, after, strict=True):
+        for key in known:
+            assert_close(found[key], known[key], np.float64, key)
+
+
+@pytest.mark.usefixtures("_fuse_small_arrays")
+@pytest.mark.parametrize("seed", range(1, 13, 2))
+def test_fusing_leaves_the_results_of_random_graphs_as_they_are(seed):
+    random = random_graph(seed)
+    names = [name for name in record(random.graph).gradients if random.graph[name] not in random.graph.outputs]
+    before, after, _ = fused_and_not(random.graph, random.feeds, names, {})
+    for known, found in zip(before, after, strict=True):
+        for key in known:
+            assert_close(found[key], known[key], np.float64, key)
+
+
+def test_an_exponential_that_two_loops_need_is_computed_once():
+    w, x, b = cr.Parameter("w", (60, 50)), cr.Input("x", (50, "m")), cr.Parameter("b", (60, 1))
+    plan = cr.Graph(cr.Mean(cr.Sigmoid(w @ x + b), name="L")).compile(backend="numba")
+    feeds = {"w": np.full((60, 50), 0.01), "x": np.ones((50, 300)), "b": np.zeros((60, 1))}
+    loss, gradients = plan(feeds)
+    assert plan.source.count("= exp(") == 1
+    run = plan.graph.forward(feeds)
+    run.backward()
+    assert_close(loss, run["L"], np.float64)
+    assert_close(gradients["w"], run["dw"], np.float64)
+
+
+def test_large_layers_take_feeds_of_any_layout_on_threads_and_executors():
+    w, x = cr.Parameter("w", (60, 50)), cr.Input("x", (50, "m"))
+    plan = cr.Graph(cr.Mean(cr.Sigmoid(w @ x), name="L")).compile(["w", "x"], backend="numba")
+    rng = np.random.default_rng(0)
+    feeds = {"w": rng.normal(size=(60, 50)), "x": rng.normal(size=(50, 3001))}
+    expected = plan(feeds)[1]
+    with ProcessPoolExecutor(2) as executor:
+        others = [plan(feeds, executor=executor)[1], plan({**feeds, "x": np.asfortranarray(feeds["x"])})[1]]
+    feeds["x"].flags.writeable = False
+    for other in (*others, plan(feeds)[1]):
+        for name, gradient in other.items():
+            assert_close(gradient, expected[name], np.float64, name)

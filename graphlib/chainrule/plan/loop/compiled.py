@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from chainrule.plan.loop import mathematics
@@ -23,9 +24,11 @@ def compiled(text: str) -> dict[str, Any]:
         text, name = text.replace(", cache=True)", ")"), "<compiled loop>"
     else:
         name = str(path)
-    namespace: dict[str, Any] = {"__name__": f"chainrule_loop_{_digest(text)}", "__file__": name}
-    exec(compile(text, name, "exec"), namespace)
-    return namespace
+    module = ModuleType(f"chainrule_loop_{_digest(text)}")
+    module.__file__ = name
+    sys.modules[module.__name__] = module  # Numba looks there for what it reads from disk
+    exec(compile(text, name, "exec"), module.__dict__)
+    return module.__dict__
 
 
 def cache_folder() -> Path:

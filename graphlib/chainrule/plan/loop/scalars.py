@@ -193,10 +193,8 @@ class _Opening:
         return self._entrywise(step, operands)
 
     def _entrywise(self, step: Step, operands: list[Any]) -> Cells:
-        function = _ENTRYWISE.get(step.operation) or (
-            step.operation.__name__ if isinstance(step.operation, np.ufunc) else None
-        )
-        if function not in FUNCTIONS or step.options.keys() - {"dtype"} or step.dtype.kind not in "fb":
+        function = function_of(step)
+        if function is None:
             raise NotScalar(f"{step_text(step)} has no form for single numbers")
         kind = step.dtype.kind
         floating = kind == "f" or _has_floats(operands)
@@ -366,6 +364,15 @@ FUNCTIONS: Final = frozenset(
     """.split()
 )
 """The functions of single numbers that loops are printed with."""
+
+
+def function_of(step: Step) -> str | None:
+    """The function of single numbers that a step computes for every entry, if it does."""
+    name = _ENTRYWISE.get(step.operation)
+    if name is None and isinstance(step.operation, np.ufunc):
+        name = step.operation.__name__
+    known = name in FUNCTIONS and not step.options.keys() - {"dtype"} and step.dtype.kind in "fb"
+    return name if known else None
 
 
 def _chain(function: str) -> Callable[[_Opening, list[Any]], Any]:
