@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.plan.columns import Split, handed_name
 from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import Source, numpy_source
-from chainrule.plan.passes import bound, optimized
+from chainrule.plan.passes import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program import Program
 
@@ -41,7 +41,8 @@ class _Part:
 
 
 def _part(program: Program, title: str, fusing: bool, returns: Any = "tuple") -> _Part:
-    program = fused_loops(optimized(program)) if fusing else optimized(program)
+    program = optimized(program, PASSES_OF_KNOWN_SIZES)
+    program = fused_loops(program) if fusing else program
     source = numpy_source(program, title, returns)
     return _Part(source, source.compiled(title), module_of(program))
 

@@ -381,10 +381,20 @@ PASSES: Final[tuple[Pass, ...]] = (
 )
 
 
-def optimized(program: Program) -> Program:
-    """The program after every pass, each held to ``verify``."""
+PASSES_OF_KNOWN_SIZES: Final[tuple[Pass, ...]] = (
+    constants,
+    simplifications,
+    common_subexpressions,
+    products_of_vectors,
+    without_dead_steps,
+)
+"""What numbers in the place of names can change in a program that has been through all passes."""
+
+
+def optimized(program: Program, passes: Sequence[Pass] = PASSES) -> Program:
+    """The program after these passes, each held to ``verify``."""
     known: dict[Any, Shape | None] = {}
-    for change in PASSES:
+    for change in passes:
         program = change(program)
         verify(program, known)
     return program
