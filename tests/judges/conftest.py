@@ -59,8 +59,18 @@ def lines(table):
     yield f"{'judge':44}{'cases':>9}{'passed':>9}{'failed':>9}{'skipped':>9}"
     for judge, row in table.items():
         yield f"{judge:44}" + "".join(f"{row[count]:9,}" for count in ("cases", "passed", "failed", "skipped"))
-        for reason, count in row["reasons"].items():
+        for reason, count in grouped(row["reasons"]):
             yield from textwrap.wrap(f"{count:6,}  {reason}", width=80, initial_indent="  ", subsequent_indent=" " * 10)
+
+
+def grouped(reasons):
+    """Reasons that differ only after a colon, "no node for the operator: Conv", told in one."""
+    groups = {}
+    for reason, count in reasons.items():
+        groups.setdefault(reason.partition(": ")[0], {})[reason] = count
+    for head, group in sorted(groups.items(), key=lambda item: -sum(item[1].values())):
+        told = [f"{reason.partition(': ')[2]} {count}" for reason, count in group.items()]
+        yield f"{head}: {', '.join(told)}" if len(group) > 1 else next(iter(group)), sum(group.values())
 
 
 def pytest_addoption(parser):
