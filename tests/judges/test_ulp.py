@@ -93,7 +93,15 @@ def columns(dtype, count=50, limit=1.0):
     near_zero = np.stack([10.0 ** -rng.uniform(1, 15, count), -rng.uniform(0, 50, count), -rng.uniform(20, 60, count)])
     drawn = any_bits(dtype, 3 * count, rng)
     drawn = drawn[np.abs(drawn) <= limit * info.max]
-    parts = [*gaps, *(-gap for gap in gaps), *shifted, scaled, ties, near_zero, drawn[: len(drawn) // 3 * 3].reshape(3, -1)]
+    parts = [
+        *gaps,
+        *(-gap for gap in gaps),
+        *shifted,
+        scaled,
+        ties,
+        near_zero,
+        drawn[: len(drawn) // 3 * 3].reshape(3, -1),
+    ]
     return rng.permuted(np.concatenate([part.astype(dtype) for part in parts], axis=1), axis=0)
 
 

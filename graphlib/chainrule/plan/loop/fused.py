@@ -19,7 +19,9 @@ from chainrule.plan.naming import Names, constant_name
 from chainrule.program import Builder, Program, Ref, Step, rewrite
 
 _SMALLEST: Final = 4096  # entries; below, a call of NumPy costs more than what it computes
-_COSTLY: Final = frozenset("exp expm1 log log1p tanh sin cos tan power divide sqrt normal_cdf xlogy ratio".split())
+_COSTLY: Final = frozenset(
+    "exp expm1 log log1p tanh sin cos tan power divide sqrt normal_cdf xlogy xlog1m ratio".split()
+)
 
 
 @final
