@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
@@ -16,7 +18,7 @@ import numpy.typing as npt
 
 from chainrule.dimensions import Dimension, shape_text
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
-from chainrule.feeds import values_of_leaves
+from chainrule.feeds import values_in_pieces
 from chainrule.node import Constant, Leaf, Node
 from chainrule.plan.columns import Split, Unsplittable, split
 from chainrule.plan.numpy_source import Source, numpy_source
@@ -34,6 +36,8 @@ _CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slo
 _SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls
 _LARGEST_BLOCK: Final = {8: 9_984, 4: 45_056}  # columns by bytes of a number; longer rows OpenBLAS gives to threads
 _TASKS: Final = 16  # a call in blocks is cut into about so many pieces, however many threads there are
+_TASK_BYTES: Final = 4 << 20  # of feeds, so that tasks sent elsewhere need no more memory when there are more columns
+_UNDER_WAY: Final = 32  # tasks that an executor holds at a time
 _THREADED: Final = 20_000  # columns of a block from which a NumPy call lasts the 10 µs that make threads pay
 _SHOWN: Final = 1000  # the size that named dimensions have in a source that is read before the first call
 _KEPT: Final = 32  # specializations; data of ever new sizes must not fill the memory
@@ -138,9 +142,16 @@ class _Blocks:
     def text(self) -> str:
         return "\n".join(p.source.text for p in (self.before, self.block(min(self.columns, self.total)), self.after))
 
+    @functools.cached_property
+    def _bytes_read(self) -> int:
+        """The size of what one block reads of the feeds that have columns."""
+        steps = bound(self.parts.block, {**self.sizes, self.parts.name: self.columns}, self.sizes).steps
+        feeds = [step for step in steps if step.is_feed and step.name in self.parts.sliced]
+        return max(1, sum(math.prod(step.shape or ()) * step.dtype.itemsize for step in feeds))
+
     def tasks(self) -> list[tuple[int, int]]:
         """The ranges of columns that one piece of work takes: they depend on the sizes alone, so that results do."""
-        width = self.columns * max(1, -(-self.total // (self.columns * _TASKS)))
+        width = self.columns * max(1, min(-(-self.total // (self.columns * _TASKS)), _TASK_BYTES // self._bytes_read))
         return [(start, min(start + width, self.total)) for start in range(0, self.total, width)]
 
     def __call__(self, feeds: Mapping[str, Array], map_tasks: Callable[..., Iterable[Any]] = map) -> Results:
@@ -194,6 +205,11 @@ def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, A
         results[name] = array.copy() if id(array) in taken else array
         taken.add(id(array))
     return results
+
+
+def _in_memory(feeds: Mapping[str, Any], in_pieces: Container[str] = ()) -> dict[str, Any]:
+    """The feeds as arrays, but for those that are read a piece at a time."""
+    return {name: feed if name in in_pieces else np.asarray(feed) for name, feed in feeds.items()}
 
 
 def _cut(value: Any, axis: int | None, first: int, last: int) -> Any:
@@ -287,7 +303,7 @@ class Plan:
         return loss, gradients if out is None else _written(gradients, out)
 
     def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
-        given = values_of_leaves(self._leaves, feeds, self.graph.name)
+        given = values_in_pieces(self._leaves, feeds, self.graph.name)
         arrays = {self.graph.name(leaf): given[leaf] for leaf in self._fed}
         if 0 in self._sizes(arrays).values():
             return self._by_run(arrays)
@@ -295,7 +311,8 @@ class Plan:
         self._local.last = special
         if isinstance(special, _Whole):
             self._local.call = self._fast_call(special, arrays)
-            return special(arrays)
+            return special(_in_memory(arrays))
+        arrays = _in_memory(arrays, special.parts.sliced)
         if executor is not None:
             return special(arrays, _submitting(self, special, arrays, executor))
         return special(arrays, _on_threads if special.columns >= _THREADED else map)
@@ -447,11 +464,14 @@ def _submitting(
 
     def map_tasks(_: Any, tasks: Sequence[tuple[int, int]]) -> Iterable[Any]:
         values = special._before(arrays)
-        futures = []
+        futures: deque[Any] = deque()
         for start, stop in tasks:
+            if len(futures) == _UNDER_WAY:
+                yield futures.popleft().result()
             cut = {n: _cut(values[n], special.parts.sliced.get(n), start, stop) for n in special.parts.block.feeds}
             futures.append(executor.submit(_task, payload, key, cut, stop - start))
-        return (future.result() for future in futures)
+        while futures:
+            yield futures.popleft().result()
 
     return map_tasks
 
