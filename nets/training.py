@@ -7,16 +7,19 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO, final
+from typing import Any, Final, TextIO, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
+from chainrule.feeds import is_stored
 
 Array = NDArray[Any]
 Memory = tuple[Array, ...]  # what an optimizer remembers of one parameter from step to step
 State = dict[str, tuple[Array, Memory]]  # every parameter with its memory
+
+_PAGE: Final = 64 << 20  # bytes of feeds on disk that mini-batches are drawn from
 
 
 class Optimizer(ABC):
@@ -132,6 +135,10 @@ def train(
     decides (the last step of an epoch takes what is left). A feed is cut along the dimension that its Input calls
     `columns`; Inputs without it are fed whole. Parameters that should not move can stand among the feeds.
 
+    Feeds may lie on disk: memory-mapped arrays, `chainrule.ArrayFile`, datasets of h5py or zarr. Mini-batches are then
+    taken from pages of 64 MB: pages come in a random order, and so do the columns of each, so that at most one page is
+    in memory; the smaller batch is then the last of its page.
+
     `progress` is where the progress is written (True: standard output; False: nowhere): a bar that redraws itself on a
     terminal, ten lines anywhere else (fewer if there are fewer steps). Ctrl-C ends the training; the step it broke into
     is dropped whole.
@@ -206,7 +213,7 @@ class _Batches:
         _check_positive(epochs=epochs, batch_size=batch_size)
         self.feeds, self.epochs, self.seed = dict(feeds), epochs, seed
         self.axes = {} if batch_size is None else axes
-        self.whole = {name: np.asarray(feeds[name]) for name in self.axes}
+        self.whole = {name: _as_it_lies(feeds[name]) for name in self.axes}
         self.size = 1 if batch_size is None else _common_size(self.whole, self.axes)
         self.batch_size = batch_size or 1
 
@@ -216,15 +223,32 @@ class _Batches:
 
     def __iter__(self) -> Iterator[dict[str, ArrayLike]]:
         """Yield the feeds of one step after another, the columns in a new order in each epoch."""
-        rng = np.random.default_rng(self.seed)
+        rng, page = np.random.default_rng(self.seed), self._page()
         for _ in range(self.epochs):
-            order = rng.permutation(self.size)
-            for first in range(0, self.size, self.batch_size):
-                yield {**self.feeds, **self._cut(order[first : first + self.batch_size])}
+            for place in rng.permutation(math.ceil(self.size / page)):
+                columns = self._columns(place * page, min((place + 1) * page, self.size))
+                order = rng.permutation(min(page, self.size - place * page))
+                for first in range(0, len(order), self.batch_size):
+                    chosen = order[first : first + self.batch_size]
+                    cut = {name: array.take(chosen, axis=self.axes[name]) for name, array in columns.items()}
+                    yield {**self.feeds, **cut}
 
-    def _cut(self, chosen: Array) -> dict[str, Array]:
-        """Return the chosen columns of every feed that has columns."""
-        return {name: array.take(chosen, axis=self.axes[name]) for name, array in self.whole.items()}
+    def _page(self) -> int:
+        """Return how many columns, a multiple of the batch size, are shuffled at a time: all that are in memory."""
+        on_disk = [array for array in self.whole.values() if is_stored(array) or isinstance(array, np.memmap)]
+        size = sum(math.prod(array.shape) * array.dtype.itemsize for array in on_disk)
+        batches = _PAGE * self.size // max(size, 1) // self.batch_size
+        return self.batch_size * max(1, batches) if on_disk else max(1, self.size)
+
+    def _columns(self, first: int, last: int) -> dict[str, Array]:
+        """Return some columns, one after another, of every feed that has columns."""
+        keys = {name: (*[slice(None)] * axis, slice(first, last)) for name, axis in self.axes.items()}
+        return {name: np.asarray(array[keys[name]]) for name, array in self.whole.items()}
+
+
+def _as_it_lies(feed: ArrayLike) -> Any:
+    """Return an array in memory or a feed on disk."""
+    return feed if is_stored(feed) or isinstance(feed, np.memmap) else np.asarray(feed)
 
 
 def _check_positive(**counts: int | None) -> None:
@@ -234,10 +258,10 @@ def _check_positive(**counts: int | None) -> None:
             raise ValueError(f"{name} should be at least 1, not {count}")
 
 
-def _common_size(feeds: Mapping[str, Array], axes: Mapping[str, int]) -> int:
+def _common_size(feeds: Mapping[str, Any], axes: Mapping[str, int]) -> int:
     """Return the number of columns, in which all feeds that have columns must agree."""
     shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items()) or "none has any"
-    if any(array.ndim <= axes[name] for name, array in feeds.items()):
+    if any(len(array.shape) <= axes[name] for name, array in feeds.items()):
         raise ValueError(f"a feed lacks the dimension along which mini-batches are cut: {shapes}")
     sizes = {array.shape[axes[name]] for name, array in feeds.items()}
     if len(sizes) != 1 or sizes == {0}:
