@@ -226,12 +226,14 @@ class _Batches:
         rng, page = np.random.default_rng(self.seed), self._page()
         for _ in range(self.epochs):
             for place in rng.permutation(math.ceil(self.size / page)):
-                columns = self._columns(place * page, min((place + 1) * page, self.size))
-                order = rng.permutation(min(page, self.size - place * page))
-                for first in range(0, len(order), self.batch_size):
-                    chosen = order[first : first + self.batch_size]
-                    cut = {name: array.take(chosen, axis=self.axes[name]) for name, array in columns.items()}
-                    yield {**self.feeds, **cut}
+                yield from self._of_columns(place * page, min((place + 1) * page, self.size), rng)
+
+    def _of_columns(self, first: int, last: int, rng: np.random.Generator) -> Iterator[dict[str, ArrayLike]]:
+        """Yield the feeds of the steps that take these columns."""
+        columns, order = self._columns(first, last), rng.permutation(last - first)
+        for start in range(0, last - first, self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            yield {**self.feeds, **{name: array.take(chosen, axis=self.axes[name]) for name, array in columns.items()}}
 
     def _page(self) -> int:
         """Return how many columns, a multiple of the batch size, are shuffled at a time: all that are in memory."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -100,7 +99,7 @@ def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
 
 def _one_for_each_axis(key: Any, ndim: int) -> list[Any]:
     parts = list(key) if isinstance(key, tuple) else [key]
-    if any(not (isinstance(part, slice) or part is Ellipsis or hasattr(part, "__index__")) for part in parts):
+    if any(isinstance(part, bool) or not isinstance(part, (int, np.integer, slice, type(...))) for part in parts):
         raise IndexError("an ArrayFile takes whole numbers and slices, one for each axis")
     place = next((k for k, part in enumerate(parts) if part is Ellipsis), len(parts))
     rest = parts[place + 1 :]
@@ -115,7 +114,7 @@ def _range(part: Any, size: int) -> tuple[int, int]:
     if isinstance(part, slice):
         chosen = range(size)[part]
         return (min(chosen[0], chosen[-1]), max(chosen[0], chosen[-1]) + 1) if chosen else (0, 0)
-    index = operator.index(part)
+    index = int(part)
     if not -size <= index < size:
         raise IndexError(f"index {index} is out of bounds for an axis of {size}")
     return index % size, index % size + 1
@@ -124,7 +123,7 @@ def _range(part: Any, size: int) -> tuple[int, int]:
 def _from_start(part: Any, size: int, start: int) -> Any:
     """The same key for an axis that begins at ``start``."""
     if not isinstance(part, slice):
-        return operator.index(part) % size - start
+        return int(part) % size - start
     chosen = range(size)[part]
     places = [k - start for k in (chosen.start, chosen.stop)] if chosen else [0, 0]
     return slice(places[0], None if places[1] < 0 else places[1], chosen.step)
