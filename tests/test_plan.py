@@ -174,7 +174,7 @@ def test_plan_and_run_agree_on_nets_whole_and_in_blocks(name, dtype, block):
     fused = graph.fuse()
     run = fused.forward(feeds)
     run.backward()
-    plan = compile_graph(graph, names, block)
+    plan = compile_graph(graph, names, block=block)
     loss, gradients = plan(feeds)
     assert ("blocks of columns" in plan.explain()) is (name != "none")
     assert plan.source.count("def run") == (3 if block and block < M else 1)
@@ -280,7 +280,7 @@ def test_a_deep_saturated_net_is_as_exact_as_the_fused_run():
 def test_results_are_new_arrays_every_time(block):
     for make in NETS.values():
         graph, feeds = make()
-        plan = compile_graph(graph, differentiable(graph), block)
+        plan = compile_graph(graph, differentiable(graph), block=block)
         first = plan(feeds)[1]
         kept = {name: gradient.copy() for name, gradient in first.items()}
         second = plan(
@@ -299,7 +299,7 @@ def test_feeds_are_never_written_to():
         array.flags.writeable = False
     before = {name: array.copy() for name, array in feeds.items()}
     for block in (None, 5):
-        plan = compile_graph(graph, None, block)
+        plan = compile_graph(graph, None, block=block)
         plan(feeds), plan(feeds)
     for name, array in feeds.items():
         np.testing.assert_array_equal(array, before[name])
@@ -335,8 +335,8 @@ def test_the_workspace_does_not_grow_with_the_columns():
         _, feeds = dnn(m=m)
         plan = graph.compile()
         plan(feeds)
-        special = next(iter(plan._special.values()))
-        sizes.append(special.block(special.columns).source.bytes)
+        blocks = next(iter(plan._computations.values()))
+        sizes.append(blocks.block(blocks.columns).source.bytes)
     assert sizes[0] == sizes[1] <= 8 << 20
 
 
@@ -418,7 +418,7 @@ def test_an_untraceable_rule_is_called():
     feeds = {"w": np.arange(6.0).reshape(3, 2), "x": np.arange(8.0).reshape(2, 4)}
     run = graph.forward(feeds)
     run.backward()
-    plan = compile_graph(graph, None, 2)
+    plan = compile_graph(graph, None, block=2)
     for _ in range(2):
         loss, gradients = plan(feeds)
         assert_close(loss, run["L"], np.float64)
@@ -479,7 +479,7 @@ def test_threads_share_a_plan():
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_blocks_are_computed_on_an_executor(pool):
     graph, feeds = dnn(m=1001)
-    plan = compile_graph(graph, ["W1", "B3", "A0"], 50)
+    plan = compile_graph(graph, ["W1", "B3", "A0"], block=50)
     loss, gradients = plan(feeds)
     with pool(2) as executor:
         again, same = plan(feeds, executor=executor)
@@ -556,7 +556,7 @@ def test_columns_that_meet_are_not_split_and_computed_all_the_same(name):
         parts_of(loss)
     graph = cr.Graph(loss)
     feeds = {"x": np.random.default_rng(0).normal(size=(3, 7)), "w": np.array(0.7)}
-    plan = compile_graph(graph, None, 2)
+    plan = compile_graph(graph, None, block=2)
     run = graph.forward(feeds)
     run.backward()
     assert_close(plan(feeds)[1]["w"], run["dw"], np.float64)

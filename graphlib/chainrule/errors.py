@@ -12,6 +12,7 @@ ChainruleError
 ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
 ├── GradientCheckError (AssertionError)  a rule disagrees with numerical differentiation
 ├── DrawingError (RuntimeError)      a drawing cannot be laid out
+├── MissingExtraError (ImportError)  a package is missing that an extra of this one installs
 └── Untraceable (TypeError)          a rule does something that a Symbol cannot record
 """
 
@@ -116,6 +117,11 @@ class GradientCheckError(ChainruleError, AssertionError):
 @final
 class DrawingError(ChainruleError, RuntimeError):
     """A drawing cannot be laid out: no engine is there, or it is too large for one."""
+
+
+@final
+class MissingExtraError(ChainruleError, ImportError):
+    """A package is missing that an extra of chainrule installs."""
 
 
 @final

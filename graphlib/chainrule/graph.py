@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
     from chainrule.gradcheck import GradientReport
-    from chainrule.plan.step import Plan
+    from chainrule.plan.step import Backend, Plan
 
 Array: TypeAlias = "npt.NDArray[Any]"
 Uses = list[tuple[int, int, Array]]
@@ -264,8 +264,11 @@ class Graph:
 
         return draw_graph(self, show, **options)
 
-    def compile(self, gradients: Iterable[str | Node] | None = None) -> Plan:
+    def compile(self, gradients: Iterable[str | Node] | None = None, *, backend: Backend = "numpy") -> Plan:
         """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
+
+        ``backend="numba"`` (extra: jit) makes one compiled loop over the columns where the layers are small enough for
+        that, which takes seconds the first time and is kept on disk; ``"auto"`` does so where Numba is installed.
 
         >>> from chainrule import Mean, Square
         >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
@@ -274,11 +277,12 @@ class Graph:
         >>> float(loss), gradients["w"]
         (2.5, array([[1., 2.]]))
 
-        Raises ArgumentError for several outputs or one that is no scalar, UnknownNameError for what has no gradient.
+        Raises ArgumentError for several outputs or one that is no scalar, UnknownNameError for what has no gradient,
+        MissingExtraError for Numba where it is not installed.
         """
         from chainrule.plan.step import compile_graph
 
-        return compile_graph(self, gradients)
+        return compile_graph(self, gradients, backend)
 
     def __copy__(self) -> Graph:
         return self  # a graph never changes, so a copy is the graph itself

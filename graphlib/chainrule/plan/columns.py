@@ -231,13 +231,13 @@ def split(program: Program) -> Split:
     after, wanted_by_after = _part(program, part, kinds["after"], needed)
     block, wanted_by_block = _part(program, part, kinds["block"], needed | wanted_by_after)
     before, _ = _part(program, part, kinds["before"], needed | wanted_by_after | wanted_by_block)
-    by_name = {_handed(program, k): part[k].axis for k in range(len(program.steps))}
+    by_name = {handed_name(program, k): part[k].axis for k in range(len(program.steps))}
     sliced = {feed: axis for feed in block.feeds if (axis := by_name[feed]) is not None}
     joined = {value: axis for value in block.values if (axis := by_name[value]) is not None}
     return Split(name, before, block, after, sliced, joined)
 
 
-def _handed(program: Program, k: int) -> str:
+def handed_name(program: Program, k: int) -> str:
     """The name under which a value is handed from one part to the next."""
     step = program.steps[k]
     return step.name if step.name is not None else f"%{k}"
@@ -258,8 +258,8 @@ def _part(program: Program, part: Sequence[Role], kinds: set[str], wanted: set[i
     for k in kept:
         step = program.steps[k]
         if k in outside:
-            steps.append(Step(None, shape=step.shape, dtype=step.dtype, name=_handed(program, k)))
+            steps.append(Step(None, shape=step.shape, dtype=step.dtype, name=handed_name(program, k)))
         else:
             steps.append(replace(step, operands=map_refs(step.operands, lambda ref: Ref(new[ref.step]))))
-    values = {_handed(program, k): new[k] for k in sorted(wanted) if inside[k]}
+    values = {handed_name(program, k): new[k] for k in sorted(wanted) if inside[k]}
     return Program(tuple(steps), values, {}, tuple(values)), outside

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 import linecache
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
@@ -15,6 +12,7 @@ import numpy as np
 from chainrule import elementary
 from chainrule.dimensions import shape_text
 from chainrule.notation.names import visible
+from chainrule.plan.naming import Names, constant_name
 from chainrule.program import Program, Ref, RuleCall, Step, pick
 from chainrule.symbol import index
 
@@ -65,7 +63,7 @@ class _Printing:
 
     def __init__(self, program: Program, title: str, returns: str) -> None:
         self.program, self.title, self.returns = program, title, returns
-        self.names = _Names()
+        self.names = Names()
         self.texts: list[str] = []
         self.root: list[int] = []
         """The step whose memory a value lives in: itself, or what it is a view of."""
@@ -162,7 +160,7 @@ class _Printing:
     def _constant(self, number: Any, dtype: np.dtype[Any], row: int | None) -> str:
         key = (float(number).hex(), dtype, row)
         if key not in self.constants:
-            self.constants[key] = self.names.fresh(_constant_name(float(number)) + "_row" * (row is not None))
+            self.constants[key] = self.names.fresh(constant_name(float(number)) + "_row" * (row is not None))
         return self.constants[key]
 
     def _constant_lines(self) -> list[str]:
@@ -368,39 +366,10 @@ def _plain_product(program: Program, step: Step) -> bool:
 
 
 @final
-class _Names:
-    """Names that are valid in Python, each given once."""
-
-    def __init__(self) -> None:
-        self.taken = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *dir(np), *_NAMES_OF_OPERATIONS}
-        self.taken |= {"prepare", "run"}
-
-    def fresh(self, wanted: str) -> str:
-        """The wanted name, or one like it."""
-        stem = name = re.sub(r"[^0-9A-Za-z_]", "_", wanted)[:40] or "_"
-        if name[0].isdigit():
-            stem = name = f"_{name}"
-        count = 1
-        while name in self.taken:
-            count += 1
-            name = f"{stem}_{count}"
-        self.taken.add(name)
-        return name
-
-
-_NAMES_OF_OPERATIONS: Final = frozenset(name for name in vars(elementary))
-
-
-def _constant_name(number: float) -> str:
-    text = f"{abs(number):g}" if np.isfinite(number) else "inf"
-    return f"{'_minus' if number < 0 else ''}_{re.sub(r'[^0-9a-z]', '_', text)}"
-
-
-@final
 class _Pool:
     """The buffers of a workspace; one is used again as soon as nobody needs what is in it."""
 
-    def __init__(self, names: _Names) -> None:
+    def __init__(self, names: Names) -> None:
         self.names = names
         self.slots: list[tuple[int, np.dtype[Any]]] = []
         self.free: list[int] = []

@@ -88,21 +88,22 @@ def bound(program: Program, sizes: Mapping[str, int], totals: Mapping[str, int] 
     counts = sizes if totals is None else totals
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
-        operands = tuple(_evaluated(operand, counts) for operand in step.operands)
-        options = {key: _evaluated(value, sizes) for key, value in step.options.items()}
-        shape = None if step.shape is None else _evaluated(step.shape, sizes)
+        operands = tuple(evaluated(operand, counts) for operand in step.operands)
+        options = {key: evaluated(value, sizes) for key, value in step.options.items()}
+        shape = None if step.shape is None else evaluated(step.shape, sizes)
         return builder.append(replace(step, operands=operands, options=options, shape=shape, named=step.shape))
 
     return rewrite(program, change)
 
 
-def _evaluated(value: Any, sizes: Mapping[str, int]) -> Any:
+def evaluated(value: Any, sizes: Mapping[str, int]) -> Any:
+    """A shape, an index or an option with a number for every named dimension."""
     if isinstance(value, Dimension):
         return _number(value, sizes)
     if type(value) in (tuple, list):
-        return tuple(_evaluated(part, sizes) for part in value)
+        return tuple(evaluated(part, sizes) for part in value)
     if isinstance(value, slice):
-        return slice(*(_evaluated(part, sizes) for part in (value.start, value.stop, value.step)))
+        return slice(*(evaluated(part, sizes) for part in (value.start, value.stop, value.step)))
     return value
 
 

@@ -260,8 +260,8 @@ def compiling(options: Options) -> Section:
     section = Section("Compiling 2-3-3-1")
     section.say(
         "Median ms in a new process, imports not counted: `graph.compile()`, the first call for m = 1,000 (which "
-        "prints the source and compiles that), both, and both once more for the same graph built anew. Numba has its disk "
-        "cache."
+        "prints the source and compiles that), both, and both once more for the same graph built anew. Numba has its "
+        "disk cache."
     )
     absent = prepared(data(SMALL, 10, np.float64))[1]
     rows = []

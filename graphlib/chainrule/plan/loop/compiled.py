@@ -1,0 +1,69 @@
+"""A printed module compiled by Numba and kept on disk, so that the next process need not compile it again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from chainrule.plan.loop import mathematics
+
+
+def compiled(text: str) -> dict[str, Any]:
+    """The functions of a printed module.
+
+    The module stands in a file named after its text, because Numba keeps what it compiles beside the file. Where no
+    file can be written, it is compiled in memory and forgotten with the process.
+    """
+    path = _file_of(text)
+    if path is None:
+        text, name = text.replace(", cache=True)", ")"), "<compiled loop>"
+    else:
+        name = str(path)
+    namespace: dict[str, Any] = {"__name__": f"chainrule_loop_{_digest(text)}", "__file__": name}
+    exec(compile(text, name, "exec"), namespace)
+    return namespace
+
+
+def cache_folder() -> Path:
+    """Where compiled loops are kept: a folder of the user's own, or the one that CHAINRULE_CACHE names."""
+    if given := os.environ.get("CHAINRULE_CACHE"):
+        return Path(given)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "chainrule" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "chainrule"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chainrule"
+
+
+def _file_of(text: str) -> Path | None:
+    """The file that holds the text, written unless it is there; None where that is impossible."""
+    try:
+        path = cache_folder() / f"loop_{_digest(text)}.py"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(path, text)
+    except (OSError, RuntimeError):  # read-only, full, or nobody's home
+        return None
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    """All of the text or nothing: another process may read or write the same file at this moment."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _digest(text: str) -> str:
+    """Names a text together with the functions that are compiled into it, which Numba does not look at."""
+    own = Path(mathematics.__file__).read_bytes()
+    return hashlib.sha256(own + text.encode()).hexdigest()[:20]

@@ -1,0 +1,42 @@
+"""Names that are valid in printed Python, each given once."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from typing import Final, final
+
+import numpy as np
+
+from chainrule import elementary
+
+
+@final
+class Names:
+    """Names that are valid in Python, each given once."""
+
+    def __init__(self) -> None:
+        self.taken = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *dir(np), *_NAMES_OF_OPERATIONS}
+        self.taken |= {"prepare", "run"}
+
+    def fresh(self, wanted: str) -> str:
+        """The wanted name, or one like it."""
+        stem = name = re.sub(r"[^0-9A-Za-z_]", "_", wanted)[:40] or "_"
+        if name[0].isdigit():
+            stem = name = f"_{name}"
+        count = 1
+        while name in self.taken:
+            count += 1
+            name = f"{stem}_{count}"
+        self.taken.add(name)
+        return name
+
+
+_NAMES_OF_OPERATIONS: Final = frozenset(name for name in vars(elementary))
+
+
+def constant_name(number: float) -> str:
+    """A name for a number: _minus_700."""
+    text = f"{abs(number):g}" if np.isfinite(number) else "inf"
+    return f"{'_minus' if number < 0 else ''}_{re.sub(r'[^0-9a-z]', '_', text)}"

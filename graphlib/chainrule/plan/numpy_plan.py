@@ -1,0 +1,172 @@
+"""A program computed by the printed NumPy: all columns at once, or in blocks that fit the cache."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+
+from chainrule.plan.columns import Split, handed_name
+from chainrule.plan.numpy_source import Source, numpy_source
+from chainrule.plan.passes import bound, optimized
+from chainrule.plan.pieces import Array, InPieces, Results, cut
+from chainrule.program import Program
+
+CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
+_SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls
+_LARGEST_BLOCK: Final = {8: 9_984, 4: 45_056}  # columns by bytes of a number; longer rows OpenBLAS gives to threads
+_TASKS: Final = 16  # a call in blocks is cut into about so many pieces, however many threads there are
+_THREADED: Final = 20_000  # columns of a block from which a NumPy call lasts the 10 µs that make threads pay
+
+
+@final
+@dataclass(frozen=True)
+class _Part:
+    """A part of a plan for known sizes: its text, and the function that makes a workspace and what runs in it."""
+
+    source: Source
+    prepare: Callable[[], Callable[..., Any]]
+
+
+def _part(program: Program, title: str, returns: Any = "tuple") -> _Part:
+    source = numpy_source(program, title, returns)
+    return _Part(source, source.compiled(title))
+
+
+@final
+class Whole:
+    """A plan for known sizes that computes all columns at once."""
+
+    def __init__(self, program: Program, sizes: Mapping[str, int], title: str) -> None:
+        self.part = _part(optimized(bound(program, sizes)), title, "dict")
+        self._local = threading.local()
+
+    @property
+    def text(self) -> str:
+        """The printed function."""
+        return self.part.source.text
+
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """The names of the arguments of ``run``."""
+        return self.part.source.feeds
+
+    def run(self) -> Callable[..., Results]:
+        """The function of the feeds in their order, with this thread's workspace."""
+        found: Callable[..., Results] | None = getattr(self._local, "run", None)
+        if found is None:
+            found = self._local.run = self.part.prepare()
+        return found
+
+    def __call__(self, feeds: Mapping[str, Array], executor: Any = None) -> Results:
+        """The loss and the gradients; an executor has nothing to do where there is one piece."""
+        return self.run()(*(feeds[name] for name in self.feeds))
+
+
+@final
+class Blocks(InPieces):
+    """A plan for known sizes that streams blocks of columns through a workspace that fits the cache."""
+
+    def __init__(self, parts: Split, sizes: Mapping[str, int], columns: int, title: str, program: Program) -> None:
+        self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
+        (loss,) = program.values.values()
+        self.loss = handed_name(program, loss)
+        self.gradients = {name: handed_name(program, k) for name, k in program.gradients.items()}
+        self.before = _part(optimized(bound(parts.before, sizes)), f"{title}: before the blocks")
+        self.after = _part(optimized(bound(parts.after, sizes)), f"{title}: after the blocks")
+        self.block = functools.cache(self._block)
+        self._local = threading.local()
+
+    def _block(self, columns: int) -> _Part:
+        sizes = {**self.sizes, self.parts.name: columns}
+        return _part(
+            optimized(bound(self.parts.block, sizes, self.sizes)), f"{self.title}: one block of {columns} columns"
+        )
+
+    @property
+    def total(self) -> int:
+        """The number of columns of all blocks together."""
+        return self.sizes[self.parts.name]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(p.source.text for p in (self.before, self.block(min(self.columns, self.total)), self.after))
+
+    @property
+    def read(self) -> Mapping[str, int | None]:
+        return {name: self.parts.sliced.get(name) for name in self.parts.block.feeds}
+
+    @property
+    def threaded(self) -> bool:
+        return self.columns >= _THREADED
+
+    def tasks(self, most: int) -> list[tuple[int, int]]:
+        width = self.columns * max(1, min(-(-self.total // (self.columns * _TASKS)), most // self.columns))
+        return [(start, min(start + width, self.total)) for start in range(0, self.total, width)]
+
+    def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        early = self.before.prepare()(*(feeds[name] for name in self.before.source.feeds))
+        return {**feeds, **dict(zip(self.parts.before.values, early, strict=True))}
+
+    def piece(self, values: Mapping[str, Any], start: int, stop: int) -> list[Any]:
+        """The results of some columns, block by block: sums added up, columns laid end to end."""
+        blocks = [
+            self._one(values, first, min(first + self.columns, stop)) for first in range(start, stop, self.columns)
+        ]
+        return list(self._together(blocks).values())
+
+    def _together(self, rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
+        """The results of several ranges of columns as those of one."""
+        names = tuple(self.parts.block.values)
+        columns: dict[str, list[Any]] = {name: [] for name in self.parts.joined}
+        sums: dict[str, Any] = {}
+        for row in rows:
+            for name, result in zip(names, row, strict=True):
+                if name in columns:
+                    columns[name].append(result)
+                else:
+                    sums[name] = sums[name] + result if name in sums else result
+        joined = {name: np.concatenate(arrays, axis=self.parts.joined[name]) for name, arrays in columns.items()}
+        return {name: joined[name] if name in joined else sums[name] for name in names}
+
+    def _one(self, values: Mapping[str, Any], first: int, last: int) -> Any:
+        columns = last - first
+        runs: dict[int, Any] = self._local.__dict__.setdefault("runs", {})
+        if columns not in runs:
+            part = self.block(columns)
+            runs[columns] = (part.prepare(), part.source.feeds)
+        run, feeds = runs[columns]
+        return run(*(cut(values[name], self.parts.sliced.get(name), first, last) for name in feeds))
+
+    def finish(self, values: Mapping[str, Any], pieces: Iterable[Sequence[Any]], feeds: Mapping[str, Array]) -> Results:
+        known = {**values, **self._together(pieces)}
+        late = self.after.prepare()(*(known[name] for name in self.after.source.feeds))
+        known.update(zip(self.parts.after.values, late, strict=True))
+        return known[self.loss], _apart({name: np.asarray(known[k]) for name, k in self.gradients.items()}, feeds)
+
+
+def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """The results, copied where one would be a feed or another result."""
+    taken = {id(array) for array in feeds.values()}
+    for name, array in results.items():
+        results[name] = array.copy() if id(array) in taken else array
+        taken.add(id(array))
+    return results
+
+
+def columns_in_cache(parts: Split, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> int:
+    """How many columns a block may have so that its workspace fits the cache."""
+    total = sizes[parts.name]
+    if total <= _SMALLEST_BLOCK:
+        return total
+    sample = numpy_source(bound(parts.block, {**sizes, parts.name: 1000}, sizes), returns="tuple").bytes / 1000
+    columns = int(CACHE / max(sample, 1.0)) // 1024 * 1024
+    columns = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK.get(dtype.itemsize, _SMALLEST_BLOCK), columns))
+    if columns < _THREADED or total <= columns:
+        return columns
+    pairs = -(-total // (2 * columns))  # an even number of equal blocks, so that two threads end together
+    return -(-total // (2 * pairs))

@@ -1,0 +1,135 @@
+"""Pieces: ranges of columns that are computed one by one, on threads or on any executor, and added up."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import pickle
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from chainrule.plan.step import Plan
+
+Array = npt.NDArray[Any]
+Results = tuple[Any, dict[str, Any]]
+Piece: TypeAlias = Sequence[Any]  # what some columns give: sums over them, and columns to lay end to end
+MapPieces: TypeAlias = Callable[[Callable[[tuple[int, int]], Piece], Sequence[tuple[int, int]]], Iterable[Piece]]
+
+TASK_BYTES: Final = 4 << 20  # of feeds, so that tasks sent elsewhere need no more memory when there are more columns
+_UNDER_WAY: Final = 32  # tasks that an executor holds at a time
+
+
+class InPieces(ABC):
+    """A computation that takes some columns at a time. Its pieces depend on the sizes alone, and so do its results."""
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The printed functions."""
+
+    @property
+    @abstractmethod
+    def read(self) -> Mapping[str, int | None]:
+        """By name every value that a piece reads, and the axis of its columns, if it has any."""
+
+    @abstractmethod
+    def tasks(self, most: int) -> list[tuple[int, int]]:
+        """The ranges of columns that make one task each, of about ``most`` columns or fewer."""
+
+    @abstractmethod
+    def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """By name the values that the pieces and the end read: the feeds, and what is computed before the columns."""
+
+    @abstractmethod
+    def piece(self, values: Mapping[str, Any], start: int, stop: int) -> Piece:
+        """What the columns from ``start`` to ``stop`` give."""
+
+    @abstractmethod
+    def finish(self, values: Mapping[str, Any], pieces: Iterable[Piece], feeds: Mapping[str, Array]) -> Results:
+        """The loss and the gradients, from all pieces in their order."""
+
+    @property
+    @abstractmethod
+    def threaded(self) -> bool:
+        """Whether one piece lasts long enough that threads pay."""
+
+    def __call__(self, feeds: Mapping[str, Array], executor: Any = None) -> Results:
+        """The loss and the gradients; without an executor on this thread, or on several where that pays."""
+        values = self.handed(feeds)
+        map_pieces: Any = map
+        if executor is not None:
+            map_pieces = functools.partial(executor, values)
+        elif self.threaded:
+            map_pieces = on_threads
+        tasks = self.tasks(self._columns_of_a_task(values))
+        return self.finish(values, map_pieces(lambda task: self.piece(values, *task), tasks), feeds)
+
+    def _columns_of_a_task(self, values: Mapping[str, Any]) -> int:
+        """How many columns of all feeds together a task may take, at least roughly."""
+        cuts = [(values[name], axis) for name, axis in self.read.items() if axis is not None]
+        column = sum(math.prod(value.shape) // value.shape[axis] * value.dtype.itemsize for value, axis in cuts)
+        return TASK_BYTES // max(1, int(column))
+
+
+def in_memory(feeds: Mapping[str, Any], computation: object) -> dict[str, Any]:
+    """The feeds as arrays, but for those of which a computation reads some columns at a time."""
+    read = computation.read if isinstance(computation, InPieces) else {}
+    return {name: feed if read.get(name) is not None else np.asarray(feed) for name, feed in feeds.items()}
+
+
+def cut(value: Any, axis: int | None, first: int, last: int) -> Any:
+    """Some columns of a value; the value itself where it has none."""
+    return value if axis is None else value[(slice(None),) * axis + (slice(first, last),)]
+
+
+def on_threads(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
+    """The tasks on as many threads as there are processors, their results in order."""
+    workers = min(len(tasks), processors())
+    if workers <= 1:
+        return map(function, tasks)
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(function, tasks))
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def submitting(plan: Plan, computation: InPieces, arrays: Mapping[str, Array], executor: Any) -> Callable[..., Any]:
+    """Maps tasks over an executor: each gets the plan and its own columns, nothing that cannot be pickled."""
+    payload = pickle.dumps(plan)
+    key = tuple((name, array.shape, array.dtype.str) for name, array in arrays.items())
+
+    def map_tasks(values: Mapping[str, Any], _: Any, tasks: Sequence[tuple[int, int]]) -> Iterable[Piece]:
+        futures: deque[Any] = deque()
+        for start, stop in tasks:
+            if len(futures) == _UNDER_WAY:
+                yield futures.popleft().result()
+            own = {name: cut(values[name], axis, start, stop) for name, axis in computation.read.items()}
+            futures.append(executor.submit(_task, payload, key, own, stop - start))
+        while futures:
+            yield futures.popleft().result()
+
+    return map_tasks
+
+
+def _task(payload: bytes, key: Any, values: Mapping[str, Any], columns: int) -> Piece:
+    """One task, wherever it runs: the results of its columns."""
+    return _computation_of(payload, key).piece(values, 0, columns)
+
+
+@functools.lru_cache(maxsize=4)
+def _computation_of(payload: bytes, key: Any) -> InPieces:
+    """The computation that a task belongs to, unpacked once in each process."""
+    plan = pickle.loads(payload)  # noqa: S301 — packed by the caller in the same program
+    arrays = {name: np.broadcast_to(np.zeros((), dtype), shape) for name, shape, dtype in key}
+    return plan.computation_for(arrays)  # type: ignore[no-any-return]
