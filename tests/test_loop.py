@@ -24,15 +24,6 @@ from chainrule.plan.loop.source import BLOCK, LARGEST_CALL
 from chainrule.plan.passes import optimized, typed
 from chainrule.program import record
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
-    """Loops compiled by the tests are kept apart from the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHAINRULE_CACHE", str(tmp_path_factory.mktemp("loops")))
-        yield
-
-
 # --- functions of single numbers -----------------------------------------------------------------------------------
 
 RNG = np.random.default_rng(0)
@@ -335,6 +326,29 @@ def test_a_compiled_loop_is_kept_on_disk(tmp_path, monkeypatch):
     file.write_text("raise SystemExit", encoding="utf-8")  # whatever stands there is not what is run
     assert "run" in compiled(text)
     assert file.read_text(encoding="utf-8") == text
+
+
+SECOND_PROCESS = """
+import numpy as np, chainrule as cr
+w, x = cr.Parameter("w", (3, 2)), cr.Input("x", (2, "m"))
+plan = cr.Graph(cr.Mean(cr.Sigmoid(w @ x), name="L")).compile(backend="numba")
+print(plan({"w": np.ones((3, 2)), "x": np.ones((2, 5))})[0], end=" ")
+(loop,) = plan._loops.values()
+print(sum(loop.functions["run"].stats.cache_hits.values()))
+"""
+
+
+def test_another_process_reads_the_loop_from_disk(tmp_path):
+    folders = os.pathsep.join(str(folder) for folder in (Path(cr.__file__).parents[1], *sys.path) if folder)
+    environment = {**os.environ, "PYTHONPATH": folders, "CHAINRULE_CACHE": str(tmp_path)}
+    shown = [
+        subprocess.run(
+            [sys.executable, "-c", SECOND_PROCESS], capture_output=True, text=True, check=True, env=environment
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert shown[0][0] == shown[1][0]
+    assert [hits for _, hits in shown] == ["0", "1"]
 
 
 def test_where_nothing_can_be_written_a_loop_is_compiled_in_memory(tmp_path, monkeypatch):
