@@ -85,15 +85,15 @@ def loop_of(graph, names=None, dtype=float, sizes=None):
 def test_what_has_nothing_to_do_with_columns_stands_before_the_loop():
     w, x = cr.Parameter("w", (2, 3)), cr.Input("x", (3, "m"))
     text = loop_of(cr.Graph(cr.Mean(cr.Square(cr.Exp(w) @ x), name="L"))).source.text
-    before, loop = text.partition("def columns(")[2].split("for c in range")[:2]
+    before, loop = text.partition("def piece(")[2].split("for c in range")[:2]
     assert before.count("= exp(") == 6
-    assert "= exp(" not in loop.partition("def piece(")[0]
+    assert "= exp(" not in loop.partition("def finish(")[0]
 
 
 def test_a_value_used_twice_is_computed_once():
     x = cr.Input("x", ("m",))
     text = loop_of(cr.Graph(cr.Sum(cr.Exp(x) * cr.Exp(x) + cr.Exp(x), name="L"))).source.text
-    assert text.partition("def piece(")[0].count("= exp(") == 1
+    assert text.partition("def finish(")[0].count("= exp(") == 1
 
 
 def refused(graph, names=None):

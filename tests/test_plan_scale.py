@@ -286,6 +286,18 @@ def test_mini_batches_of_stored_feeds_see_every_column_once_and_a_page_at_a_time
     assert sorted(set(x_stored.read)) == [(1, 5), (1, 12)]  # 53 = 4 · 12 + 5
 
 
+def test_whole_pages_in_one_call_are_the_steps_of_their_mini_batches(monkeypatch):
+    monkeypatch.setattr(training_module, "_PAGE", 40 * 3 * 8)
+    graph, feeds = network(101)
+    params, data = {n: x for n, x in feeds.items() if n[0] in "WB"}, {n: Dataset(feeds[n]) for n in ("A0", "Y")}
+    options = {"epochs": 3, "batch_size": 4, "progress": False}
+    one, other = (train(graph, params, data, backend=backend, **options) for backend in ("numpy", "numba"))
+    assert len(one.losses) == 3 * 26
+    np.testing.assert_allclose(other.losses, one.losses, rtol=1e-12)  # 78 steps, each with a few roundings
+    for name, array in one.params.items():
+        np.testing.assert_allclose(other.params[name], array, rtol=1e-11, atol=1e-13, err_msg=name)
+
+
 # --- memory ----------------------------------------------------------------------------------------------------------
 
 LIMITED = """
@@ -313,14 +325,10 @@ if kind == "RLIMIT_AS":
     feeds = {"A0": cr.ArrayFile(x), "Y": cr.ArrayFile(y)}
 else:
     feeds = {"A0": np.load(x, mmap_mode="r"), "Y": np.load(y, mmap_mode="r")}
-step, losses = net.graph.compile(), []
-for _ in range(2):
-    loss, gradients = step({**params, **feeds})
-    losses.append(float(loss))
-    params = {name: array - 0.5 * gradients[name] for name, array in params.items()}
-m = feeds["A0"].shape[1]
-history = train(net.fused, params, feeds, optimizer=SGD(0.0), epochs=1, batch_size=10_000, progress=False)
-print(json.dumps({"losses": losses, "params": {n: a.tolist() for n, a in params.items()}, "batches": history.losses}))
+whole = train(net.graph, params, feeds, optimizer=SGD(0.5), epochs=2, progress=False)
+batches = train(net.graph, whole.params, feeds, optimizer=SGD(0.0), epochs=1, batch_size=10_000, progress=False)
+params = {name: array.tolist() for name, array in whole.params.items()}
+print(json.dumps({"losses": whole.losses, "params": params, "batches": batches.losses}))
 """
 
 

@@ -39,10 +39,12 @@ def values_in_pieces(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: 
 
 
 def is_stored(value: Any) -> bool:
-    """Whether a value is an array on disk that gives what is sliced: a dataset of h5py or zarr, an ArrayFile.
+    """Whether a value is an array on disk: a memory map, a dataset of h5py or zarr, an ArrayFile.
 
-    It has a shape, a dtype and slices. Arithmetic it has not: what can compute is in memory.
+    All but the first are known by a shape, a dtype and slices without arithmetic: what can compute is in memory.
     """
+    if isinstance(value, np.memmap):
+        return value.ndim > 0
     sliced = hasattr(value, "shape") and hasattr(value, "__getitem__") and not hasattr(value, "__add__")
     return sliced and isinstance(getattr(value, "dtype", None), np.dtype) and len(value.shape) > 0
 
@@ -53,6 +55,7 @@ class Pieces:
 
     def __init__(self, source: Any, dtype: np.dtype[Any], name: str) -> None:
         self.source, self.dtype, self.name = source, dtype, name
+        self.stored = is_stored(source)
         self.shape: tuple[int, ...] = tuple(source.shape)
 
     def __getitem__(self, key: Any) -> Array:

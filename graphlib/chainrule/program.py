@@ -6,6 +6,7 @@ what they record is written down step by step. Plans are made from a program, an
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
@@ -75,16 +76,29 @@ class Step:
         return tuple(found)
 
 
+class Call(ABC):
+    """Something that a Symbol cannot pass through, called as it is; what it returns may be what it is given."""
+
+    @property
+    @abstractmethod
+    def __name__(self) -> str:
+        """What it is called when it is printed, as NumPy's functions have it."""
+
+    @abstractmethod
+    def __call__(self, *values: Any) -> Any:
+        """What it returns for arrays."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
-class RuleCall:
+class RuleCall(Call):
     """A rule that a Symbol cannot pass through, called as it is: its ``forward``, or its ``backward`` as a tuple."""
 
     node: Node
     way: Literal["forward", "backward"]
 
     @property
-    def __name__(self) -> str:  # what it is called when it is printed, as NumPy's functions have it
+    def __name__(self) -> str:
         return f"{type(self.node).__name__}.{self.way}"
 
     def __call__(self, *values: Any) -> Any:
@@ -92,7 +106,7 @@ class RuleCall:
 
         Raises RuleError when the rule raises, or returns something that is no gradient.
         """
-        arrays = [_read_only(value) for value in values]
+        arrays = [read_only(value) for value in values]
         try:
             returned = getattr(self.node, self.way)(*arrays)
             return _gradients(returned, arrays[2:]) if self.way == "backward" else np.asarray(returned)
@@ -106,7 +120,8 @@ def pick(values: Any, place: int = 0) -> Any:
     return values[place]
 
 
-def _read_only(value: Any) -> Any:
+def read_only(value: Any) -> Any:
+    """A view that cannot be written to."""
     view = np.asarray(value).view()
     view.flags.writeable = False
     return view
@@ -154,6 +169,17 @@ class Program:
     """The number of the step that is a node's gradient, by the node's name."""
     outputs: tuple[str, ...]
     """The names of the nodes at which gradients start."""
+    updates: Mapping[str, int] = field(default_factory=dict)
+    """The number of the step that is the new value of a feed, by the name of the feed."""
+
+    @property
+    def handed(self) -> Mapping[str, int]:
+        """What is handed back beside the values: the new values where feeds are updated, else the gradients."""
+        return self.updates or self.gradients
+
+    def handed_name(self, name: str) -> str:
+        """What a result is called where it is written down: dW1, or new W1."""
+        return f"new {name}" if self.updates else f"d{name}"
 
     @property
     def feeds(self) -> dict[str, int]:
@@ -163,7 +189,7 @@ class Program:
     @property
     def ends(self) -> tuple[int, ...]:
         """The numbers of all steps that are asked for."""
-        return (*self.values.values(), *self.gradients.values())
+        return (*self.values.values(), *self.gradients.values(), *self.updates.values())
 
     def uses(self) -> list[int]:
         """How often each step is read, by steps and as a result."""
@@ -195,7 +221,10 @@ class Program:
         return iter(self.steps)
 
     def __repr__(self) -> str:
-        return f"<Program of {len(self.steps)} steps: {', '.join((*self.values, *('d' + g for g in self.gradients)))}>"
+        return f"<Program of {len(self.steps)} steps: {', '.join(self._results())}>"
+
+    def _results(self) -> list[str]:
+        return [*self.values, *map(self.handed_name, self.handed)]
 
     def __str__(self) -> str:
         shown = list(enumerate(self.steps))
@@ -206,7 +235,7 @@ class Program:
         lines = [f"{a.ljust(first)} {b.ljust(second)} {c}" for a, b, c in rows]
         if len(shown) < len(self.steps):
             lines.insert(_HEAD, f"… {len(self.steps) - len(shown)} more")
-        return "\n".join([*lines, "return " + ", ".join((*self.values, *("d" + name for name in self.gradients)))])
+        return "\n".join([*lines, "return " + ", ".join(self._results())])
 
 
 _HEAD: Final = 100  # steps shown at each end of a long program
@@ -349,7 +378,8 @@ def rewrite(program: Program, change: Change) -> Program:
     ends = {k: _as_ref(builder, new[k], program.steps[k]) for k in dict.fromkeys(program.ends)}
     values = {name: ends[k] for name, k in program.values.items()}
     gradients = {name: ends[k] for name, k in program.gradients.items()}
-    return replace(program, steps=tuple(builder.steps), values=values, gradients=gradients)
+    updates = {name: ends[k] for name, k in program.updates.items()}
+    return replace(program, steps=tuple(builder.steps), values=values, gradients=gradients, updates=updates)
 
 
 def _as_ref(builder: Builder, value: Any, step: Step) -> int:
@@ -415,7 +445,7 @@ class _Recording:
         symbols, known = self.builder.symbols(sources)
         try:
             traced = node.forward(*symbols)
-            return self._written(traced, known), _formula(traced)
+            return self._written(traced, known), formula_text(traced)
         except Exception:  # whatever an untraceable rule raises on a Symbol: it is called on arrays
             call = RuleCall(node, "forward")
             return self.builder.append(Step(call, tuple(sources), {}, node.shape, node.dtype)), f"{call.__name__}(…)"
@@ -451,7 +481,7 @@ class _Recording:
         except Exception:  # as for forward
             return self._called_gradients(node, operands)
         _check_gradients(node, traced)
-        return [None if g is None else (self._written(g, known), _formula(g)) for g in traced]
+        return [None if g is None else (self._written(g, known), formula_text(g)) for g in traced]
 
     def _called_gradients(self, node: Node, operands: list[Ref]) -> list[tuple[Ref, str] | None]:
         call = RuleCall(node, "backward")
@@ -463,7 +493,8 @@ class _Recording:
         ]
 
 
-def _formula(traced: Any) -> str:
+def formula_text(traced: Any) -> str:
+    """What a Symbol has recorded, in one line."""
     if not isinstance(traced, Symbol):
         return "…"
     return visible(TextPrinter().print(traced))
@@ -515,7 +546,7 @@ def _remembered_shape(steps: Sequence[Step], step: Step, known: dict[Any, Shape 
         hash(key)
     except TypeError:  # an index with slices, or an array
         return inferred_shape(steps, step)
-    if key not in known or step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
+    if key not in known or step.operation is None or isinstance(step.operation, Call) or step.operation is pick:
         known[key] = inferred_shape(steps, step)
     return known[key]
 
@@ -524,7 +555,7 @@ def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:
     """The shape that an operation gives for its operands; None where it cannot be said without data."""
     if step.is_constant:
         return tuple(np.shape(step.operands[0]))
-    if step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
+    if step.operation is None or isinstance(step.operation, Call) or step.operation is pick:
         return step.shape
     if step.operation is np.astype:
         return steps[step.refs[0]].shape

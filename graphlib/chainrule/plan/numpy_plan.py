@@ -75,7 +75,7 @@ class Blocks(InPieces):
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
         (loss,) = program.values.values()
         self.loss = handed_name(program, loss)
-        self.gradients = {name: handed_name(program, k) for name, k in program.gradients.items()}
+        self.results = {name: handed_name(program, k) for name, k in program.handed.items()}
         self.before = _part(optimized(bound(parts.before, sizes)), f"{title}: before the blocks")
         self.after = _part(optimized(bound(parts.after, sizes)), f"{title}: after the blocks")
         self.block = functools.cache(self._block)
@@ -146,7 +146,7 @@ class Blocks(InPieces):
         known = {**values, **self._together(pieces)}
         late = self.after.prepare()(*(known[name] for name in self.after.source.feeds))
         known.update(zip(self.parts.after.values, late, strict=True))
-        return known[self.loss], _apart({name: np.asarray(known[k]) for name, k in self.gradients.items()}, feeds)
+        return known[self.loss], _apart({name: np.asarray(known[k]) for name, k in self.results.items()}, feeds)
 
 
 def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, Array]:

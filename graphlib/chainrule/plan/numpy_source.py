@@ -13,7 +13,7 @@ from chainrule import elementary
 from chainrule.dimensions import shape_text
 from chainrule.notation.names import visible
 from chainrule.plan.naming import Names, constant_name
-from chainrule.program import Program, Ref, RuleCall, Step, pick
+from chainrule.program import Call, Program, Ref, Step, pick
 from chainrule.symbol import index
 
 _VIEWS: Final = frozenset(
@@ -301,20 +301,17 @@ class _Printing:
     def _ends(self) -> str:
         given: set[int] = set()
         values = [self._result(k, given) for k in self.program.values.values()]
-        gradients = [self._result(k, given) for k in self.program.gradients.values()]
+        gradients = [self._result(k, given) for k in self.program.handed.values()]
         if self.returns == "tuple":
             return f"return ({', '.join([*values, *gradients])}{',' if len(values) + len(gradients) else ''})"
-        pairs = ", ".join(f"{name!r}: {text}" for name, text in zip(self.program.gradients, gradients, strict=True))
+        pairs = ", ".join(f"{name!r}: {text}" for name, text in zip(self.program.handed, gradients, strict=True))
         return f"return {', '.join(values)}, {{{pairs}}}"
 
     def _result(self, k: int, given: set[int]) -> str:
         """A result in memory of its own: a copy where it is a feed, a constant, a view, or given already."""
         step, text = self.program.steps[k], self.texts[k]
         own = (
-            self.root[k] == k
-            and step.operation is not None
-            and not isinstance(step.operation, RuleCall)
-            and k not in given
+            self.root[k] == k and step.operation is not None and not isinstance(step.operation, Call) and k not in given
         )
         given.add(k)
         if step.shape == () and k in self.program.values.values():
@@ -330,9 +327,9 @@ def _last_uses(program: Program) -> dict[int, int]:
     for k, step in enumerate(program.steps):
         for source in step.refs:
             last[owner[source]] = k
-        views = step.operation in _VIEWS or isinstance(step.operation, RuleCall)
+        views = step.operation in _VIEWS or isinstance(step.operation, Call)
         owner.append(owner[step.refs[0]] if views and step.refs and step.operation in _VIEWS else k)
-        if isinstance(step.operation, RuleCall):  # what it returns may be what it was given
+        if isinstance(step.operation, Call):  # what it returns may be what it was given
             last.update({owner[source]: len(program.steps) for source in step.refs})
     for k in program.ends:
         last[owner[k]] = len(program.steps)

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import elementary
 from chainrule.dimensions import Dimension, Shape
-from chainrule.program import Builder, Program, Ref, RuleCall, Step, map_refs, pick, rewrite, verify
+from chainrule.program import Builder, Call, Program, Ref, Step, map_refs, pick, rewrite, verify
 from chainrule.symbol import Value, index
 
 Pass: TypeAlias = Callable[[Program], Program]
@@ -26,7 +26,7 @@ _KEEPS_FIRST: Final = frozenset(
 
 def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     """The dtype that NumPy gives the result of a step for the dtypes of its operands."""
-    if step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
+    if step.operation is None or isinstance(step.operation, Call) or step.operation is pick:
         return step.dtype
     if step.operation is np.astype:
         dtype: np.dtype[Any] = np.dtype(step.options["dtype"])
@@ -139,7 +139,7 @@ def common_subexpressions(program: Program) -> Program:
     seen: dict[Any, Ref] = {}
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
-        if step.operation is None or isinstance(step.operation, RuleCall):
+        if step.operation is None or isinstance(step.operation, Call):
             return builder.append(step)
         key = (step.operation, _key(step.operands), _key(tuple(step.options.items())))
         if key not in seen:
@@ -178,7 +178,7 @@ def constants(program: Program) -> Program:
         if not isinstance(step.operation, np.ufunc):  # other functions need an array
             arrays = [builder.constant(o) if isinstance(o, np.generic) else o for o in step.operands]
             step = replace(step, operands=tuple(arrays))
-        if step.operation is None or isinstance(step.operation, RuleCall) or step.refs or step.shape is None:
+        if step.operation is None or isinstance(step.operation, Call) or step.refs or step.shape is None:
             return builder.append(step)
         if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
             return builder.append(step)

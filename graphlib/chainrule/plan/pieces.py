@@ -79,9 +79,8 @@ class InPieces(ABC):
         return TASK_BYTES // max(1, int(column))
 
 
-def in_memory(feeds: Mapping[str, Any], computation: object) -> dict[str, Any]:
-    """The feeds as arrays, but for those of which a computation reads some columns at a time."""
-    read = computation.read if isinstance(computation, InPieces) else {}
+def in_memory(feeds: Mapping[str, Any], read: Mapping[str, int | None]) -> dict[str, Any]:
+    """The feeds as arrays, but for those that are read some columns at a time: they have an axis of columns."""
     return {name: feed if read.get(name) is not None else np.asarray(feed) for name, feed in feeds.items()}
 
 

@@ -18,7 +18,7 @@ from chainrule import elementary
 from chainrule.dimensions import Dimension, shape_text
 from chainrule.plan.columns import Role, column_name, roles
 from chainrule.plan.passes import evaluated
-from chainrule.program import Program, Ref, RuleCall, Step, map_refs, pick, step_text
+from chainrule.program import Call, Program, Ref, Step, map_refs, pick, step_text
 from chainrule.shapes import normal_axes
 from chainrule.symbol import index
 
@@ -63,6 +63,8 @@ class Scalars:
     """The name of the number of columns."""
     named: Mapping[Scalar, str]
     """What people call a scalar: the first entry of the columns of Z1 is Z1_0."""
+    updates: Mapping[str, str]
+    """By feed, the result that is its new value."""
     remarks: Mapping[Scalar, str]
     """What begins with a scalar: the formula and the shape of the step that it is the first entry of."""
 
@@ -102,14 +104,16 @@ class _Opening:
                 raise NotScalar(f"more than {MOST_OPERATIONS:,} operations on numbers for each column")
         program, part = self.program, self.part
         feeds = {name: (self._shape(program.steps[k]), part[k].axis) for name, k in program.feeds.items()}
-        ends = (*program.values.items(), *(("d" + name, k) for name, k in program.gradients.items()))
+        ends = (*program.values.items(), *((program.handed_name(name), k) for name, k in program.handed.items()))
         results = {name: (self.cells[k], part[k].axis if part[k].kind == "columns" else None) for name, k in ends}
-        return Scalars(_alive(self.made.values(), results), feeds, results, self.column, self.named, self.remarks)
+        updates = {name: program.handed_name(name) for name in program.updates}
+        alive = _alive(self.made.values(), results)
+        return Scalars(alive, feeds, results, self.column, self.named, updates, self.remarks)
 
     # --- one step --------------------------------------------------------------------------------------------------
 
     def _cells(self, k: int, step: Step) -> Cells:
-        if isinstance(step.operation, RuleCall) or step.operation is pick:
+        if isinstance(step.operation, Call) or step.operation is pick:
             raise NotScalar(f"{step_text(step)} is called as it is")
         shape = self._shape(step)
         if step.is_feed:
