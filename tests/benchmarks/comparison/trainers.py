@@ -59,15 +59,16 @@ def numpy_plan(params: Feeds, batches: Batches) -> Epoch:
 
 
 def plan_with_update(params: Feeds, batches: Batches, **options: Any) -> Epoch:
-    """A plan that gives the loss and the parameters after a step."""
+    """A training plan, called for each step."""
     from nets.training import SGD
 
     step = compiled(params, update=SGD(RATE), **options)
-    state = {name: array.copy() for name, array in params.items()}
+    state = step.start(params)
 
     def epoch() -> Mapping[str, Any]:
+        nonlocal state
         for batch in batches:
-            state.update(step({**state, **batch})[1])
+            _, state = step({**state, **batch})
         return state
 
     return epoch
@@ -75,6 +76,22 @@ def plan_with_update(params: Feeds, batches: Batches, **options: Any) -> Epoch:
 
 def numba_plan_with_update(params: Feeds, batches: Batches) -> Epoch:
     return plan_with_update(params, batches, backend="numba")
+
+
+def numba_plan_of_epochs(params: Feeds, batches: Batches) -> Epoch:
+    """The whole epoch in one call of the compiled loop."""
+    from nets.training import SGD
+
+    step = compiled(params, update=SGD(RATE), backend="numba")
+    state = step.start(params)
+    data = {name: np.concatenate([batch[name] for batch in batches], axis=1) for name in ("A0", "Y")}
+
+    def epoch() -> Mapping[str, Any]:
+        nonlocal state
+        _, state = step.epochs(state, data, batch_size=batches[0]["A0"].shape[1])
+        return state
+
+    return epoch
 
 
 def nets_train(params: Feeds, batches: Batches) -> Epoch:
@@ -166,8 +183,9 @@ TRAINERS: Final[dict[str, Callable[[Feeds, Batches], Epoch]]] = {
     "JAX jit, a call for each step": jax_jit,
     "JAX jit, lax.scan over the epoch": jax_scan,
     "NumPy plan, update by hand": numpy_plan,
-    "plan with update": plan_with_update,
+    "NumPy plan with update": plan_with_update,
     "Numba plan with update": numba_plan_with_update,
+    "Numba plan with update, an epoch in one call": numba_plan_of_epochs,
     "nets.train": nets_train,
 }
 SHUFFLES: Final = "nets.train"  # its batches are others, so that it cannot be compared in an epoch of several
