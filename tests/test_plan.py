@@ -9,6 +9,7 @@ import numpy as np
 import precise
 import pytest
 from evaluation import evaluate
+from every_rule import EXAMPLES
 from precise import evaluate as exactly
 from random_graphs import random_graph
 
@@ -139,6 +140,26 @@ def test_numbers_that_differ_in_kind_alone_are_not_taken_for_one():
 
 
 # --- plan and Run ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_plan_and_run_agree_on_every_node(name, dtype):
+    node, feeds = EXAMPLES[name].graph.outputs[0], as_dtype(EXAMPLES[name].feeds, dtype)
+    value = EXAMPLES[name].graph.forward(feeds).values[node]
+    shape = tuple(size if isinstance(size, int) else "m" for size in node.shape)
+    upstream = np.random.default_rng(0).normal(size=value.shape).astype(dtype)
+    graph = cr.Graph(cr.Sum(node * cr.Input("upstream", shape), name="total"))
+    feeds["upstream"] = upstream
+    names = [n for n in record(graph).gradients if n in feeds]
+    run = graph.forward(feeds)
+    run.backward()
+    for block in (None, 2):
+        loss, gradients = compile_graph(graph, names, block=block)(feeds)
+        assert_close(loss, run["total"], dtype, "total")
+        for key in names:
+            assert gradients[key].dtype == dtype
+            assert_close(gradients[key], run.gradients[key], dtype, key)
 
 
 def assert_no_further_off(found, run, exact, name):
