@@ -8,17 +8,20 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TextIO, final
+from typing import Any, Final, Literal, TextIO, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
+from chainrule.feeds import is_stored
 
 Array = NDArray[Any]
 Memory = tuple[Array, ...]  # what an optimizer remembers of one parameter from step to step
 State = dict[str, Array]  # every parameter, and what the optimizer remembers of it
 Steps = tuple[Sequence[float], State]  # the losses of some steps, and the state after them
+
+_PAGE: Final = 64 << 20  # bytes of feeds on disk that mini-batches are drawn from
 
 
 class Optimizer(ABC):
@@ -144,6 +147,10 @@ def train(
     decides (the last step of an epoch takes what is left). A feed is cut along the dimension that its Input calls
     `columns`; Inputs without it are fed whole. Parameters that should not move can stand among the feeds.
 
+    Feeds may lie on disk: memory-mapped arrays, `chainrule.ArrayFile`, datasets of h5py or zarr. Mini-batches are then
+    taken from pages of 64 MB: pages come in a random order, and so do the columns of each, so that at most one page is
+    in memory; the smaller batch is then the last of its page.
+
     The step is compiled: `backend` is that of `Graph.compile`. With "numba", small networks go through whole epochs in
     one call, which takes some seconds to compile once and pays from about a hundred thousand steps on.
 
@@ -200,17 +207,19 @@ _PATIENCE = 0.1  # seconds that a call may take, since Ctrl-C waits for its end
 
 def _epochs(step: cr.TrainingPlan, state: State, batches: _Batches) -> Iterator[Steps]:
     """Yield the losses of as many epochs as one short call computes, and the state after them."""
-    left, count = batches.epochs, 1
-    for data in batches.ordered():
-        while left > 0:
-            began = time.perf_counter()
-            found, state = step.epochs(state, data, epochs=count, batch_size=batches.given_size)
-            left -= count
+    if batches.given_size is not None:  # every epoch has another order
+        for data in batches.ordered():
+            found, state = step.epochs(state, data, batch_size=batches.given_size)
             yield found.tolist(), state
-            if batches.given_size is not None:
-                break  # the next epoch has another order
-            taken = time.perf_counter() - began
-            count = min(max(left, 1), max(1, int(count * min(10.0, _PATIENCE / max(taken, 1e-9)))))
+        return
+    left, count = batches.epochs, 1
+    while left > 0:
+        began = time.perf_counter()
+        found, state = step.epochs(state, batches.feeds, epochs=count)
+        left -= count
+        yield found.tolist(), state
+        taken = time.perf_counter() - began
+        count = min(max(left, 1), max(1, int(count * min(10.0, _PATIENCE / max(taken, 1e-9)))))
 
 
 def _column_axes(graph: cr.Graph, feeds: Mapping[str, ArrayLike], columns: str) -> dict[str, int]:
@@ -232,7 +241,8 @@ class _Batches:
         _check_positive(epochs=epochs, batch_size=batch_size)
         self.feeds, self.epochs, self.seed = dict(feeds), epochs, seed
         self.axes = {} if batch_size is None else axes
-        self.whole = {name: np.asarray(feeds[name]) for name in self.axes}
+        self.whole: dict[str, Any] = {name: feeds[name] for name in self.axes}
+        self.whole |= {name: np.asarray(feed) for name, feed in self.whole.items() if not is_stored(feed)}
         self.size = 1 if batch_size is None else _common_size(self.whole, self.axes)
         self.given_size, self.batch_size = batch_size, batch_size or 1
 
@@ -242,23 +252,38 @@ class _Batches:
 
     def __iter__(self) -> Iterator[dict[str, ArrayLike]]:
         """Yield the feeds of one step after another, the columns in a new order in each epoch."""
-        for order in self._orders():
-            for first in range(0, self.size, self.batch_size):
-                yield {**self.feeds, **self._cut(order[first : first + self.batch_size])}
+        for columns, order in self._pages():
+            for first in range(0, len(order), self.batch_size):
+                yield {**self.feeds, **self._cut(columns, order[first : first + self.batch_size])}
 
     def ordered(self) -> Iterator[dict[str, ArrayLike]]:
-        """Yield the feeds of one epoch after another, their columns in the order of its steps."""
-        for order in self._orders():
-            yield {**self.feeds, **self._cut(order)}
+        """Yield the feeds of one page after another, their columns in the order of its steps."""
+        for columns, order in self._pages():
+            yield {**self.feeds, **self._cut(columns, order)}
 
-    def _orders(self) -> Iterator[Array]:
-        rng = np.random.default_rng(self.seed)
+    def _pages(self) -> Iterator[tuple[dict[str, Array], Array]]:
+        """Yield what is shuffled at a time, and in which order: an epoch is one page, unless feeds lie on disk."""
+        rng, page = np.random.default_rng(self.seed), self._page_size()
         for _ in range(self.epochs):
-            yield rng.permutation(self.size)
+            for place in rng.permutation(math.ceil(self.size / page)):
+                last = min((place + 1) * page, self.size)
+                yield self._columns(place * page, last), rng.permutation(last - place * page)
 
-    def _cut(self, chosen: Array) -> dict[str, Array]:
-        """Return the chosen columns of every feed that has columns."""
-        return {name: array.take(chosen, axis=self.axes[name]) for name, array in self.whole.items()}
+    def _page_size(self) -> int:
+        """Return how many columns are in a page, a multiple of the batch size."""
+        on_disk = [array for array in self.whole.values() if is_stored(array)]
+        size = sum(math.prod(array.shape) * array.dtype.itemsize for array in on_disk)
+        batches = _PAGE * self.size // max(size, 1) // self.batch_size
+        return self.batch_size * max(1, batches) if on_disk else max(1, self.size)
+
+    def _columns(self, first: int, last: int) -> dict[str, Array]:
+        """Return some columns, one after another, of every feed that has columns."""
+        keys = {name: (*[slice(None)] * axis, slice(first, last)) for name, axis in self.axes.items()}
+        return {name: np.asarray(array[keys[name]]) for name, array in self.whole.items()}
+
+    def _cut(self, columns: Mapping[str, Array], chosen: Array) -> dict[str, Array]:
+        """Return the chosen ones of these columns."""
+        return {name: array.take(chosen, axis=self.axes[name]) for name, array in columns.items()}
 
 
 def _check_positive(**counts: int | None) -> None:
@@ -268,10 +293,10 @@ def _check_positive(**counts: int | None) -> None:
             raise ValueError(f"{name} should be at least 1, not {count}")
 
 
-def _common_size(feeds: Mapping[str, Array], axes: Mapping[str, int]) -> int:
+def _common_size(feeds: Mapping[str, Any], axes: Mapping[str, int]) -> int:
     """Return the number of columns, in which all feeds that have columns must agree."""
     shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items()) or "none has any"
-    if any(array.ndim <= axes[name] for name, array in feeds.items()):
+    if any(len(array.shape) <= axes[name] for name, array in feeds.items()):
         raise ValueError(f"a feed lacks the dimension along which mini-batches are cut: {shapes}")
     sizes = {array.shape[axes[name]] for name, array in feeds.items()}
     if len(sizes) != 1 or sizes == {0}:

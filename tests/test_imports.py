@@ -23,7 +23,7 @@ LAYERS = (
     ("symbol",),
     ("elementary", "broadcasting"),
     ("node",),
-    ("feeds",),
+    ("feeds", "array_file"),
     ("nodes.*",),
     ("run",),
     ("graph",),

@@ -26,15 +26,6 @@ from chainrule.plan.loop.source import BLOCK, LARGEST_CALL
 from chainrule.plan.passes import bound, optimized, typed
 from chainrule.program import record
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
-    """Loops compiled by the tests are kept apart from the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHAINRULE_CACHE", str(tmp_path_factory.mktemp("loops")))
-        yield
-
-
 # --- functions of single numbers -----------------------------------------------------------------------------------
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 
@@ -23,13 +23,48 @@ def values_of_leaves(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: 
 
     Raises FeedError naming everything that is missing, unknown, no array of real numbers, or of the wrong shape.
     """
+    values = values_in_pieces(leaves, feeds, name_of)
+    return {leaf: value[...] if isinstance(value, Pieces) else value for leaf, value in values.items()}
+
+
+def values_in_pieces(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Node, Any]:
+    """The same, but a feed that is stored, or has another dtype than the run, is left where it is, as `Pieces`."""
     fed = [leaf for leaf in leaves if not isinstance(leaf, Constant)]
     arrays = _arrays(fed, _by_leaf(fed, feeds, name_of), name_of)
     _check_shapes(arrays, name_of)
     dtype = run_dtype(arrays)
-    values: dict[Node, Array] = {leaf: _converted(leaf, array, dtype, name_of) for leaf, (array, _) in arrays.items()}
+    values: dict[Node, Any] = {leaf: _converted(leaf, array, dtype, name_of) for leaf, (array, _) in arrays.items()}
     constants = [leaf for leaf in leaves if isinstance(leaf, Constant)]
-    return values | {leaf: _converted(leaf, leaf.value, dtype, name_of) for leaf in constants}
+    return values | {leaf: np.asarray(_converted(leaf, leaf.value, dtype, name_of)) for leaf in constants}
+
+
+def is_stored(value: Any) -> bool:
+    """Whether a value is an array on disk: a memory map, a dataset of h5py or zarr, an ArrayFile.
+
+    All but the first are known by a shape, a dtype and slices without arithmetic: what can compute is in memory.
+    """
+    if isinstance(value, np.memmap):
+        return value.ndim > 0
+    sliced = hasattr(value, "shape") and hasattr(value, "__getitem__") and not hasattr(value, "__add__")
+    return sliced and isinstance(getattr(value, "dtype", None), np.dtype) and len(value.shape) > 0
+
+
+@final
+class Pieces:
+    """A feed that stays where it is: what is sliced is read, and converted to the dtype of the run."""
+
+    def __init__(self, source: Any, dtype: np.dtype[Any], name: str) -> None:
+        self.source, self.dtype, self.name = source, dtype, name
+        self.stored = is_stored(source)
+        self.shape: tuple[int, ...] = tuple(source.shape)
+
+    def __getitem__(self, key: Any) -> Array:
+        piece = np.asarray(self.source[key])
+        _check_whole(piece, self.dtype, self.name)
+        return _read_only(piece.astype(self.dtype, copy=False))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self[...], dtype, copy=copy)
 
 
 def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Leaf, Any]:
@@ -66,7 +101,7 @@ def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) 
 def _as_array(value: Any) -> Array:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError("a masked array has entries without a value; fill or drop them")
-    array = np.asarray(value)
+    array: Array = value if is_stored(value) else np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"{_kind(array.dtype)} numbers are not real numbers"
@@ -87,7 +122,7 @@ def _check_shapes(arrays: Mapping[Leaf, tuple[Array, bool]], name_of: NameOf) ->
     problems = []
     for leaf, (array, _) in arrays.items():
         shape = leaf.shape or ()
-        if len(shape) != array.ndim or any(
+        if len(shape) != len(array.shape) or any(
             isinstance(s, int) and s != n for s, n in zip(shape, array.shape, strict=True)
         ):
             problems.append(
@@ -109,7 +144,7 @@ def _conflict(size: Any, number: int, name: str, sizes: dict[str, tuple[int, str
 
 
 def _shape_hint(shape: Sequence[Any], array: Array) -> str:
-    fits = len(shape) == array.ndim == 2 and all(
+    fits = len(shape) == len(array.shape) == 2 and all(
         isinstance(s, Dimension) or s == n for s, n in zip(shape, array.shape[::-1], strict=True)
     )
     return " (its transpose fits)" if fits else ""
@@ -128,14 +163,25 @@ def run_dtype(arrays: Mapping[Leaf, tuple[Array, bool]]) -> np.dtype[Any]:
     return np.result_type(*floating, np.float32 if all(d.itemsize < 4 for d in floating) else floating[0])
 
 
-def _converted(leaf: Leaf, array: Array, dtype: np.dtype[Any], name_of: NameOf) -> Array:
-    """A read-only view where the array already fits, else a converted copy."""
+def _converted(leaf: Leaf, array: Any, dtype: np.dtype[Any], name_of: NameOf) -> Array | Pieces:
+    """A read-only view where the array already fits, else pieces to be converted."""
     target = dtype if leaf.dtype.kind == "f" else leaf.dtype
+    if is_stored(array):
+        return Pieces(array, target, name_of(leaf))
+    _check_whole(array, target, name_of(leaf))
+    return _read_only(np.asarray(array)) if array.dtype == target else Pieces(array, target, name_of(leaf))
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _check_whole(array: Array, target: np.dtype[Any], name: str) -> None:
+    """Refuse fractions where whole numbers are taken."""
     if target.kind in "iub" and not np.can_cast(array.dtype, target, "same_kind") and not _whole(array):
-        raise FeedError(f"{name_of(leaf)} takes {target} and was fed {array.dtype} with fractions")
-    converted = np.asarray(array.astype(target, copy=False)).view()
-    converted.flags.writeable = False
-    return converted
+        raise FeedError(f"{name} takes {target} and was fed {array.dtype} with fractions")
 
 
 def _whole(array: Array) -> bool:

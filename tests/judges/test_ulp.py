@@ -1,7 +1,8 @@
 """mpmath as judge: how many units in the last place values and slopes are away from the truth, over all floats."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import mpmath
@@ -137,7 +138,7 @@ class Judged(NamedTuple):
     points: Callable[[Any], tuple[Any, ...]]
     value: Callable[..., Any]
     slope: Callable[..., Any]
-    terms: dict[str, Callable[..., Any]] = {}
+    terms: Mapping[str, Callable[..., Any]] = MappingProxyType({})
     digits: int = 60
 
 

@@ -123,8 +123,8 @@ class Blocks(InPieces):
     def threaded(self) -> bool:
         return self.columns >= _THREADED
 
-    def tasks(self) -> list[tuple[int, int]]:
-        width = self.columns * max(1, -(-self.total // (self.columns * _TASKS)))
+    def tasks(self, most: int) -> list[tuple[int, int]]:
+        width = self.columns * max(1, min(-(-self.total // (self.columns * _TASKS)), most // self.columns))
         return [(start, min(start + width, self.total)) for start in range(0, self.total, width)]
 
     def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:

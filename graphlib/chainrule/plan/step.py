@@ -11,14 +11,14 @@ import numpy as np
 
 from chainrule.dimensions import Dimension, shape_text
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
-from chainrule.feeds import values_of_leaves
+from chainrule.feeds import values_in_pieces
 from chainrule.node import Constant, Input, Leaf, Node
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.numpy_plan import Blocks, Whole, columns_in_cache
 from chainrule.plan.passes import optimized, typed
-from chainrule.plan.pieces import Array, Results, submitting
+from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program import Program, record
 
@@ -187,6 +187,7 @@ class Plan:
         arrays, computation = self.prepared(feeds)
         if computation is None:
             return self._by_run(arrays)
+        arrays = in_memory(arrays, {} if isinstance(computation, Whole) else computation.read)
         if executor is not None and not isinstance(computation, Whole):
             return computation(arrays, submitting(self, computation, arrays, executor))
         if isinstance(computation, Whole):
@@ -195,9 +196,12 @@ class Plan:
             self._local.call = self._quick(computation.loop.quick(), tuple(computation.read))
         return computation(arrays)
 
-    def prepared(self, feeds: Mapping[Any, Any]) -> tuple[dict[str, Array], Computation | None]:
-        """The feeds checked and converted, and what computes the plan for them: nothing where there are no columns."""
-        given = values_of_leaves(self._leaves, feeds, self._name)
+    def prepared(self, feeds: Mapping[Any, Any]) -> tuple[dict[str, Any], Computation | None]:
+        """The feeds checked, and what computes the plan for them: nothing where there are no columns.
+
+        What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
+        """
+        given = values_in_pieces(self._leaves, feeds, self._name)
         arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
         if 0 in self._sizes(arrays).values():
             return arrays, None

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from chainrule.errors import ArgumentError
+from chainrule.feeds import Pieces
 from chainrule.node import Node
 from chainrule.plan.loop.looped import Looped
-from chainrule.plan.pieces import Array, cut
+from chainrule.plan.pieces import Array, cut, in_memory
 from chainrule.plan.step import Backend, Plan, compile_graph
 from chainrule.plan.updating import Update
 from chainrule.program import Program
@@ -96,8 +97,13 @@ class TrainingPlan:
         return self.plan.column_axes()
 
     def prepare(self, feeds: Mapping[Any, Any]) -> State:
-        """All feeds, checked and converted once, so that every step is the fastest call. Raises FeedError."""
-        return self.plan.prepared(feeds)[0]
+        """All feeds, checked and converted once, so that every step is the fastest call. Raises FeedError.
+
+        What lies on disk stays there, and is converted a piece at a time.
+        """
+        given = self.plan.prepared(feeds)[0]
+        stored = {name for name, feed in given.items() if isinstance(feed, Pieces) and feed.stored}
+        return {name: feed if name in stored else np.asarray(feed) for name, feed in given.items()}
 
     def is_one_call(self, feeds: Mapping[Any, Any], batch_size: int | None = None) -> bool:
         """Whether ``epochs`` is one call of a compiled loop."""
@@ -125,16 +131,16 @@ class TrainingPlan:
 
     def _step_by_step(self, arrays: Mapping[str, Array], epochs: int, batch_size: int | None) -> tuple[Array, State]:
         axes = self.column_axes
+        arrays = in_memory(arrays, axes)
         total = next((arrays[name].shape[axis] for name, axis in axes.items()), 1)
-        batches = [
-            {name: cut(arrays[name], axis, first, first + (batch_size or total)) for name, axis in axes.items()}
-            for first in range(0, total, batch_size or max(total, 1))
-        ] or [{}]
+        starts = range(0, max(total, 1), batch_size or max(total, 1))
         state = {name: arrays[name] for name in self.plan.program.updates}
         fixed = {name: x for name, x in arrays.items() if name not in axes and name not in state}
         losses = []
         for _ in range(epochs):
-            for batch in batches:
+            for first in starts:
+                last = first + (batch_size or total)
+                batch = {name: cut(arrays[name], axis, first, last) for name, axis in axes.items()}
                 loss, state = self.plan({**fixed, **batch, **state})
                 losses.append(loss)
         return np.array(losses), dict(state)

@@ -67,6 +67,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _digest(text: str) -> str:
-    """Names a text together with the functions that are compiled into it, which Numba does not look at."""
-    own = Path(mathematics.__file__).read_bytes()
+    """Names a text together with what Numba does not look at: the functions compiled into it, and this file."""
+    own = Path(mathematics.__file__).read_bytes() + Path(__file__).read_bytes()
     return hashlib.sha256(own + text.encode()).hexdigest()[:20]

@@ -107,8 +107,8 @@ class Looped(InPieces):
     def threaded(self) -> bool:
         return self.total > LARGEST_CALL
 
-    def tasks(self) -> list[tuple[int, int]]:
-        width = max(_TASK, -(-self.total // _TASKS))
+    def tasks(self, most: int) -> list[tuple[int, int]]:
+        width = max(_TASK, min(-(-self.total // _TASKS), most))
         return [(start, min(start + width, self.total)) for start in range(0, self.total, width)]
 
     def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,4 +171,4 @@ def _plain(value: Any) -> Array:
 
 
 def _is_plain(value: Any) -> bool:
-    return bool(value.flags.c_contiguous and value.flags.aligned)
+    return isinstance(value, np.ndarray) and bool(value.flags.c_contiguous and value.flags.aligned)
