@@ -69,7 +69,7 @@ class Translation:
         inputs = [self.values[name] if name else None for name in node.input]
         given = [value for value in inputs if value is not None]
         settled = all(value.settled for value in given)
-        results = self.settled(node, given) if settled else [Value() for _ in node.output]
+        results = self.settled(node) if settled else [Value() for _ in node.output]
         if not settled or any(value.node or value.fed for value in given):
             try:
                 made = self.rule(node)(Operands(self, node, inputs))
@@ -87,7 +87,7 @@ class Translation:
             raise UnsupportedError(f"no node for the operator: {name}")
         return RULES[name]
 
-    def settled(self, node: onnx.NodeProto, given: Sequence[Value]) -> list[Value]:
+    def settled(self, node: onnx.NodeProto) -> list[Value]:
         """What a node computes from numbers that are known, by ONNX's own evaluator."""
         if any(a.type == onnx.AttributeProto.GRAPH for a in node.attribute):
             raise UnsupportedError(f"no node for the operator: {node.op_type}")
