@@ -118,7 +118,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     lines = [list(map(str, row)) for row in rows]
     right = [all(_is_number(line[k]) for line in lines) for k in range(len(head))]
     rule = "|".join("--:" if number else "---" for number in right)
-    return "\n".join([f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(map(_cell, line))} |" for line in lines)])
+    return "\n".join(
+        [f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(map(_cell, line))} |" for line in lines)]
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -160,7 +162,9 @@ def ulp_table(tests: Iterable[tuple[str, dict[str, str]]]) -> str:
     for function, of in dict.fromkeys((row["function"], row["of"]) for row in rows):
         own = [worst.get((function, of, dtype, by)) for dtype, by in columns]
         unit = {row["unit of"] for row in own if row}
-        lines.append([function, of, "/".join(sorted(unit)), *("" if row is None else f"{row['ulp']:.2f}" for row in own)])
+        lines.append(
+            [function, of, "/".join(sorted(unit)), *("" if row is None else f"{row['ulp']:.2f}" for row in own)]
+        )
     return table(("function", "of", "unit of", *(f"{dtype}, {by}" for dtype, by in columns)), lines)
 
 
@@ -186,19 +190,22 @@ def load_table(load: dict[str, Any]) -> str:
 
 
 def mutation_table(outcome: dict[str, Any]) -> str:
-    rows, tried, killed = [], 0, 0
-    for name, row in outcome["files"].items():
-        tried, killed = tried + row["tried"], killed + row["killed"]
-        rows.append((name, f"{row['mutants']:,}", f"{row['tried']:,}", f"{row['killed']:,}", _share(row)))
-    total = {"tried": tried, "killed": killed}
-    head = f"{outcome['tool']}, a sample with seed {outcome['seed']}: {killed:,} of {tried:,} mutants are killed."
-    known = "The survivors and why they change nothing stand in [mutation-survivors.md](mutation-survivors.md)."
-    shown = table(("file", "mutants", "tried", "killed", "share"), [*rows, ("all", "", tried, killed, _share(total))])
-    return f"{head} {known}\n\n{shown}"
+    counts = ("mutants", "tried", "killed", "equivalent")
+    files = outcome["files"]
+    total = {count: sum(row[count] for row in files.values()) for count in counts}
+    rows = [
+        [name, *(f"{row[count]:,}" for count in counts), _share(row)] for name, row in {**files, "all": total}.items()
+    ]
+    head = (
+        f"{outcome['tool']}, mutants drawn with seed {outcome['seed']}: of those that change something, "
+        f"{_share(total)} are killed. The survivors stand in [mutation-survivors.md](mutation-survivors.md), "
+        "each with the reason why it changes nothing, or open."
+    )
+    return f"{head}\n\n{table(('file', *counts, 'killed of the others'), rows)}"
 
 
 def _share(row: dict[str, Any]) -> str:
-    return f"{100 * row['killed'] / max(row['tried'], 1):.1f} %"
+    return f"{100 * row['killed'] / max(row['tried'] - row['equivalent'], 1):.1f} %"
 
 
 if __name__ == "__main__":
