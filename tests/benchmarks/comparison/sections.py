@@ -288,7 +288,7 @@ def training(options: Options) -> Section:
     section = Section("Training steps with gradient descent, 2-3-3-1, float64")
     section.say(
         "Median µs: one step on m columns; an epoch of 10,000 columns in 100 batches of 100. All start from the same "
-        "parameters and are compared after two epochs. `nets.train` also shuffles, cuts batches and keeps the losses."
+        "parameters and are compared after two epochs. `nets.train` also compiles its plan, shuffles and cuts batches."
     )
     cases = {"one step, m = 1": (1, 1), "one step, m = 1,000": (1_000, 1_000), "epoch": (10_000, 100)}
     found: dict[str, dict[str, float]] = {}
