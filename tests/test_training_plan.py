@@ -14,14 +14,6 @@ OPTIMIZERS = [SGD(0.3), Momentum(0.1, decay=0.8), Adam(0.05), Adam(0.05, mean_de
 BACKENDS = ["numpy", "numba"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _own_cache(tmp_path_factory):
-    """Loops compiled by the tests are kept apart from the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHAINRULE_CACHE", str(tmp_path_factory.mktemp("loops")))
-        yield
-
-
 def net_and_data(dtype=float):
     net, rng = DNN((2, 3, 1)), np.random.default_rng(0)
     data = {"A0": rng.normal(size=(2, M)), "Y": rng.integers(0, 2, size=(1, M)) * 1.0}

@@ -11,8 +11,9 @@ from typing import Any, Final, final
 import numpy as np
 
 from chainrule.plan.columns import Split, handed_name
+from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import Source, numpy_source
-from chainrule.plan.passes import bound, optimized
+from chainrule.plan.passes import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program import Program
 
@@ -30,25 +31,34 @@ class _Part:
 
     source: Source
     prepare: Callable[[], Callable[..., Any]]
+    loops: LoopModule | None
+    """The loops that are called in the text."""
+
+    @property
+    def text(self) -> str:
+        """All that is printed."""
+        return self.source.text + ("" if self.loops is None else f"\n\n{self.loops.text}")
 
 
-def _part(program: Program, title: str, returns: Any = "tuple") -> _Part:
+def _part(program: Program, title: str, fusing: bool, returns: Any = "tuple") -> _Part:
+    program = optimized(program, PASSES_OF_KNOWN_SIZES)
+    program = fused_loops(program) if fusing else program
     source = numpy_source(program, title, returns)
-    return _Part(source, source.compiled(title))
+    return _Part(source, source.compiled(title), module_of(program))
 
 
 @final
 class Whole:
     """A plan for known sizes that computes all columns at once."""
 
-    def __init__(self, program: Program, sizes: Mapping[str, int], title: str) -> None:
-        self.part = _part(optimized(bound(program, sizes)), title, "dict")
+    def __init__(self, program: Program, sizes: Mapping[str, int], title: str, fusing: bool = False) -> None:
+        self.part = _part(bound(program, sizes), title, fusing, "dict")
         self._local = threading.local()
 
     @property
     def text(self) -> str:
         """The printed function."""
-        return self.part.source.text
+        return self.part.text
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -71,21 +81,30 @@ class Whole:
 class Blocks(InPieces):
     """A plan for known sizes that streams blocks of columns through a workspace that fits the cache."""
 
-    def __init__(self, parts: Split, sizes: Mapping[str, int], columns: int, title: str, program: Program) -> None:
+    def __init__(
+        self,
+        program: Program,
+        parts: Split,
+        sizes: Mapping[str, int],
+        columns: int,
+        *,
+        title: str,
+        fusing: bool = False,
+    ) -> None:
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
         (loss,) = program.values.values()
         self.loss = handed_name(program, loss)
         self.results = {name: handed_name(program, k) for name, k in program.handed.items()}
-        self.before = _part(optimized(bound(parts.before, sizes)), f"{title}: before the blocks")
-        self.after = _part(optimized(bound(parts.after, sizes)), f"{title}: after the blocks")
+        self.fusing = fusing
+        self.before = _part(bound(parts.before, sizes), f"{title}: before the blocks", fusing)
+        self.after = _part(bound(parts.after, sizes), f"{title}: after the blocks", fusing)
         self.block = functools.cache(self._block)
         self._local = threading.local()
 
     def _block(self, columns: int) -> _Part:
         sizes = {**self.sizes, self.parts.name: columns}
-        return _part(
-            optimized(bound(self.parts.block, sizes, self.sizes)), f"{self.title}: one block of {columns} columns"
-        )
+        title = f"{self.title}: one block of {columns} columns"
+        return _part(bound(self.parts.block, sizes, self.sizes), title, self.fusing)
 
     @property
     def total(self) -> int:
@@ -94,7 +113,7 @@ class Blocks(InPieces):
 
     @property
     def text(self) -> str:
-        return "\n".join(p.source.text for p in (self.before, self.block(min(self.columns, self.total)), self.after))
+        return "\n".join(p.text for p in (self.before, self.block(min(self.columns, self.total)), self.after))
 
     @property
     def read(self) -> Mapping[str, int | None]:

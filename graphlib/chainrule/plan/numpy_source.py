@@ -12,6 +12,7 @@ import numpy as np
 from chainrule import elementary
 from chainrule.dimensions import shape_text
 from chainrule.notation.names import visible
+from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name
 from chainrule.program import Call, Program, Ref, Step, pick
 from chainrule.symbol import index
@@ -236,7 +237,7 @@ class _Printing:
         if step.operation in _OPERATORS and step.shape == ():
             x, y = (self._text(operand) for operand in step.operands)
             return f"{x} {_OPERATORS[step.operation]} {y}"
-        if isinstance(step.operation, np.ufunc):
+        if isinstance(step.operation, (np.ufunc, FusedLoop)):
             arguments = [self._text(operand, dtype, self._row(step)) for operand in step.operands]
             return f"{self._name_of_function(step.operation)}({', '.join([*arguments, *out])})"
         return self._plain_call(step)
@@ -279,7 +280,7 @@ class _Printing:
 
     def _in_place(self, k: int, step: Step) -> int | None:
         """The buffer of an operand that nobody reads any more, for a function of single entries."""
-        if not isinstance(step.operation, np.ufunc) or step.operation is np.matmul:
+        if not isinstance(step.operation, (np.ufunc, FusedLoop)) or step.operation is np.matmul:
             return None
         for source in step.refs:
             other = [r for r in step.refs if r != source and self.root[r] == self.root[source]]
@@ -343,7 +344,7 @@ def _is_flip(step: Step) -> bool:
 
 def _takes_out(step: Step) -> bool:
     known = bool(step.shape) and all(isinstance(size, int) for size in step.shape or ())
-    ufunc = isinstance(step.operation, np.ufunc)
+    ufunc = isinstance(step.operation, (np.ufunc, FusedLoop))
     return known and (ufunc or (step.operation in _REDUCTIONS and step.dtype.kind == "f"))
 
 

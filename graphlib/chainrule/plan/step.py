@@ -264,8 +264,8 @@ class Plan:
         if not isinstance(parts, str):
             columns = self._block or columns_in_cache(parts, sizes, dtype)
             if sizes[parts.name] > columns:
-                return Blocks(parts, sizes, columns, title, program)
-        return Whole(program, sizes, title)
+                return Blocks(program, parts, sizes, columns, title=title, fusing=self._numba())
+        return Whole(program, sizes, title, self._numba())
 
     def _numba(self) -> bool:
         return self.backend == "numba" or (self.backend == "auto" and has_numba())

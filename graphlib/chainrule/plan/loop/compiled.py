@@ -26,9 +26,9 @@ def compiled(text: str) -> dict[str, Any]:
         name = str(path)
     module = ModuleType(f"chainrule_loop_{_digest(text)}")
     module.__file__ = name
-    sys.modules[module.__name__] = module  # what Numba has kept asks for the module by its name
-    exec(compile(text, name, "exec"), vars(module))
-    return vars(module)
+    sys.modules[module.__name__] = module  # Numba looks there for what it reads from disk
+    exec(compile(text, name, "exec"), module.__dict__)
+    return module.__dict__
 
 
 def cache_folder() -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -24,10 +24,10 @@ _FORMS: Final = {
     "negative": "-{0}", "positive": "{0}", "absolute": "abs({0})", "square": "{0} * {0}", "reciprocal": "one / {0}",
     "where": "{1} if {0} else {2}", "logical_not": "not {0}", "sqrt": "math.sqrt({0})",
 }  # fmt: skip
-_OWN: Final = frozenset(
+OWN: Final = frozenset(
     """
     clip exp expm1 finite_or_zero isfinite isnan log log1p maximum minimum multiply_add normal_cdf number power
-    power_slope ratio sign tanh xlogy
+    power_slope ratio sign tanh xlog1m xlogy
     """.split()
 )
 _WHOLE: Final = "types.int64"
@@ -66,7 +66,7 @@ class _Printing:
     def __init__(self, scalars: Scalars, dtype: np.dtype[Any], loss: str) -> None:
         self.scalars, self.dtype, self.loss = scalars, dtype, loss
         self.names = Names()
-        self.names.taken |= {*_RESERVED, *_OWN, "add_up", "add_up_product"}
+        self.names.taken |= {*_RESERVED, *OWN, "add_up", "add_up_product"}
         self.arrays = {name: self.names.fresh(name) for name in scalars.feeds}
         self.outs = {name: self.names.fresh(name) for name in scalars.results if name != loss}
         self.texts = {scalar: self.names.fresh(scalars.named.get(scalar, f"t{k}")) for k, scalar in self._numbered()}
@@ -89,20 +89,11 @@ class _Printing:
 
     def _head(self) -> list[str]:
         kind = self.dtype.name
-        own = [f'{name} = FUNCTIONS["{kind}"]["{name}"]' for name in sorted({*self.used, "add_up", "add_up_product"})]
+        used = {*self.used, "add_up", "add_up_product"}
         return [
-            f'"""{kind}: the entries of one column as numbers, and one loop over the columns."""',
-            "",
-            "import math",
-            "",
-            "import numpy as np",
-            "from numba import njit, types",
-            "",
-            "from chainrule.plan.loop.mathematics import FUNCTIONS",
-            "",
-            f"real, one = np.{kind}, np.{kind}(1)",
-            *own,
-            *(f"{name} = real({text})" for text, name in self.constants.items()),
+            *head(
+                self.dtype, used, self.constants, "the entries of one column as numbers, and a loop over the columns"
+            ),
             "",
             "",
             "def fed(axes):",
@@ -268,15 +259,7 @@ class _Printing:
             return f"{self.arrays[name]}[{place or '()'}]"
         if operation == "count":
             return f"real({_count_text(scalar.operands[0], self.scalars.column)})"
-        operands = [self._operand(operand) for operand in scalar.operands]
-        if operation in _INFIX:
-            return f"{operands[0]} {_INFIX[operation]} {operands[1]}"
-        if operation in _FORMS:
-            return _FORMS[operation].format(*operands)
-        if operation in _OWN:
-            self.used.add(operation)
-            return f"{operation}({', '.join(operands)})"
-        return f"np.{operation}({', '.join(operands)})"
+        return expression(operation, [self._operand(operand) for operand in scalar.operands], self.used)
 
     def _operand(self, operand: Any) -> str:
         if isinstance(operand, Scalar):
@@ -298,6 +281,37 @@ class _Printing:
                 at = ", ".join("c - first" if k == axis else str(i) for k, i in enumerate(place))
                 lines.append(f"{self.outs[name]}[{at or '()'}] = {self._operand(cells[place])}")
         return lines
+
+
+def expression(operation: str, operands: Sequence[str], used: set[str]) -> str:
+    """A function of numbers as it is printed; the name of one that is not NumPy's is added to ``used``."""
+    if operation in _INFIX:
+        return f"{operands[0]} {_INFIX[operation]} {operands[1]}"
+    if operation in _FORMS:
+        return _FORMS[operation].format(*operands)
+    if operation in OWN:
+        used.add(operation)
+        return f"{operation}({', '.join(operands)})"
+    return f"np.{operation}({', '.join(operands)})"
+
+
+def head(dtype: np.dtype[Any], used: Iterable[str], constants: Mapping[str, str], what: str) -> list[str]:
+    """What stands above the functions of a module: what it is, its imports, functions and constants."""
+    kind = dtype.name
+    return [
+        f'"""{kind}: {what}."""',
+        "",
+        "import math",
+        "",
+        "import numpy as np",
+        "from numba import njit, types",
+        "",
+        "from chainrule.plan.loop.mathematics import FUNCTIONS",
+        "",
+        f"real, one = np.{kind}, np.{kind}(1)",
+        *(f'{name} = FUNCTIONS["{kind}"]["{name}"]' for name in sorted(used)),
+        *(f"{name} = real({text})" for text, name in constants.items()),
+    ]
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
