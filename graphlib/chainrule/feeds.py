@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -99,7 +100,8 @@ def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) 
 
 
 def _as_array(value: Any) -> Array:
-    if isinstance(value, np.ma.MaskedArray):
+    masked = sys.modules.get("numpy.ma")  # it takes 7 ms to load, and whoever has a masked array has loaded it
+    if masked is not None and isinstance(value, masked.MaskedArray):
         raise TypeError("a masked array has entries without a value; fill or drop them")
     array: Array = value if is_stored(value) else np.asarray(value)
     if array.dtype.kind not in "fiub":

@@ -46,7 +46,8 @@ def main() -> None:
     unknown = [name for name in arguments.only or () if name not in SECTIONS]
     if unknown:
         sys.exit(f"--only: no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    options, begun = Options(arguments.columns or Options().columns, arguments.rounds), dt.datetime.now()
+    options = Options(arguments.columns or Options.columns, arguments.rounds, tuple(arguments.peers or Options.peers))
+    begun = dt.datetime.now()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     if load > 0.3:
         print(f"{load:.1f} processors are busy with other things: threads that wait for each other will look slow")
@@ -67,6 +68,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", nargs="+", metavar="SECTION", help="these sections, such as gradients or memory")
     parser.add_argument("--columns", type=int, nargs="+", help="numbers of columns for the section gradients")
+    parser.add_argument("--peers", nargs="+", metavar="PEER", help="these beside by hand, such as 'JAX jit'")
     parser.add_argument("--rounds", type=int, help="rounds of every section; without it each has its own number")
     parser.add_argument("--threads", type=int, default=processors(), help="for everybody (default: all processors)")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the page, such as docs/benchmarks.md")

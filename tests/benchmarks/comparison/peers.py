@@ -252,6 +252,8 @@ PLANS: Final = ("NumPy plan", "Numba plan", "auto plan")
 def prepared(feeds: Feeds, names: tuple[str, ...] = tuple(PEERS)) -> tuple[dict[str, Step], dict[str, str]]:
     """What is measured, by peer, and why the others take no part."""
     steps, absent = {}, {}
+    if unknown := [name for name in names if name not in PEERS]:
+        raise SystemExit(f"no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")
     for name in names:
         try:
             steps[name] = PEERS[name](feeds)
@@ -265,7 +267,7 @@ def check(expected: tuple[Any, Mapping[str, Any]], found: tuple[Any, Mapping[str
 
     By hand the loss of a saturated column has lost digits; float32 sums of a million terms err by 1e-4 of the largest.
     """
-    tolerance = 1e-9 if dtype == np.float64 else 3e-4
+    tolerance = 1e-9 if np.dtype(dtype) == np.float64 else 3e-4
     np.testing.assert_allclose(float(found[0]), float(expected[0]), rtol=tolerance, err_msg=name)
     for key in PARAMETERS:
         gradient = np.asarray(expected[1][key])

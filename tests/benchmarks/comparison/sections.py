@@ -25,6 +25,7 @@ class Options:
 
     columns: Sequence[int] = tuple(ROUNDS)
     rounds: int | None = None
+    peers: tuple[str, ...] = tuple(PEERS)
 
     def rounds_for(self, usual: int) -> int:
         return self.rounds or usual
@@ -37,7 +38,7 @@ def gradients(options: Options) -> Section:
     section = Section("Forward and backward of 2-3-3-1")
     section.say("Median µs of one call that gives the loss and the gradients of W1, B1, W2, B2, W3 and B3.")
     found = {
-        (m, dtype): _measured(SMALL, m, dtype, options.rounds_for(ROUNDS.get(m, 51)))
+        (m, dtype): _measured(SMALL, m, dtype, options, ROUNDS.get(m, 51))
         for m in options.columns
         for dtype in ("float64", "float32")
     }
@@ -56,14 +57,17 @@ def gradients(options: Options) -> Section:
     return section
 
 
-def _measured(sizes: tuple[int, ...], m: int, dtype: str, rounds: int) -> tuple[dict[str, float], dict[str, str]]:
+def _measured(
+    sizes: tuple[int, ...], m: int, dtype: str, options: Options, rounds: int, **more: Callable[[], object]
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Median seconds by peer, after all have computed the same, and why others take no part; ``more`` is timed too."""
     feeds = data(sizes, m, dtype)
-    steps, absent = prepared(feeds)
+    steps, absent = prepared(feeds, ("by hand", *(name for name in options.peers if name != "by hand")))
     expected = steps["by hand"]()
     for name, step in steps.items():
         check(expected, step(), dtype, name)
     print(f"  {'-'.join(map(str, sizes))}, m = {m:,}, {dtype}: {', '.join(steps)}", flush=True)
-    return medians(steps, rounds), absent
+    return medians({**more, **steps}, options.rounds_for(rounds)), absent
 
 
 def _rivals() -> list[str]:
@@ -94,13 +98,10 @@ def large_net(options: Options) -> Section:
         "that exist already; W3ᵀ dZ3, whose inner dimension is 1, as the broadcast product that it equals, which is "
         "faster."
     )
-    feeds = data(LARGE, 256, np.float32)
-    steps, absent = prepared(feeds)
-    expected = steps["by hand"]()
-    for name, step in steps.items():
-        check(expected, step(), np.float32, name)
-    taken = medians({"the eight products": bare_products(feeds), **steps}, options.rounds_for(201))
-    bare = taken["the eight products"]
+    eight = "the eight products"
+    products = bare_products(data(LARGE, 256, np.float32))
+    taken, absent = _measured(LARGE, 256, "float32", options, 201, **{eight: products})
+    bare = taken[eight]
     rows = []
     for name, seconds in taken.items():
         aim = aims.LARGE_NET if name in PLANS else None
@@ -287,7 +288,7 @@ def training(options: Options) -> Section:
     section = Section("Training steps with gradient descent, 2-3-3-1, float64")
     section.say(
         "Median µs: one step on m columns; an epoch of 10,000 columns in 100 batches of 100. All start from the same "
-        "parameters and are compared after two epochs. `nets.train` also shuffles, cuts batches and keeps the losses."
+        "parameters and are compared after two epochs. `nets.train` also compiles its plan, shuffles and cuts batches."
     )
     cases = {"one step, m = 1": (1, 1), "one step, m = 1,000": (1_000, 1_000), "epoch": (10_000, 100)}
     found: dict[str, dict[str, float]] = {}

@@ -212,7 +212,7 @@ def check(epochs: Mapping[str, Epoch], several: bool, dtype: Any) -> None:
         if several and name == SHUFFLES:
             continue
         for key in PARAMETERS:
-            tolerance = 1e-9 if dtype == np.float64 else 1e-3
+            tolerance = 1e-9 if np.dtype(dtype) == np.float64 else 1e-3
             np.testing.assert_allclose(
                 params[key], after["by hand"][key], rtol=tolerance, atol=tolerance, err_msg=f"{name}, {key}"
             )
