@@ -1,7 +1,7 @@
 """Writes docs/reliability.md from the runs that it makes: `python docs/make_reliability.py` takes half an hour.
 
 The judges, the faults and the load are run anew. Mutation testing takes hours, so its last outcome is read from
-docs/mutation.json, which its own command writes. `--keep FOLDER` keeps what the runs have said, and takes what is there.
+docs/mutation.json, which its own command writes. `--keep FOLDER` keeps what runs have said, and takes what is there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAGE, MUTATION = ROOT / "docs" / "reliability.md", ROOT / "docs" / "mutation.jso
 HEAD = """# Reliability
 
 Who has judged chainrule, what it does with bad input, how exact its functions are, and what it bears. This page is
-written by the command that ran it all, `python docs/make_reliability.py`, after `pip install -e ".[jit]" --group judges`.
+written by the command that ran it all, `python docs/make_reliability.py` (`pip install -e . --group judges` before).
 {date}, {machine}.
 
 ## Judged by others
@@ -43,8 +43,8 @@ What is skipped, and why:
 ## Units in the last place
 
 The largest error of any entry, judged by mpmath over the whole range of the floats, subnormal numbers included; the
-precision is doubled until two results agree. "terms" marks a difference of two terms that nearly cancel: it is judged in
-units of the terms. `pytest tests/judges/test_ulp.py`.
+precision is doubled until two results agree. "terms" marks a difference of two terms that nearly cancel: it is judged
+in units of the terms. `pytest tests/judges/test_ulp.py`.
 
 {ulps}
 
@@ -67,6 +67,7 @@ Each row is a test in `tests/test_bad_input.py`, which holds the whole message.
 
 
 def main() -> None:
+    """Run what has not been run, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what the runs have said there")
     parser.add_argument("--check", action="store_true", help="do not write the page")
@@ -107,7 +108,7 @@ def run(*arguments: str, made: Path) -> None:
 
 def properties(report: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The outcome and the recorded properties of every test in a report of pytest."""
-    for case in ET.parse(report).iter("testcase"):  # noqa: S314 — written by the run just made
+    for case in ET.parse(report).iter("testcase"):
         known = {str(p.get("name")): str(p.get("value")) for p in case.iter("property")}
         failed = case.find("failure") is not None or case.find("error") is not None
         yield "failed" if failed else "skipped" if case.find("skipped") is not None else "passed", known
@@ -135,6 +136,7 @@ def _cell(text: str) -> str:
 
 
 def judge_table(judges: dict[str, Any]) -> str:
+    """How many cases each judge has judged."""
     counts = ("cases", "passed", "failed", "skipped")
     rows = [[name, *(f"{row[count]:,}" for count in counts)] for name, row in judges.items()]
     total = [f"{sum(row[count] for row in judges.values()):,}" for count in counts]
@@ -142,6 +144,7 @@ def judge_table(judges: dict[str, Any]) -> str:
 
 
 def reasons(judges: dict[str, Any]) -> str:
+    """Why cases were skipped; reasons that differ only after a colon are told in one."""
     found = [(name, count, reason) for name, row in judges.items() for reason, count in row["reasons"].items()]
     grouped: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for name, count, reason in found:
@@ -155,6 +158,7 @@ def reasons(judges: dict[str, Any]) -> str:
 
 
 def ulp_table(tests: Iterable[tuple[str, dict[str, str]]]) -> str:
+    """The largest error by function, dtype and what computed it."""
     rows = [row for _, known in tests if "ulp" in known for row in ast.literal_eval(known["ulp"])]
     columns = list(dict.fromkeys((row["dtype"], row["by"]) for row in rows))
     worst = {(row["function"], row["of"], row["dtype"], row["by"]): row for row in rows}
@@ -169,6 +173,7 @@ def ulp_table(tests: Iterable[tuple[str, dict[str, str]]]) -> str:
 
 
 def fault_table(tests: Iterable[tuple[str, dict[str, str]]]) -> str:
+    """Faults and their outcomes, and whether the tests held them to it."""
     rows: dict[tuple[str, str], list[str]] = {}
     for outcome, known in tests:
         if "fault" in known:
@@ -178,6 +183,7 @@ def fault_table(tests: Iterable[tuple[str, dict[str, str]]]) -> str:
 
 
 def load_table(load: dict[str, Any]) -> str:
+    """Threads, then memory."""
     threads = [
         (f"{name}, 16 threads", f"{row['compared']:,}", f"{row['wrong']:,} not the serial ones")
         for name, row in load["threads"].items()
@@ -190,6 +196,7 @@ def load_table(load: dict[str, Any]) -> str:
 
 
 def mutation_table(outcome: dict[str, Any]) -> str:
+    """Mutants by file."""
     counts = ("mutants", "tried", "killed", "equivalent")
     files = outcome["files"]
     total = {count: sum(row[count] for row in files.values()) for count in counts}
