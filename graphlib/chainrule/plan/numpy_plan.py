@@ -18,7 +18,7 @@ from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program import Program
 
 CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
-_SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls
+SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls
 _LARGEST_BLOCK: Final = {8: 9_984, 4: 45_056}  # columns by bytes of a number; longer rows OpenBLAS gives to threads
 _TASKS: Final = 16  # a call in blocks is cut into about so many pieces, however many threads there are
 _THREADED: Final = 20_000  # columns of a block from which a NumPy call lasts the 10 µs that make threads pay
@@ -180,11 +180,11 @@ def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, A
 def columns_in_cache(parts: Split, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> int:
     """How many columns a block may have so that its workspace fits the cache."""
     total = sizes[parts.name]
-    if total <= _SMALLEST_BLOCK:
+    if total <= SMALLEST_BLOCK:
         return total
     sample = numpy_source(bound(parts.block, {**sizes, parts.name: 1000}, sizes), returns="tuple").bytes / 1000
     columns = int(CACHE / max(sample, 1.0)) // 1024 * 1024
-    columns = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK.get(dtype.itemsize, _SMALLEST_BLOCK), columns))
+    columns = max(SMALLEST_BLOCK, min(_LARGEST_BLOCK.get(dtype.itemsize, SMALLEST_BLOCK), columns))
     if columns < _THREADED or total <= columns:
         return columns
     pairs = -(-total // (2 * columns))  # an even number of equal blocks, so that two threads end together

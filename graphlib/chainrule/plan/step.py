@@ -16,7 +16,7 @@ from chainrule.node import Constant, Input, Leaf, Node
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
-from chainrule.plan.numpy_plan import Blocks, Whole, columns_in_cache
+from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
 from chainrule.plan.passes import optimized, typed
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.updating import Update, memories, updated, with_updates
@@ -129,14 +129,15 @@ class Plan:
         self._local = threading.local()
         self._computations: dict[Key, Computation] = {}
         self._loops: dict[Key, Loop | str] = {}
-        self._programs: dict[Any, tuple[Program, Split | str]] = {}
+        self._programs: dict[Any, Program] = {}
+        self._splits: dict[Any, Split | str] = {}
 
     # --- reading it ----------------------------------------------------------------------------------------------
 
     @property
     def program(self) -> Program:
         """The program after all passes, for float64 and any sizes."""
-        return self._program_for(np.dtype(float))[0]
+        return self._program_for(np.dtype(float))
 
     @property
     def source(self) -> str:
@@ -150,7 +151,7 @@ class Plan:
 
     def explain(self) -> str:
         """What was compiled: how many steps, and whether columns are computed in blocks, or why not."""
-        program, parts = self._program_for(np.dtype(float))
+        program, parts = self._program_for(np.dtype(float)), self._split_for(np.dtype(float))
         lines = [f"{len(self._recorded)} steps recorded, {len(program)} after the passes"]
         if self._numba():
             loop = self._loop(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))
@@ -259,9 +260,9 @@ class Plan:
     def _computation(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Computation:
         if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
             return Looped(loop, sizes.get(str(loop.column), 1))
-        program, parts = self._program_for(dtype)
+        program, few = self._program_for(dtype), self._block or SMALLEST_BLOCK
         title = f"{dtype.name}, {', '.join(f'{name} = {size}' for name, size in sizes.items())}".rstrip(", ")
-        if not isinstance(parts, str):
+        if max(sizes.values(), default=1) > few and not isinstance(parts := self._split_for(dtype), str):
             columns = self._block or columns_in_cache(parts, sizes, dtype)
             if sizes[parts.name] > columns:
                 return Blocks(program, parts, sizes, columns, title=title, fusing=self._numba())
@@ -272,8 +273,8 @@ class Plan:
 
     def _loop(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Loop | str:
         """The compiled loop for all sizes but the number of columns, or why there is none."""
-        program, parts = self._program_for(dtype)
-        column = None if isinstance(parts, str) else parts.name
+        program = self._program_for(dtype)
+        column = column_name(program)
         others = {name: size for name, size in sizes.items() if name != column}
         key: Key = (dtype, *others.items())
         with self._lock:
@@ -284,15 +285,21 @@ class Plan:
                     self._loops[key] = str(why)
             return self._loops[key]
 
-    def _program_for(self, dtype: np.dtype[Any]) -> tuple[Program, Split | str]:
+    def _program_for(self, dtype: np.dtype[Any]) -> Program:
         if dtype not in self._programs:
             program = optimized(typed(self._recorded, dtype))
             _check_dtypes(program, dtype)
-            try:
-                self._programs[dtype] = program, split(program)
-            except Unsplittable as why:
-                self._programs[dtype] = program, str(why)
+            self._programs[dtype] = program
         return self._programs[dtype]
+
+    def _split_for(self, dtype: np.dtype[Any]) -> Split | str:
+        """The parts for blocks of columns, or why there are none; looked for when there are enough columns."""
+        if dtype not in self._splits:
+            try:
+                self._splits[dtype] = split(self._program_for(dtype))
+            except Unsplittable as why:
+                self._splits[dtype] = str(why)
+        return self._splits[dtype]
 
     def _sizes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
         pairs = [p for leaf in self._fed for p in zip(leaf.shape or (), arrays[self._name(leaf)].shape, strict=True)]
