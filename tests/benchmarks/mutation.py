@@ -94,7 +94,11 @@ def reason_for(entries: list[dict[str, str]], target: Target, name: str, removed
     """The reason written for a change; patterns are matched against "removed → added"."""
     for entry in entries:
         here = "file" not in entry or entry["file"] == target.name
-        if here and re.search(entry["function"], function_of(name)) and re.search(entry["change"], f"{removed} → {added}"):
+        if (
+            here
+            and re.search(entry["function"], function_of(name))
+            and re.search(entry["change"], f"{removed} → {added}")
+        ):
             return entry["reason"]
     return ""
 
