@@ -65,8 +65,9 @@ class Machine(RuleBasedStateMachine):
         sketch.rng = np.random.default_rng(seed)
         try:
             within(inside, lambda: kind(sketch))
-        except ShapeError as error:
-            assert self.named, error
+        except ShapeError:
+            if not self.named:
+                raise
             size, sketch.used, sketch.feeds, sketch.moving = before
             del sketch.nodes[size:], sketch.steps[size:], sketch.values[size:]
 
@@ -245,7 +246,7 @@ class Machine(RuleBasedStateMachine):
     # --- comparing ---------------------------------------------------------------------------------------------------
 
     def own(self):
-        """The names that nodes have of their own: the others count the nodes of a kind, and differ from graph to graph."""
+        """The names that nodes have of their own; the others count nodes of a kind, and differ from graph to graph."""
         return {node.name for node in self.graph if node.name is not None}
 
     def lost(self):

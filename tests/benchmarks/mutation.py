@@ -1,9 +1,9 @@
 """Changes the engine in small ways, one at a time, and counts how many of these mutants the tests kill.
 
-Run it with `python tests/benchmarks/mutation.py [TARGET ...]`; it needs the dependency group `mutation`. The mutants are
-mutmut's. mutmut takes the name of a module from its path and knows one source root, `src`: so every target gets a
-folder of its own under build/mutation/, in which `src` is a link to graphlib/. What was tried is remembered there and is
-not tried again. Targets, their tests and the reasons why a surviving mutant is equivalent stand in mutation.toml.
+Run it with `python tests/benchmarks/mutation.py [TARGET ...]`; it needs the dependency group `mutation`. The mutants
+are mutmut's. mutmut takes the name of a module from its path and knows one source root, `src`: so every target gets a
+folder of its own under build/mutation/, in which `src` is a link to graphlib/. What was tried is remembered there and
+is not tried again. Targets, their tests and the reasons why a survivor is equivalent stand in mutation.toml.
 """
 
 from __future__ import annotations
