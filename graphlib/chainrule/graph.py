@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.dimensions import shape_text
 from chainrule.errors import ArgumentError, FeedError, NameConflictError, RuleError, UnknownNameError, did_you_mean
 from chainrule.feeds import values_of_leaves
-from chainrule.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten
+from chainrule.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten, unusual_facts
 from chainrule.ordering import topological_order
 from chainrule.run import Run
 
@@ -426,7 +426,7 @@ def _shown(order: Sequence[Node]) -> list[tuple[int, Node]]:
 
 
 def _row(node: Node, name: str, sources: Sequence[str]) -> tuple[str, ...]:
-    facts = [f"{key}={value!r}" for key, value in node.facts.items() if value != getattr(type(node), key, None)]
+    facts = unusual_facts(node)
     value = [str(node.value)] if isinstance(node, Constant) and node.value.ndim == 0 else []
     operation = f"{type(node).__name__}({', '.join(facts + value)})" if facts or value else type(node).__name__
     return name, operation, shape_text(node.shape), ", ".join(sources), " / ".join(node.layer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
@@ -46,8 +47,11 @@ class Source:
         file = f"<plan {title} {id(self)}>"
         namespace: dict[str, Any] = dict(self.objects)
         exec(compile(self.text, file, "exec"), namespace)
+        prepare: Callable[[], Callable[..., Any]] = namespace["prepare"]
         linecache.cache[file] = (len(self.text), None, self.text.splitlines(keepends=True), file)
-        return namespace["prepare"]  # type: ignore[no-any-return]
+        # The lines, for tracebacks, go with the function: data of ever new sizes took 20 kB a call.
+        weakref.finalize(prepare, linecache.cache.pop, file, None).atexit = False
+        return prepare
 
 
 def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> Source:
