@@ -1,4 +1,4 @@
-"""Puts the oracles where every test can import them, keeps compiled loops to the tests, and hypothesis to its examples."""
+"""Puts the oracles where every test can import them, keeps compiled loops to the tests, fixes hypothesis' examples."""
 
 import sys
 from pathlib import Path
