@@ -23,7 +23,7 @@ LAYERS = (
     ("symbol",),
     ("elementary", "broadcasting"),
     ("node",),
-    ("feeds",),
+    ("feeds", "finite"),
     ("nodes.*",),
     ("run",),
     ("graph",),

@@ -10,6 +10,7 @@ ChainruleError
 ├── FormulaError (ValueError)        the text of a formula cannot be read, or not be computed
 ├── UnknownNameError (KeyError)      no node, value or gradient has that name
 ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
+├── NonFiniteError (FloatingPointError)  a node made an infinity or NaN, and the run checks for that
 ├── GradientCheckError (AssertionError)  a rule disagrees with numerical differentiation
 ├── DrawingError (RuntimeError)      a drawing cannot be laid out
 ├── MissingExtraError (ImportError)  a package is missing that an extra of this one installs
@@ -102,6 +103,11 @@ class UnknownNameError(ChainruleError, KeyError):
 @final
 class RuleError(ChainruleError, RuntimeError):
     """A rule raised an exception, or returned something that is not a value or a gradient."""
+
+
+@final
+class NonFiniteError(ChainruleError, FloatingPointError):
+    """A node made an infinity or NaN out of finite numbers, in a run with ``check_finite=True``."""
 
 
 @final
