@@ -143,7 +143,7 @@ def test_without_the_check_the_run_goes_on() -> None:
 def test_backward_can_be_checked_on_its_own_and_be_let_off() -> None:
     graph = cr.Graph(cr.Sum(cr.Sqrt(cr.Input("x", (3,)), name="a"), name="L"))
     run = graph.forward({"x": [1, 0, 4]})
-    with pytest.raises(NonFiniteError, match="Sqrt 'a'.backward"):
+    with pytest.raises(NonFiniteError, match=r"Sqrt 'a'\.backward"):
         run.backward(check_finite=True)
     checked = graph.forward({"x": [1, 0, 4]}, check_finite=True)
     with np.errstate(divide="ignore"):

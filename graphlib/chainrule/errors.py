@@ -41,7 +41,7 @@ class ChainruleError(Exception):
 
     def __str__(self) -> str:
         parts = (("where", self.where), ("given", self.given), ("try", self.remedy))
-        return "\n".join([self.what, *(f"  {label + ':':<6} {text}" for label, text in parts if text)])
+        return _printable("\n".join([self.what, *(f"  {label + ':':<6} {text}" for label, text in parts if text)]))
 
     def draw(self, **options: Any) -> Drawing:
         """What the failing node is computed from, as a picture in which it stands out; for errors about a node.
@@ -55,6 +55,11 @@ class ChainruleError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         parts = {"where": self.where, "given": self.given, "remedy": self.remedy, "node": self.node}
         return _restore, (type(self), self.what, parts)
+
+
+def _printable(text: str) -> str:
+    """The text with what a terminal would obey, or turn around, written as Python writes it: names may be any text."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _restore(kind: type[ChainruleError], what: str, parts: dict[str, Any]) -> ChainruleError:

@@ -19,7 +19,7 @@ from chainrule.errors import (
     UnknownNameError,
     did_you_mean,
 )
-from chainrule.feeds import values_of_leaves
+from chainrule.feeds import check_labels, values_of_leaves
 from chainrule.finite import check_fed, check_local, check_output, check_seed, check_total, quietly
 from chainrule.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten
 from chainrule.ordering import topological_order
@@ -64,9 +64,11 @@ class Graph:
         self.outputs, self.watch = outputs, tuple(watch)
         for node in (*self.outputs, *self.watch):
             if not isinstance(node, Node):
-                raise ArgumentError(f"a graph is built from nodes, not {type(node).__name__}")
+                raise ArgumentError(
+                    f"a graph is built from nodes, not {type(node).__name__}", remedy="Graph(loss, watch=[...])"
+                )
         if not outputs:
-            raise ArgumentError("a graph needs an output")
+            raise ArgumentError("a graph needs an output", remedy="Graph(loss)")
         self.order: tuple[Node, ...] = topological_order((*self.outputs, *self.watch))
         self._position = {node: k for k, node in enumerate(self.order)}
         self.names: tuple[str, ...] = _names(self.order)
@@ -103,7 +105,8 @@ class Graph:
         """Where a node stands in the order; raises UnknownNameError for one that is not in the graph."""
         if key not in self:
             shown = repr(key) if isinstance(key, Node) else did_you_mean(str(key), self.names)
-            raise UnknownNameError(f"this graph has no node {shown}")
+            names = f"{', '.join(self.names[:_NAMED])}{', ...' * (len(self.names) > _NAMED)}"
+            raise UnknownNameError(f"this graph has no node {shown}", remedy=f"its nodes are {names}")
         return self._position[key] if isinstance(key, Node) else self._by_name[key]
 
     def consumers(self, key: str | Node) -> tuple[Node, ...]:
@@ -133,7 +136,8 @@ class Graph:
         Raises FeedError, before anything is computed, when feeds are missing, unknown or unfit, or not finite where
         that is checked; RuleError when a rule raises, naming the node and the line that built it; NonFiniteError.
         """
-        given = values_of_leaves(self._leaves, feeds, self.name)
+        given = values_of_leaves(self._leaves, feeds, self.name, own=True)
+        check_labels(self.labels, given, self.name)
         if not check_finite:
             return Run(self, self._values(given))
         check_fed(given, self.name)
@@ -193,6 +197,12 @@ class Graph:
     @functools.cached_property
     def _leaves(self) -> tuple[Leaf, ...]:
         return tuple(node for node in self.order if isinstance(node, Leaf))
+
+    @functools.cached_property
+    def labels(self) -> dict[Leaf, Node]:
+        """The leaves that losses read as labels in a certain range, each with such a loss."""
+        losses = [node for node in self.order if node.label_range is not None]
+        return {node.inputs[1]: node for node in losses if isinstance(node.inputs[1], Leaf)}
 
     @functools.cached_property
     def _differentiable(self) -> list[bool]:
@@ -362,7 +372,7 @@ def _names(order: Sequence[Node]) -> tuple[str, ...]:
         if node.name is not None and owner.setdefault(node.name, node) is not node:
             raise NameConflictError(
                 f"two nodes are called {node.name!r}",
-                given=f"{owner[node.name].where}; {node.where}",
+                where=f"{owner[node.name].where}; {node.where}",
                 remedy="give each node a name of its own",
             )
     counts: Counter[str] = Counter()
@@ -440,6 +450,7 @@ def _rule_error(way: str, node: Node | None, read: Sequence[Array], error: Excep
 
 # --- printing ------------------------------------------------------------------------------------------------------
 
+_NAMED = 20  # names listed where one is unknown
 _HEAD = 30  # rows shown at each end of a long table
 
 
