@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.dimensions import Dimension, shape_text
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
-from chainrule.feeds import values_of_leaves
+from chainrule.feeds import check_labels, values_of_leaves
 from chainrule.node import Constant, Leaf, Node
 from chainrule.plan.columns import Split, Unsplittable, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
@@ -159,6 +159,7 @@ class Plan:
 
     def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
         given = values_of_leaves(self._leaves, feeds, self.graph.name)
+        check_labels(self.graph.labels, given, self.graph.name)
         arrays = {self.graph.name(leaf): given[leaf] for leaf in self._fed}
         if 0 in self._sizes(arrays).values():
             return self._by_run(arrays)
