@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import io
 import os
@@ -38,9 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        _forget_output()
         return PIPE_CLOSED
+    except OSError as error:  # files that are given by name have been dealt with where they are read and written
+        _forget_output()
+        return _complain(f"the output cannot be written: {error.strerror or error}", BAD_INPUT)
     return code
+
+
+def _forget_output() -> None:
+    """What is still buffered goes nowhere, and is not tried again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -271,8 +280,10 @@ def _whole(least: int) -> Callable[[str], int]:
 
 
 def _complain(message: str, code: int) -> int:
-    """Write one line of error, and return the exit code."""
-    print(f"chainrule: error: {_one_line(message)}" if code == BAD_INPUT else f"chainrule: {message}", file=sys.stderr)
+    """Write one line of error, and return the exit code, which stands also where nothing can be written."""
+    line = f"chainrule: error: {_one_line(message)}" if code == BAD_INPUT else f"chainrule: {message}"
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
     return code
 
 
