@@ -22,6 +22,7 @@ from chainrule.graph import Graph
 from chainrule.node import Node
 
 Array = npt.NDArray[Any]
+_LISTED = 20  # names of a module, where the one asked for is missing
 _FORM = "module:attribute or path/to/file.py[:attribute]"
 
 
@@ -129,7 +130,9 @@ def _attribute(module: ModuleType, place: str, path: str) -> Any:
     value: Any = module
     for name in path.split("."):
         if not _running(hasattr, value, name, place=f"{place}:{path}"):
-            raise ArgumentError(f"{place} has no {did_you_mean(name, _public(value))}")
+            names = _public(value)
+            listed = ", ".join(names[:_LISTED]) + ", ..." * (len(names) > _LISTED)
+            raise ArgumentError(f"{place} has no {did_you_mean(name, names)}", given=f"it has {listed or 'nothing'}")
         value = getattr(value, name)
     return value
 
@@ -191,7 +194,8 @@ def _only_graph(module: ModuleType, place: str) -> Graph:
     names = [name for name, _ in found.values()] or builders
     if names:
         raise ArgumentError(f"{place} holds several graphs", remedy=_choices(place, names))
-    raise ArgumentError(f"{place} holds no graph", remedy=_choices(place, _own(module)))
+    remedy = _choices(place, _own(module)) or "graph = chainrule.Graph(loss)"
+    raise ArgumentError(f"{place} holds no graph", remedy=remedy)
 
 
 def _own(module: ModuleType) -> list[str]:
