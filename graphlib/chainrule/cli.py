@@ -20,6 +20,7 @@ from chainrule.graph import Graph
 from chainrule.loading import load_feeds, load_graph
 from chainrule.sampling import generic_sizes, sample_feeds
 
+_LARGEST_TEXT = 1 << 20  # bytes: more than a thousand formulas of the largest size that is read by hand
 DONE, WRONG, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141  # the last two as a shell reports the signals
 
 
@@ -160,7 +161,13 @@ def _check(given: argparse.Namespace) -> int:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as file:
+            content = file.read(_LARGEST_TEXT + 1)
+        if len(content) > _LARGEST_TEXT:
+            raise ArgumentError(
+                f"{path} holds more than {_LARGEST_TEXT >> 20} MB", remedy="a file of formulas: lines such as dB3 = dZ3"
+            )
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:

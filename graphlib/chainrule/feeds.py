@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
 
@@ -49,6 +50,7 @@ class _Problem(NamedTuple):
     remedy: str
 
 
+_NAMED = 100  # names listed
 _SHOWN = 5  # problems; whoever feeds a hundred arrays wrongly has made one mistake
 
 
@@ -71,7 +73,7 @@ def _places(leaves: Sequence[Leaf]) -> str:
 def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Leaf, Any]:
     """The feeds by node; every missing and every unknown name is reported at once."""
     known = {name_of(leaf): leaf for leaf in leaves}
-    remedy = f"this graph is fed {', '.join(known) or 'nothing'}"
+    remedy = f"this graph is fed {_listed(known)}"
     if not isinstance(feeds, Mapping):
         raise FeedError(f"feeds are a dict of names and arrays, not {type(feeds).__name__}", remedy=remedy)
     known_nodes = frozenset[Any](leaves)
@@ -79,8 +81,9 @@ def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) 
     missing = [name for name in known if name not in named]
     unknown = [name for name in named if name not in known]
     if missing or unknown:
-        parts = [f"missing {', '.join(map(repr, missing))}"] * bool(missing)
-        parts += [f"unknown {', '.join(_suggestion(name, missing or known) for name in unknown)}"] * bool(unknown)
+        parts = [f"missing {_listed(map(repr, missing))}"] * bool(missing)
+        near = missing or known
+        parts += [f"unknown {_listed(_suggestion(name, near) for name in unknown)}"] * bool(unknown)
         where = _places([known[name] for name in missing])
         raise FeedError(f"feeds: {'; '.join(parts)}", where=where, given=_listed(named), remedy=remedy)
     return {known[name]: value for name, value in named.items()}
@@ -91,7 +94,9 @@ def _suggestion(name: Any, known: Iterable[str]) -> str:
 
 
 def _listed(names: Iterable[Any]) -> str:
-    return ", ".join(name if isinstance(name, str) else repr(name) for name in names) or "nothing"
+    first = list(itertools.islice(names, _NAMED + 1))
+    texts = [name if isinstance(name, str) else repr(name) for name in first[:_NAMED]]
+    return ", ".join(texts + ["..."] * (len(first) > _NAMED)) or "nothing"
 
 
 def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) -> dict[Leaf, tuple[Array, bool]]:
