@@ -95,14 +95,14 @@ def test_fractions_are_no_indices() -> None:
 @pytest.mark.parametrize(
     ("x", "words"),
     [
-        (X0.astype(complex), "X: complex numbers are not real numbers"),
-        (np.array([[None, 1]]), "X: object"),
-        (np.array([["a", "b"]]), "X: text"),
-        (np.array(["2020-01-01"], dtype="datetime64[D]"), "X: datetime"),
-        ([[1.0], [2.0, 3.0]], "X: "),
-        (np.ma.masked_array(X0, mask=X0 > 3), "X: a masked array"),
-        (None, "X: object"),
-        ({"a": 1}, "X: object"),
+        (X0.astype(complex), "X holds complex numbers in place of real numbers"),
+        (np.array([[None, 1]]), "X holds objects"),
+        (np.array([["a", "b"]]), "X holds text"),
+        (np.array(["2020-01-01"], dtype="datetime64[D]"), "X holds dates"),
+        ([[1.0], [2.0, 3.0]], "X is a list whose rows differ in length"),
+        (np.ma.masked_array(X0, mask=X0 > 3), "X is a masked array"),
+        (None, "X is no array of real numbers: it is None"),
+        ({"a": 1}, "X is no array of real numbers: it is of type dict"),
     ],
 )
 def test_what_is_no_array_of_real_numbers_is_refused_by_name(x: Any, words: str) -> None:

@@ -253,6 +253,28 @@ class KeepsState(cr.Node):
         return (2 * grad * KEPT["x"],)
 
 
+class KeepsItsOutput(cr.Node):
+    """2x, always in the same memory: the next call changes what an earlier run holds."""
+
+    def forward(self, x):
+        if not isinstance(x, np.ndarray):
+            return 2 * x
+        return np.multiply(x, 2, out=KEPT.setdefault(f"output {x.dtype}", np.empty_like(x)))
+
+    def backward(self, grad, y, x):
+        return (2 * grad,)
+
+
+class KeepsItsGradient(cr.Node):
+    """2x, with the gradient always in the same memory."""
+
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, grad, y, x):
+        return (np.multiply(grad, 2, out=KEPT.setdefault(f"gradient {x.dtype}", np.empty_like(x))),)
+
+
 class SquaresGrad(cr.Node):
     """x, with the square of grad."""
 
@@ -416,6 +438,8 @@ BROKEN = {
     "random backward": (RandomBackward, [X], {}, "backward gives other gradients"),
     "reads from outside": (ReadsFromOutside, [X], {}, "forward gives another output"),
     "keeps state": (KeepsState, [X], {}, "backward gives other gradients"),
+    "keeps its output": (KeepsItsOutput, [X], {}, "forward returns the same memory at every call"),
+    "keeps its gradient": (KeepsItsGradient, [X], {}, "backward returns the same memory at every call"),
     "squares grad": (SquaresGrad, [X], {}, "is not linear in grad"),
     "drops grad": (DropsGrad, [X], {}, "is not linear in grad"),
     "not 0 at 0": (Decays, [X], {}, "is not 0 when grad is 0"),

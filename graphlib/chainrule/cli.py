@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import io
 import os
@@ -19,6 +20,7 @@ from chainrule.graph import Graph
 from chainrule.loading import load_feeds, load_graph
 from chainrule.sampling import generic_sizes, sample_feeds
 
+_LARGEST_TEXT = 1 << 20  # bytes: more than a thousand formulas of the largest size that is read by hand
 DONE, WRONG, BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141  # the last two as a shell reports the signals
 
 
@@ -38,9 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        _forget_output()
         return PIPE_CLOSED
+    except OSError as error:  # files that are given by name have been dealt with where they are read and written
+        _forget_output()
+        return _complain(f"the output cannot be written: {error.strerror or error}", BAD_INPUT)
     return code
+
+
+def _forget_output() -> None:
+    """What is still buffered goes nowhere, and is not tried again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -151,7 +161,13 @@ def _check(given: argparse.Namespace) -> int:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as file:
+            content = file.read(_LARGEST_TEXT + 1)
+        if len(content) > _LARGEST_TEXT:
+            raise ArgumentError(
+                f"{path} holds more than {_LARGEST_TEXT >> 20} MB", remedy="a file of formulas: lines such as dB3 = dZ3"
+            )
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -271,8 +287,10 @@ def _whole(least: int) -> Callable[[str], int]:
 
 
 def _complain(message: str, code: int) -> int:
-    """Write one line of error, and return the exit code."""
-    print(f"chainrule: error: {_one_line(message)}" if code == BAD_INPUT else f"chainrule: {message}", file=sys.stderr)
+    """Write one line of error, and return the exit code, which stands also where nothing can be written."""
+    line = f"chainrule: error: {_one_line(message)}" if code == BAD_INPUT else f"chainrule: {message}"
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
     return code
 
 

@@ -10,6 +10,7 @@ ChainruleError
 ├── FormulaError (ValueError)        the text of a formula cannot be read, or not be computed
 ├── UnknownNameError (KeyError)      no node, value or gradient has that name
 ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
+├── NonFiniteError (FloatingPointError)  a node made an infinity or NaN, and the run checks for that
 ├── GradientCheckError (AssertionError)  a rule disagrees with numerical differentiation
 ├── DrawingError (RuntimeError)      a drawing cannot be laid out
 ├── MissingExtraError (ImportError)  a package is missing that an extra of this one installs
@@ -40,7 +41,7 @@ class ChainruleError(Exception):
 
     def __str__(self) -> str:
         parts = (("where", self.where), ("given", self.given), ("try", self.remedy))
-        return "\n".join([self.what, *(f"  {label + ':':<6} {text}" for label, text in parts if text)])
+        return _printable("\n".join([self.what, *(f"  {label + ':':<6} {text}" for label, text in parts if text)]))
 
     def draw(self, **options: Any) -> Drawing:
         """What the failing node is computed from, as a picture in which it stands out; for errors about a node.
@@ -54,6 +55,11 @@ class ChainruleError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         parts = {"where": self.where, "given": self.given, "remedy": self.remedy, "node": self.node}
         return _restore, (type(self), self.what, parts)
+
+
+def _printable(text: str) -> str:
+    """The text with what a terminal would obey, or turn around, written as Python writes it: names may be any text."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _restore(kind: type[ChainruleError], what: str, parts: dict[str, Any]) -> ChainruleError:
@@ -102,6 +108,11 @@ class UnknownNameError(ChainruleError, KeyError):
 @final
 class RuleError(ChainruleError, RuntimeError):
     """A rule raised an exception, or returned something that is not a value or a gradient."""
+
+
+@final
+class NonFiniteError(ChainruleError, FloatingPointError):
+    """A node made an infinity or NaN out of finite numbers, in a run with ``check_finite=True``."""
 
 
 @final

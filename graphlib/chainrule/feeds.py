@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, final
 
 import numpy as np
 
-from chainrule.dimensions import Dimension, shape_text
+from chainrule.dimensions import Dimension, Shape, shape_text
 from chainrule.errors import FeedError, did_you_mean
 from chainrule.node import Constant, Leaf, Node
 
@@ -19,24 +19,31 @@ Array: TypeAlias = "npt.NDArray[Any]"
 NameOf = Callable[[Node], str]
 
 
-def values_of_leaves(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Node, Array]:
+def values_of_leaves(
+    leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf, *, own: bool = False
+) -> dict[Node, Array]:
     """A read-only array for every leaf, in the dtype of the run.
 
-    Raises FeedError naming everything that is missing, unknown, no array of real numbers, or of the wrong shape.
+    ``own`` copies what the caller can still write to, for a run that outlives the call. Raises FeedError naming
+    everything that is missing, unknown, no array of real numbers, or of the wrong shape.
     """
-    values = values_in_pieces(leaves, feeds, name_of)
-    return {leaf: value[...] if isinstance(value, Pieces) else value for leaf, value in values.items()}
+    values = values_in_pieces(leaves, feeds, name_of, own=own)
+    return {leaf: value.whole(own) if isinstance(value, Pieces) else value for leaf, value in values.items()}
 
 
-def values_in_pieces(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Node, Any]:
+def values_in_pieces(
+    leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf, *, own: bool = False
+) -> dict[Node, Any]:
     """The same, but a feed that is stored, or has another dtype than the run, is left where it is, as `Pieces`."""
     fed = [leaf for leaf in leaves if not isinstance(leaf, Constant)]
     arrays = _arrays(fed, _by_leaf(fed, feeds, name_of), name_of)
     _check_shapes(arrays, name_of)
     dtype = run_dtype(arrays)
-    values: dict[Node, Any] = {leaf: _converted(leaf, array, dtype, name_of) for leaf, (array, _) in arrays.items()}
+    values: dict[Node, Any] = {
+        leaf: _converted(leaf, array, dtype, name_of(leaf), own) for leaf, (array, _) in arrays.items()
+    }
     constants = [leaf for leaf in leaves if isinstance(leaf, Constant)]
-    return values | {leaf: np.asarray(_converted(leaf, leaf.value, dtype, name_of)) for leaf in constants}
+    return values | {leaf: np.asarray(_converted(leaf, leaf.value, dtype, name_of(leaf))) for leaf in constants}
 
 
 def is_stored(value: Any) -> bool:
@@ -54,68 +61,152 @@ def is_stored(value: Any) -> bool:
 class Pieces:
     """A feed that stays where it is: what is sliced is read, and converted to the dtype of the run."""
 
-    def __init__(self, source: Any, dtype: np.dtype[Any], name: str) -> None:
-        self.source, self.dtype, self.name = source, dtype, name
+    def __init__(self, leaf: Leaf, source: Any, dtype: np.dtype[Any], name: str) -> None:
+        self.leaf, self.source, self.dtype, self.name = leaf, source, dtype, name
         self.stored = is_stored(source)
         self.shape: tuple[int, ...] = tuple(source.shape)
 
     def __getitem__(self, key: Any) -> Array:
         piece = np.asarray(self.source[key])
-        _check_whole(piece, self.dtype, self.name)
-        return _read_only(piece.astype(self.dtype, copy=False))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is lost is found below
+            converted = piece.astype(self.dtype, copy=False)
+        _check_kept(self.leaf, piece, converted, self.name)
+        return _read_only(converted)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self[...], dtype, copy=copy)
 
+    def whole(self, own: bool) -> Array:
+        """All of it; ``own`` copies a memory map that somebody may write to."""
+        array = self[...]
+        return _read_only(array.copy()) if own and np.may_share_memory(array, self.source) else array
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+class _Problem(NamedTuple):
+    """What is wrong with the feed of one leaf."""
+
+    leaf: Leaf
+    what: str
+    given: str
+    remedy: str
+
+
+_NAMED = 100  # names listed
+_SHOWN = 5  # problems; whoever feeds a hundred arrays wrongly has made one mistake
+
+
+def _refuse(problems: Sequence[_Problem]) -> NoReturn:
+    """All problems in one error, the remedy for the first."""
+    shown, left = problems[:_SHOWN], len(problems) - _SHOWN
+    more = [f"{left} more like these"] * (left > 0)
+    raise FeedError(
+        "; ".join([*(problem.what for problem in shown), *more]),
+        where=_places([problem.leaf for problem in shown]),
+        given=", ".join(problem.given for problem in shown),
+        remedy=problems[0].remedy,
+    )
+
+
+def _places(leaves: Sequence[Leaf]) -> str:
+    return "; ".join([leaf.where for leaf in leaves[:_SHOWN]] + ["..."] * (len(leaves) > _SHOWN))
+
 
 def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Leaf, Any]:
     """The feeds by node; every missing and every unknown name is reported at once."""
-    if not isinstance(feeds, Mapping):
-        raise FeedError(f"feeds are a dict of names and arrays, not {type(feeds).__name__}")
     known = {name_of(leaf): leaf for leaf in leaves}
+    remedy = f"this graph is fed {_listed(known)}"
+    if not isinstance(feeds, Mapping):
+        raise FeedError(f"feeds are a dict of names and arrays, not {type(feeds).__name__}", remedy=remedy)
     known_nodes = frozenset[Any](leaves)
     named = {name_of(key) if key in known_nodes else key: value for key, value in feeds.items()}
     missing = [name for name in known if name not in named]
     unknown = [name for name in named if name not in known]
     if missing or unknown:
-        candidates = missing or known
-        parts = [f"missing {', '.join(map(repr, missing))}"] * bool(missing)
-        parts += [f"unknown {', '.join(did_you_mean(str(name), candidates) for name in unknown)}"] * bool(unknown)
-        raise FeedError(f"feeds: {'; '.join(parts)}", remedy=f"this graph is fed {', '.join(known) or 'nothing'}")
+        parts = [f"missing {_listed(map(repr, missing))}"] * bool(missing)
+        near = missing or known
+        parts += [f"unknown {_listed(_suggestion(name, near) for name in unknown)}"] * bool(unknown)
+        where = _places([known[name] for name in missing])
+        raise FeedError(f"feeds: {'; '.join(parts)}", where=where, given=_listed(named), remedy=remedy)
     return {known[name]: value for name, value in named.items()}
+
+
+def _suggestion(name: Any, known: Iterable[str]) -> str:
+    return did_you_mean(name, known) if isinstance(name, str) else repr(name)
+
+
+def _listed(names: Iterable[Any]) -> str:
+    first = list(itertools.islice(names, _NAMED + 1))
+    texts = [name if isinstance(name, str) else repr(name) for name in first[:_NAMED]]
+    return ", ".join(texts + ["..."] * (len(first) > _NAMED)) or "nothing"
 
 
 def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) -> dict[Leaf, tuple[Array, bool]]:
     """Every feed as an array, and whether it came with a dtype of its own (lists and numbers do not)."""
     arrays, problems = {}, []
     for leaf in leaves:
-        value = feeds[leaf]
+        value, name = feeds[leaf], name_of(leaf)
         try:
             arrays[leaf] = (_as_array(value), hasattr(value, "dtype"))
-        except (TypeError, ValueError) as error:
-            problems.append(f"{name_of(leaf)}: {error}")
+        except (TypeError, ValueError, OverflowError) as error:
+            what, remedy = _unfit(name, value, error)
+            problems.append(_Problem(leaf, f"{name} {what}", f"{name} {_description(value)}", remedy))
     if problems:
-        raise FeedError("; ".join(problems), remedy="real numbers: an array, a number, or a list of rows of one length")
+        _refuse(problems)
     return arrays
 
 
 def _as_array(value: Any) -> Array:
-    masked = sys.modules.get("numpy.ma")  # it takes 7 ms to load, and whoever has a masked array has loaded it
-    if masked is not None and isinstance(value, masked.MaskedArray):
-        raise TypeError("a masked array has entries without a value; fill or drop them")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("masked")
     array: Array = value if is_stored(value) else np.asarray(value)
     if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{_kind(array.dtype)} numbers are not real numbers"
-            if array.dtype.kind == "c"
-            else f"{_kind(array.dtype)} is no array of real numbers"
-        )
+        raise TypeError(array.dtype.kind)
     return array
 
 
-def _kind(dtype: np.dtype[Any]) -> str:
-    names = {"c": "complex", "O": "object", "U": "text", "S": "text", "T": "text", "M": "datetime", "m": "timedelta"}
-    return names.get(dtype.kind, str(dtype))
+_KINDS = {
+    "c": "complex numbers",
+    "U": "text",
+    "S": "bytes",
+    "T": "text",
+    "M": "dates",
+    "m": "durations",
+    "V": "records",
+}
+_REAL_NUMBERS = "real numbers: an array, a number, or a list of rows of one length"
+
+
+def _unfit(name: str, value: Any, error: Exception) -> tuple[str, str]:
+    """What a value is in place of an array of real numbers, and what to do about it."""
+    if isinstance(value, np.ma.MaskedArray):
+        return (
+            "is a masked array, which has entries without a value",
+            f"fill them, {name}.filled(0), or drop their columns",
+        )
+    kind = str(error)
+    if kind in _KINDS:
+        return f"holds {_KINDS[kind]} in place of real numbers", _REAL_NUMBERS
+    if isinstance(value, (list, tuple)) and isinstance(error, ValueError):
+        return "is a list whose rows differ in length", _REAL_NUMBERS
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "holds objects in place of real numbers", _REAL_NUMBERS
+    return f"is no array of real numbers: it is {_type(value)}", _REAL_NUMBERS
+
+
+def _type(value: Any) -> str:
+    return "None" if value is None else f"of type {type(value).__name__}"
+
+
+def _description(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.shape} {value.dtype}"
+    if isinstance(value, (list, tuple)) and all(isinstance(row, (list, tuple)) for row in value):
+        lengths = sorted({len(row) for row in value})
+        return f"with rows of {', '.join(map(str, lengths[:_SHOWN]))} entries"
+    return _type(value)
 
 
 def _check_shapes(arrays: Mapping[Leaf, tuple[Array, bool]], name_of: NameOf) -> None:
@@ -123,33 +214,44 @@ def _check_shapes(arrays: Mapping[Leaf, tuple[Array, bool]], name_of: NameOf) ->
     sizes: dict[str, tuple[int, str]] = {}
     problems = []
     for leaf, (array, _) in arrays.items():
-        shape = leaf.shape or ()
+        shape, name = leaf.shape or (), name_of(leaf)
         if len(shape) != len(array.shape) or any(
             isinstance(s, int) and s != n for s, n in zip(shape, array.shape, strict=True)
         ):
-            problems.append(
-                f"{name_of(leaf)} is declared {shape_text(shape)} and was fed {array.shape}{_shape_hint(shape, array)}"
-            )
+            what = f"{name} is declared {shape_text(shape)} and was fed {array.shape}{_shape_hint(shape, array)}"
+            problems.append(_Problem(leaf, what, f"{name} {array.shape}", _shape_remedy(name, shape, array)))
             continue
         for size, number in zip(shape, array.shape, strict=True):
-            problems.extend(_conflict(size, number, name_of(leaf), sizes))
+            if what := _conflict(size, number, name, sizes):
+                problems.append(_Problem(leaf, what, f"{name} {array.shape}", f"one size for {size} in all feeds"))
     if problems:
-        raise FeedError("; ".join(problems), remedy="examples are columns: m of them are an array of m columns")
+        _refuse(problems)
 
 
-def _conflict(size: Any, number: int, name: str, sizes: dict[str, tuple[int, str]]) -> list[str]:
+def _conflict(size: Any, number: int, name: str, sizes: dict[str, tuple[int, str]]) -> str:
     if not isinstance(size, Dimension):
-        return []
+        return ""
     key = str(size)
     known, owner = sizes.setdefault(key, (number, name))
-    return [f"{key} is {known} in {owner} and {number} in {name}"] if known != number else []
+    return f"{key} is {known} in {owner} and {number} in {name}" if known != number else ""
+
+
+def _fits_transposed(shape: Sequence[Any], array: Array) -> bool:
+    return len(shape) == len(array.shape) == 2 and all(
+        isinstance(s, Dimension) or s == n for s, n in zip(shape, array.shape[::-1], strict=True)
+    )
 
 
 def _shape_hint(shape: Sequence[Any], array: Array) -> str:
-    fits = len(shape) == len(array.shape) == 2 and all(
-        isinstance(s, Dimension) or s == n for s, n in zip(shape, array.shape[::-1], strict=True)
-    )
-    return " (its transpose fits)" if fits else ""
+    return " (its transpose fits)" if _fits_transposed(shape, array) else ""
+
+
+def _shape_remedy(name: str, shape: Shape, array: Array) -> str:
+    if _fits_transposed(shape, array):
+        return f"feed the transpose of {name}: examples are columns"
+    if any(isinstance(size, Dimension) for size in shape):
+        return "examples are columns: m of them are an array of m columns"
+    return f"an array of shape {shape_text(shape)} for {name}"
 
 
 def run_dtype(arrays: Mapping[Leaf, tuple[Array, bool]]) -> np.dtype[Any]:
@@ -165,13 +267,15 @@ def run_dtype(arrays: Mapping[Leaf, tuple[Array, bool]]) -> np.dtype[Any]:
     return np.result_type(*floating, np.float32 if all(d.itemsize < 4 for d in floating) else floating[0])
 
 
-def _converted(leaf: Leaf, array: Any, dtype: np.dtype[Any], name_of: NameOf) -> Array | Pieces:
-    """A read-only view where the array already fits, else pieces to be converted."""
+def _converted(leaf: Leaf, array: Any, dtype: np.dtype[Any], name: str, own: bool = False) -> Array | Pieces:
+    """A read-only view where the array already fits and nobody writes to it, else pieces to be converted."""
     target = dtype if leaf.dtype.kind == "f" else leaf.dtype
-    if is_stored(array):
-        return Pieces(array, target, name_of(leaf))
-    _check_whole(array, target, name_of(leaf))
-    return _read_only(np.asarray(array)) if array.dtype == target else Pieces(array, target, name_of(leaf))
+    if is_stored(array) or array.dtype != target:
+        pieces = Pieces(leaf, array, target, name)
+        if not pieces.stored and target.kind in "iub":
+            pieces[...]  # fractions are refused before anything is computed
+        return pieces
+    return _read_only(array.copy() if own and array.flags.writeable else np.asarray(array))
 
 
 def _read_only(array: Array) -> Array:
@@ -180,11 +284,37 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-def _check_whole(array: Array, target: np.dtype[Any], name: str) -> None:
-    """Refuse fractions where whole numbers are taken."""
-    if target.kind in "iub" and not np.can_cast(array.dtype, target, "same_kind") and not _whole(array):
-        raise FeedError(f"{name} takes {target} and was fed {array.dtype} with fractions")
+def _check_kept(leaf: Leaf, array: Array, converted: Array, name: str) -> None:
+    """Refuse what another dtype cannot hold: fractions and large numbers as whole ones, 1e300 in float32."""
+    target = converted.dtype
+    if np.can_cast(array.dtype, target, "safe"):
+        return
+    lost = np.isfinite(array) & ~np.isfinite(converted) if target.kind == "f" else array != converted
+    if lost.any():
+        place = tuple(int(k) for k in np.argwhere(lost)[0])
+        number = array[place]
+        why = "fractions" if target.kind in "iu" and number % 1 else "numbers that it cannot hold"
+        raise FeedError(
+            f"{name} takes {target} and was fed {array.dtype} with {why}",
+            where=leaf.where,
+            given=f"{name} is {number!s}" + f" at {place}" * bool(place),
+            remedy="False and True, or 0 and 1" if target.kind == "b" else f"numbers that {target} can hold",
+        )
 
 
-def _whole(array: Array) -> bool:
-    return bool(np.all(np.isfinite(array)) and np.all(array == np.trunc(array)))
+def check_labels(losses: Mapping[Leaf, Node], values: Mapping[Node, Any], name_of: NameOf) -> None:
+    """Hold the labels of every loss to the range that it is defined for; NaN passes, as in every other feed."""
+    problems = []
+    for leaf, loss in losses.items():
+        if isinstance(values[leaf], Pieces) and values[leaf].stored:
+            continue  # all of the file would be read for it
+        labels, (low, high) = np.asarray(values[leaf]), loss.label_range or (-np.inf, np.inf)
+        if labels.size and (labels.min() < low or labels.max() > high):
+            bad = (labels < low) | (labels > high)
+            place = tuple(int(k) for k in np.argwhere(bad)[0])
+            at = f" at {place}" * bool(place)
+            what = f"{name_of(leaf)} holds labels of {type(loss).__name__} outside [{low}, {high}]"
+            given = f"{name_of(leaf)} is {labels[place]!s}{at}"
+            problems.append(_Problem(leaf, what, given, f"labels from {low} to {high}: 0 or 1, or a probability"))
+    if problems:
+        _refuse(problems)

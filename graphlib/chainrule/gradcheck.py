@@ -444,12 +444,24 @@ class _Rule:
         output = self.forward()
         first, second = (rng.standard_normal(output.shape).astype(output.dtype) for _ in range(2))
         sent = self.backward(first, output)
+        self._new_memory("forward", self.values)
+        self._new_memory("backward", [_sealed(first), output, *self.values])
         self._disturb(rng)
         self._same_again(output, sent, first)
         if output.dtype.kind == "f":
             self._linear(places, output, sent, first, second)
             self._zero(places, output)
         return output
+
+    def _new_memory(self, way: str, handed: Sequence[Array]) -> None:
+        """What a rule returned belongs to a run, so the next call must not write over it."""
+        calls = [self._call(way, handed) for _ in range(2)]
+        for before, now in zip(*(_parts(returned) for returned in calls), strict=False):
+            # Of its inputs and of constants it may return views: those are read-only.
+            if now.flags.writeable and np.may_share_memory(before, now):
+                self.fail(
+                    f"{way} returns the same memory at every call", "return a new array: a run holds the last one"
+                )
 
     def _disturb(self, rng: np.random.Generator) -> None:
         """Run the rule at another point, so that anything it keeps from its last call is out of date."""
@@ -496,6 +508,11 @@ class _Rule:
             gradient = sent[place]
             if gradient is not None and np.isfinite(gradient).all() and gradient.any():
                 self.fail(f"the gradient of {self.names[place]} is not 0 when grad is 0", "multiply by grad")
+
+
+def _parts(returned: Any) -> list[Array]:
+    """The arrays in what a rule returned."""
+    return [part for part in (returned if isinstance(returned, tuple) else (returned,)) if isinstance(part, np.ndarray)]
 
 
 def _sealed(array: Array) -> Array:

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final, overload
 import numpy as np
 
 from chainrule.dimensions import shape_text
-from chainrule.errors import ArgumentError, FeedError, NameConflictError, RuleError, UnknownNameError, did_you_mean
-from chainrule.feeds import values_of_leaves
+from chainrule.errors import (
+    ArgumentError,
+    FeedError,
+    NameConflictError,
+    NonFiniteError,
+    RuleError,
+    UnknownNameError,
+    did_you_mean,
+)
+from chainrule.feeds import check_labels, values_of_leaves
+from chainrule.finite import check_fed, check_local, check_output, check_seed, check_total, quietly
 from chainrule.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten, unusual_facts
 from chainrule.ordering import topological_order
 from chainrule.run import Run
@@ -57,9 +66,11 @@ class Graph:
         self.outputs, self.watch = outputs, tuple(watch)
         for node in (*self.outputs, *self.watch):
             if not isinstance(node, Node):
-                raise ArgumentError(f"a graph is built from nodes, not {type(node).__name__}")
+                raise ArgumentError(
+                    f"a graph is built from nodes, not {type(node).__name__}", remedy="Graph(loss, watch=[...])"
+                )
         if not outputs:
-            raise ArgumentError("a graph needs an output")
+            raise ArgumentError("a graph needs an output", remedy="Graph(loss)")
         self.order: tuple[Node, ...] = topological_order((*self.outputs, *self.watch))
         self._position = {node: k for k, node in enumerate(self.order)}
         self.names: tuple[str, ...] = _names(self.order)
@@ -96,7 +107,8 @@ class Graph:
         """Where a node stands in the order; raises UnknownNameError for one that is not in the graph."""
         if key not in self:
             shown = repr(key) if isinstance(key, Node) else did_you_mean(str(key), self.names)
-            raise UnknownNameError(f"this graph has no node {shown}")
+            names = f"{', '.join(self.names[:_NAMED])}{', ...' * (len(self.names) > _NAMED)}"
+            raise UnknownNameError(f"this graph has no node {shown}", remedy=f"its nodes are {names}")
         return self._position[key] if isinstance(key, Node) else self._by_name[key]
 
     def consumers(self, key: str | Node) -> tuple[Node, ...]:
@@ -106,13 +118,36 @@ class Graph:
 
     # --- running ---------------------------------------------------------------------------------------------------
 
-    def forward(self, feeds: Mapping[Any, Any]) -> Run:
+    def forward(self, feeds: Mapping[Any, Any], *, check_finite: bool = False) -> Run:
         """Compute every node from the feeds, by name or node.
 
-        Raises FeedError, before anything is computed, when feeds are missing, unknown or unfit; RuleError when a
-        rule raises, naming the node and the line that built it.
+        ``check_finite=True`` stops at the first node that makes an infinity or NaN out of finite numbers, and names it
+        with the place and what it was given there; ``run.backward()`` then does the same. NumPy's own warnings about
+        such numbers are not shown.
+
+        >>> from chainrule import Log
+        >>> graph = Graph(Log(Input("x", (3,)), name="y"))
+        >>> graph.forward({"x": [1.0, 0.0, 2.0]}, check_finite=True)
+        Traceback (most recent call last):
+          ...
+        chainrule.errors.NonFiniteError: Log 'y': the output is -inf at (1,), from finite inputs
+          where: Log 'y', built at ...
+          given: x[1] = 0.0
+          try:   ...
+
+        Raises FeedError, before anything is computed, when feeds are missing, unknown or unfit, or not finite where
+        that is checked; RuleError when a rule raises, naming the node and the line that built it; NonFiniteError.
         """
-        given = values_of_leaves(self._leaves, feeds, self.name)
+        given = values_of_leaves(self._leaves, feeds, self.name, own=True)
+        check_labels(self.labels, given, self.name)
+        if not check_finite:
+            return Run(self, self._values(given))
+        check_fed(given, self.name)
+        with quietly():
+            return Run(self, self._values(given, check_finite=True), check_finite=True)
+
+    def _values(self, given: Mapping[Node, Array], check_finite: bool = False) -> list[Array]:
+        """The value of every node, from those of the leaves."""
         dtype = next((value.dtype for value in given.values() if value.dtype.kind == "f"), np.dtype(float))
         values: list[Array] = []
         node: Node | None = None
@@ -127,31 +162,49 @@ class Graph:
                 value.setflags(write=False)
                 if value.dtype != dtype and value.dtype.kind not in "iub":
                     raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
+                if check_finite:
+                    check_output(self, len(values), value, read)
                 values.append(value)
+        except NonFiniteError:
+            raise
         except Exception as error:
             raise _rule_error("forward", node, read, error) from error
-        return Run(self, values)
+        return values
 
-    def sweep(self, values: Sequence[Array], seed: Any = None) -> tuple[list[Array | None], list[Uses]]:
+    def sweep(
+        self, values: Sequence[Array], seed: Any = None, *, check_finite: bool = False
+    ) -> tuple[list[Array | None], list[Uses]]:
         """Push gradients from the outputs to the leaves: every gradient, and what every use contributed to it."""
         gradients: list[Array | None] = [None] * len(values)
         received: list[Uses] = [[] for _ in values]
         for k, start in self._seeds(values, seed).items():
             gradients[k] = start
+            if check_finite:
+                check_seed(self.names[k], self.order[k], start)
         for k in range(len(values) - 1, -1, -1):  # a node stands behind its inputs, so its gradient is complete here
             grad = gradients[k] = _total(gradients[k], received[k])
             sources = self._sources[k]
+            if check_finite and grad is not None:
+                check_total(self, k, grad, received[k])
             if grad is None or not sources:
                 continue
             read = [values[source] for source in sources]
             for place, local in enumerate(_local_gradients(self.order[k], grad, values[k], read)):
                 if local is not None and self._differentiable[sources[place]]:
+                    if check_finite:
+                        check_local(self, k, place, local, (grad, values[k], *read))
                     received[sources[place]].append((k, place, local))
         return gradients, received
 
     @functools.cached_property
     def _leaves(self) -> tuple[Leaf, ...]:
         return tuple(node for node in self.order if isinstance(node, Leaf))
+
+    @functools.cached_property
+    def labels(self) -> dict[Leaf, Node]:
+        """The leaves that losses read as labels in a certain range, each with such a loss."""
+        losses = [node for node in self.order if node.label_range is not None]
+        return {node.inputs[1]: node for node in losses if isinstance(node.inputs[1], Leaf)}
 
     @functools.cached_property
     def _differentiable(self) -> list[bool]:
@@ -339,7 +392,7 @@ def _names(order: Sequence[Node]) -> tuple[str, ...]:
         if node.name is not None and owner.setdefault(node.name, node) is not node:
             raise NameConflictError(
                 f"two nodes are called {node.name!r}",
-                given=f"{owner[node.name].where}; {node.where}",
+                where=f"{owner[node.name].where}; {node.where}",
                 remedy="give each node a name of its own",
             )
     counts: Counter[str] = Counter()
@@ -417,6 +470,7 @@ def _rule_error(way: str, node: Node | None, read: Sequence[Array], error: Excep
 
 # --- printing ------------------------------------------------------------------------------------------------------
 
+_NAMED = 20  # names listed where one is unknown
 _HEAD = 30  # rows shown at each end of a long table
 
 

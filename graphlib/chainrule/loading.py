@@ -7,8 +7,8 @@ import importlib.util
 import inspect
 import sys
 import traceback
+import warnings
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -22,6 +22,7 @@ from chainrule.graph import Graph
 from chainrule.node import Node
 
 Array = npt.NDArray[Any]
+_LISTED = 20  # names of a module, where the one asked for is missing
 _FORM = "module:attribute or path/to/file.py[:attribute]"
 
 
@@ -129,7 +130,9 @@ def _attribute(module: ModuleType, place: str, path: str) -> Any:
     value: Any = module
     for name in path.split("."):
         if not _running(hasattr, value, name, place=f"{place}:{path}"):
-            raise ArgumentError(f"{place} has no {did_you_mean(name, _public(value))}")
+            names = _public(value)
+            listed = ", ".join(names[:_LISTED]) + ", ..." * (len(names) > _LISTED)
+            raise ArgumentError(f"{place} has no {did_you_mean(name, names)}", given=f"it has {listed or 'nothing'}")
         value = getattr(value, name)
     return value
 
@@ -191,7 +194,8 @@ def _only_graph(module: ModuleType, place: str) -> Graph:
     names = [name for name, _ in found.values()] or builders
     if names:
         raise ArgumentError(f"{place} holds several graphs", remedy=_choices(place, names))
-    raise ArgumentError(f"{place} holds no graph", remedy=_choices(place, _own(module)))
+    remedy = _choices(place, _own(module)) or "graph = chainrule.Graph(loss)"
+    raise ArgumentError(f"{place} holds no graph", remedy=remedy)
 
 
 def _own(module: ModuleType) -> list[str]:
@@ -220,18 +224,48 @@ def load_feeds(path: str | Path) -> dict[str, Array]:
     """The arrays of an .npz file, as ``numpy.savez("data.npz", A0=x, Y=y)`` writes it, by name.
 
     Pickled objects are refused: they could run anything. Raises ArgumentError when the file is missing, is no .npz,
-    or holds something that is no plain array.
+    holds something that is no plain array, or more than 1 GB of them.
     """
+    place = Path(path)
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        raise ArgumentError(f"{path} is no file: a device or a pipe has no end", remedy=_SAVE)
     try:
-        if not zipfile.is_zipfile(path):
-            with Path(path).open("rb"):  # says why, if the file cannot be opened at all
+        if not zipfile.is_zipfile(place):
+            with place.open("rb"):  # says why, if the file cannot be opened at all
                 raise ArgumentError(f"{path} is no .npz file", remedy=_SAVE)
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        _check_size(place)
+        return _arrays_of(place)
+    except ChainruleError:
+        raise
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ArgumentError(f"{path} holds something that is no plain array", given=str(error), remedy=_SAVE) from None
+    except Exception as error:  # zipfile, NumPy and three decompressors each have their own for a file that is wrong
+        said = f"{type(error).__name__}: {error}".partition("\n")[0][:_LONGEST_REASON]
+        raise ArgumentError(f"{path} holds something that is no plain array", given=said, remedy=_SAVE) from None
 
 
+def _check_size(path: Path) -> None:
+    """Refuse a file that unpacks to more than anybody checks by hand: 6 MB of zip can be 6 GB of zeros."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > _LARGEST_FEEDS:
+        raise ArgumentError(
+            f"{path} holds more than {_LARGEST_FEEDS >> 30} GB",
+            given=f"{size:,} bytes of arrays",
+            remedy="fewer columns; graph.forward takes arrays of any size",
+        )
+
+
+def _arrays_of(path: Path) -> dict[str, Array]:
+    with warnings.catch_warnings(), np.load(path, allow_pickle=False) as file:
+        warnings.simplefilter("ignore")  # of a header that Python 2 wrote, or that is no literal
+        arrays = {name: file[name] for name in file.files}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{name!r} is no .npy")
+    return arrays
+
+
+_LARGEST_FEEDS = 1 << 30  # bytes
+_LONGEST_REASON = 200  # characters
 _SAVE = 'numpy.savez("data.npz", A0=x, Y=y)'

@@ -81,6 +81,8 @@ class Node(ABC):
     dtype: Any = np.dtype(float)
 
     operators: ClassVar[dict[str, type[Node]]] = {}
+    label_range: ClassVar[tuple[int, int] | None] = None
+    """For a loss whose second input is labels: between which numbers they are."""
     __array_ufunc__ = None  # so that ``array * node`` builds a node
 
     def __init_subclass__(cls, operator: str | None = None, **kwargs: Any) -> None:
@@ -301,6 +303,7 @@ def _constant_array(node: Constant, value: npt.ArrayLike) -> npt.NDArray[Any]:
             f"a Constant is a number or an array of real numbers, not {type(value).__name__}",
             where=node.where,
             given=str(error),
+            remedy="numbers; data of other kinds has to be turned into numbers first",
         ) from None
 
 
@@ -311,7 +314,8 @@ def as_node(value: Operand, consumer: Node) -> Node:
     if isinstance(value, (str, bytes)) or value is None:
         raise ArgumentError(
             f"{type(consumer).__name__} takes nodes, numbers and arrays, not {value!r}",
-            remedy=f"Input({value!r}, shape=...)",
+            where=_here(),
+            remedy=f"Input({value!r}, shape=...)" if isinstance(value, str) else "a node, a number or an array",
         )
     return Constant(value)
 
@@ -378,7 +382,9 @@ def unusual_facts(node: Node) -> list[str]:
 
 def _checked_name(name: Any) -> str | None:
     if name is not None and (not isinstance(name, str) or not name):
-        raise ArgumentError(f"a name is a text that is not empty, not {name!r}", where=_here())
+        raise ArgumentError(
+            f"a name is a text that is not empty, not {name!r}", where=_here(), remedy="any text, such as 'W1'"
+        )
     return name
 
 
@@ -390,9 +396,16 @@ def _declared_shape(node: Node, shape: Any) -> Shape:
 
 
 def _declared_dtype(node: Node, dtype: Any) -> np.dtype[Any]:
-    found: np.dtype[Any] = np.dtype(dtype)
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
     if found.kind not in "fiub":
-        raise ArgumentError(f"dtype is float, int or bool, not {found}", where=node.where)
+        raise ArgumentError(
+            f"dtype is float, int or bool, not {dtype!r}",
+            where=node.where,
+            remedy="float for numbers, int for indices, bool for conditions",
+        )
     return found
 
 

@@ -32,8 +32,13 @@ def topological_order(ends: Iterable[T]) -> tuple[T, ...]:
     try:
         order = tuple(sorter.static_order())
     except graphlib.CycleError as error:
-        cycle = " → ".join(map(_short, reversed(error.args[1])))
-        raise CycleError("a node feeds itself", given=cycle, remedy="build new nodes; never change one") from None
+        cycle = error.args[1][::-1]
+        raise CycleError(
+            "a node feeds itself",
+            where=getattr(cycle[0], "where", ""),
+            given=" → ".join(map(_short, cycle)),
+            remedy="build new nodes; never change one",
+        ) from None
     return _leaves_late(order, ends)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
 from chainrule.errors import UnknownNameError, did_you_mean
+from chainrule.finite import quietly
 from chainrule.node import Node
 
 if TYPE_CHECKING:
@@ -46,9 +48,10 @@ class Run:
     All arrays are read-only. ``backward`` may be called again: it starts from nothing each time.
     """
 
-    def __init__(self, graph: Graph, values: list[Array]) -> None:
+    def __init__(self, graph: Graph, values: list[Array], check_finite: bool = False) -> None:
         self.graph = graph
         self._values = values
+        self._check_finite = check_finite
         self._gradients: list[Array | None] | None = None
         self._received: list[list[tuple[int, int, Array]]] = []
 
@@ -72,13 +75,17 @@ class Run:
             f"no value or gradient is called {did_you_mean(key, [*names, *('d' + n for n in names)])}"
         )
 
-    def backward(self, seed: Any = None) -> Mapping[str | Node, Array]:
+    def backward(self, seed: Any = None, *, check_finite: bool | None = None) -> Mapping[str | Node, Array]:
         """Every gradient of the loss, from the outputs back to the leaves.
 
         ``seed`` is the gradient to start from: 1 for a scalar output, otherwise an array of the output's shape, or
-        a dict of such by output. Raises FeedError when it is needed, or has another shape.
+        a dict of such by output. ``check_finite`` stops at the first rule that makes an infinity or NaN out of finite
+        numbers; None does so where the run forward did. Raises FeedError when a seed is needed, or has another shape;
+        NonFiniteError.
         """
-        gradients, received = self.graph.sweep(self._values, seed)
+        checked = self._check_finite if check_finite is None else check_finite
+        with quietly() if checked else nullcontext():
+            gradients, received = self.graph.sweep(self._values, seed, check_finite=checked)
         self._gradients, self._received = gradients, received
         return self.gradients
 
@@ -141,11 +148,13 @@ class Run:
         return gradient
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"graph": self.graph, "values": self._values, "gradients": self._gradients, "received": self._received}
+        found = {"values": self._values, "gradients": self._gradients, "received": self._received}
+        return {"graph": self.graph, **found, "check_finite": self._check_finite}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.graph, self._values = state["graph"], [_read_only(value) for value in state["values"]]
         self._gradients, self._received = state["gradients"], state["received"]
+        self._check_finite = state["check_finite"]
 
     def __repr__(self) -> str:
         done = "forward" if self._gradients is None else "forward and backward"

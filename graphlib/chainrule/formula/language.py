@@ -40,6 +40,8 @@ Array: TypeAlias = npt.NDArray[Any]
 
 LONGEST: Final = 4_000
 """How many characters a formula may have."""
+MOST_FORMULAS: Final = 1_000
+"""How many formulas a file may have."""
 LARGEST_EXPONENT: Final = 1_000
 """How large a number may stand in an exponent."""
 _LONGEST_NAME: Final = 200
@@ -106,7 +108,7 @@ def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, User
     r"""The formulas of a file: lines ``name = formula``, comments behind ``#`` or ``%``, empty lines.
 
     A line may use the names of the lines above it. Raises FormulaError, with line and column, for a line that is no
-    formula and for a name that is given twice.
+    formula, for a name that is given twice, and for more than 1,000 formulas.
 
     >>> formulas = parse_lines("dZ3 = A3 - Y  # per example\n\ndW_3 = dZ_3 A_2^T")
     >>> {name: formula.text for name, formula in formulas.items()}
@@ -121,6 +123,8 @@ def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, User
         content = _without_comment(line)
         if not content.strip():
             continue
+        if len(formulas) == MOST_FORMULAS:
+            raise Source(content, number).error(0, f"there are more than {MOST_FORMULAS:,} formulas")
         left, right = _sides(content, number)
         name = _left_name(left, known)
         if name in lines:

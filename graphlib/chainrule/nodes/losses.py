@@ -80,6 +80,7 @@ class BCELoss(Node):
     the place of the pair, which is exact. A wrong label at a = 0 or 1 costs an infinite loss.
     """
 
+    label_range = (0, 1)
     reduction: str = "mean"
 
     def forward(self, a: Value, labels: Value) -> Value:
@@ -103,6 +104,7 @@ class SigmoidBCELoss(Node):
     keeps its digits where σ(z) rounds to y.
     """
 
+    label_range = (0, 1)
     reduction: str = "mean"
 
     def forward(self, z: Value, labels: Value) -> Value:
@@ -122,6 +124,7 @@ class SigmoidBCELoss(Node):
 class CrossEntropyLoss(Node):
     """Cross-entropy -Σ y log p of probabilities p: a column of p is one example, y is its one-hot label."""
 
+    label_range = (0, 1)
     reduction: str = "mean"
 
     def forward(self, p: Value, labels: Value) -> Value:
@@ -145,6 +148,7 @@ class SoftmaxCrossEntropyLoss(Node):
     keeps its digits where s rounds to y.
     """
 
+    label_range = (0, 1)
     reduction: str = "mean"
 
     def forward(self, z: Value, labels: Value) -> Value:

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.dimensions import Dimension, shape_text
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
-from chainrule.feeds import values_in_pieces
+from chainrule.feeds import check_labels, values_in_pieces
 from chainrule.node import Constant, Input, Leaf, Node
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
@@ -203,6 +203,7 @@ class Plan:
         What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
         """
         given = values_in_pieces(self._leaves, feeds, self._name)
+        check_labels(self.graph.labels, given, self._name)
         arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
         if 0 in self._sizes(arrays).values():
             return arrays, None
