@@ -284,9 +284,9 @@ def judge(judged, part, measured, points, is_held):
 def held(name, part, computed):
     """Whether σ(-z) in it is held at the smallest normal number, as plans do.
 
-    From G = exp(min(z, 709.78)), which does not overflow, a plan has σ(z), σ(-z) and the slope for one exponential.
-    Beyond that z, σ(-z) is a subnormal number, and stays at 5.6e-309. To get these last numbers too takes a choice
-    between two forms for every entry, and half as much time again for the whole network.
+    From G = exp(min(z, 708.3965)), which does not overflow, a plan has σ(z), σ(-z) and the slope for one exponential.
+    Beyond that z, σ(-z) is a subnormal number, and stays at the first of them. To get the last numbers too takes a
+    choice between two forms for every entry, and half as much time again for the whole network.
     """
     return computed != "Run" and part == "slope" and name.startswith("sigmoid")
 
