@@ -13,6 +13,7 @@ from chainrule.dimensions import Dimension, shape_text
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
 from chainrule.feeds import check_labels, values_of_leaves
 from chainrule.node import Constant, Leaf, Node
+from chainrule.notation.names import visible
 from chainrule.plan.columns import Split, Unsplittable, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
@@ -134,12 +135,12 @@ class Plan:
         sums = [name for name in parts.block.values if name not in parts.joined]
         lines += [
             f"blocks of columns of {parts.name}: {len(parts.block)} steps in each, {len(parts.after)} after them",
-            f"added up over the blocks: {', '.join(sums) or 'nothing'}",
+            f"added up over the blocks: {visible(', '.join(sums)) or 'nothing'}",
         ]
-        return "\n".join([*lines, f"laid end to end: {', '.join(parts.joined)}"] if parts.joined else lines)
+        return "\n".join([*lines, f"laid end to end: {visible(', '.join(parts.joined))}"] if parts.joined else lines)
 
     def __repr__(self) -> str:
-        return f"<Plan of {len(self._recorded)} steps: {', '.join(self._recorded.values)}>"
+        return f"<Plan of {len(self._recorded)} steps: {visible(', '.join(self._recorded.values))}>"
 
     # --- calling it ----------------------------------------------------------------------------------------------
 
@@ -152,9 +153,13 @@ class Plan:
         ``concurrent.futures.Executor``; blocks of columns are computed there. Raises FeedError as ``Graph.forward``.
         """
         call = getattr(self._local, "call", None)
-        if call is not None and out is None and executor is None:
-            return call(feeds)  # type: ignore[no-any-return]
-        loss, gradients = self._general(feeds, executor)
+        try:
+            if call is not None and out is None and executor is None:
+                return call(feeds)  # type: ignore[no-any-return]
+            loss, gradients = self._general(feeds, executor)
+        except IndexError:  # indices are the one thing in feeds that only computing finds wrong
+            self._by_run(feeds)  # names the node
+            raise
         return loss, gradients if out is None else _written(gradients, out)
 
     def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
@@ -173,9 +178,9 @@ class Plan:
             self._local.call = self._quick(computation.loop.quick(), tuple(computation.read))
         return computation(arrays)
 
-    def _by_run(self, arrays: Mapping[str, Array]) -> Results:
-        """No columns at all: the rules decide what that means, most often an error that says so."""
-        run = self.graph.forward(arrays)
+    def _by_run(self, feeds: Mapping[Any, Any]) -> Results:
+        """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
+        run = self.graph.forward(feeds)
         gradients = run.backward()
         return run[self.graph.outputs[0]][()], {name: gradients[name].copy() for name in self._recorded.gradients}
 
