@@ -195,7 +195,10 @@ class Program:
         return iter(self.steps)
 
     def __repr__(self) -> str:
-        return f"<Program of {len(self.steps)} steps: {', '.join((*self.values, *('d' + g for g in self.gradients)))}>"
+        return f"<Program of {len(self.steps)} steps: {self._results()}>"
+
+    def _results(self) -> str:
+        return visible(", ".join((*self.values, *("d" + name for name in self.gradients))))
 
     def __str__(self) -> str:
         shown = list(enumerate(self.steps))
@@ -206,7 +209,7 @@ class Program:
         lines = [f"{a.ljust(first)} {b.ljust(second)} {c}" for a, b, c in rows]
         if len(shown) < len(self.steps):
             lines.insert(_HEAD, f"… {len(self.steps) - len(shown)} more")
-        return "\n".join([*lines, "return " + ", ".join((*self.values, *("d" + name for name in self.gradients)))])
+        return "\n".join([*lines, f"return {self._results()}"])
 
 
 _HEAD: Final = 100  # steps shown at each end of a long program
