@@ -617,10 +617,18 @@ WHOLE = [
 ]
 
 
+@pytest.mark.parametrize("way", ["run", "plan"])
 @table("dtype ids said", WHOLE)
-def test_unfit_indices_are_refused(dtype: Any, ids: Any, said: str) -> None:
-    graph = cr.Graph(cr.Gather(cr.Parameter("T", (2, 5)), cr.Input("ids", "m", dtype=dtype)))
-    assert refusal(lambda: graph.forward({"T": np.zeros((2, 5)), "ids": ids})) == said
+def test_unfit_indices_are_refused(
+    way: str, dtype: Any, ids: Any, said: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("way", way)
+    graph = cr.Graph(cr.Sum(cr.Gather(cr.Parameter("T", (2, 5)), cr.Input("ids", "m", dtype=dtype))))
+    compute: Callable[[Any], Any] = graph.forward if way == "run" else graph.compile()
+    feeds = {"T": np.zeros((2, 5)), "ids": ids}
+    assert refusal(lambda: compute(feeds)) == said
+    compute({**feeds, "ids": np.array([0, 1, 2], dtype)})
+    assert refusal(lambda: compute({**feeds, "ids": np.array(ids)})) == said
 
 
 @shown("numbers other than 0 and 1 for a condition", "refused: FeedError")
@@ -1308,6 +1316,20 @@ NETS = [
         "ArgumentError: 'two words' is neither a module nor a file" + FORM,
     ),
     row("an empty NET", "refused: ArgumentError", "", None, "ArgumentError: '' names no graph" + FORM),
+    row(
+        "a NET that is longer than any path",
+        "refused: ArgumentError",
+        f"{'x' * 100_000}.py",
+        None,
+        f"ArgumentError: {'x' * 200}... does not exist",
+    ),
+    row(
+        "a NET with a NUL in it",
+        "refused: ArgumentError",
+        "my\0.py",
+        None,
+        "ArgumentError: my\\x00.py does not exist",
+    ),
     row(
         "a NET that is no Python file",
         "refused: ArgumentError",

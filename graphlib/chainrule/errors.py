@@ -41,7 +41,8 @@ class ChainruleError(Exception):
 
     def __str__(self) -> str:
         parts = (("where", self.where), ("given", self.given), ("try", self.remedy))
-        return _printable("\n".join([self.what, *(f"  {label + ':':<6} {text}" for label, text in parts if text)]))
+        shown = [f"  {label + ':':<6} {_one_line(text)}" for label, text in parts if text]
+        return "\n".join([_one_line(self.what), *shown])
 
     def draw(self, **options: Any) -> Drawing:
         """What the failing node is computed from, as a picture in which it stands out; for errors about a node.
@@ -57,9 +58,9 @@ class ChainruleError(Exception):
         return _restore, (type(self), self.what, parts)
 
 
-def _printable(text: str) -> str:
+def _one_line(text: str) -> str:
     """The text with what a terminal would obey, or turn around, written as Python writes it: names may be any text."""
-    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _restore(kind: type[ChainruleError], what: str, parts: dict[str, Any]) -> ChainruleError:
@@ -117,7 +118,10 @@ class NonFiniteError(ChainruleError, FloatingPointError):
 
 @final
 class FormulaCheckError(ChainruleError, AssertionError):
-    """At least one formula of a report is wrong."""
+    """At least one formula of a report is wrong; the message is the report, which has lines and visible names."""
+
+    def __str__(self) -> str:
+        return self.what
 
 
 @final

@@ -53,22 +53,34 @@ def _split(net: str) -> tuple[str, str]:
     if colon and place and all(part.isidentifier() for part in attribute.split(".")):
         return place, attribute
     if not net or (colon and not _is_path(net)):
-        raise ArgumentError(f"{net!r} names no graph", remedy=_FORM)
+        raise ArgumentError(f"{_short(net)!r} names no graph", remedy=_FORM)
     return net, ""
 
 
 def _is_path(place: str) -> bool:
-    return place.endswith(".py") or "/" in place or "\\" in place or Path(place).is_file()
+    return place.endswith(".py") or "/" in place or "\\" in place or _holds(Path(place).is_file)
+
+
+def _holds(asked: Callable[[], bool]) -> bool:
+    """Whether a path exists or is a file; one that is too long for this system, or has a NUL in it, is nowhere."""
+    try:
+        return asked()
+    except (OSError, ValueError):
+        return False
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
 
 
 # --- importing -----------------------------------------------------------------------------------------------------
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.exists():
-        raise ArgumentError(f"{path} does not exist")
+    if not _holds(path.exists):
+        raise ArgumentError(f"{_short(str(path))} does not exist")
     name = f"net_{path.stem}"  # a name of its own: a file called numpy.py must not become NumPy
-    spec = importlib.util.spec_from_file_location(name, path) if path.is_file() else None
+    spec = importlib.util.spec_from_file_location(name, path) if _holds(path.is_file) else None
     if spec is None or spec.loader is None:
         raise ArgumentError(f"{path} is no Python file", remedy=_FORM)
     module = importlib.util.module_from_spec(spec)
@@ -80,14 +92,14 @@ def _from_file(path: Path) -> ModuleType:
 
 def _from_name(name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
-        raise ArgumentError(f"{name!r} is neither a module nor a file", remedy=_FORM)
+        raise ArgumentError(f"{_short(name)!r} is neither a module nor a file", remedy=_FORM)
     _put_on_path(Path.cwd())
     try:
         module: ModuleType = _running(importlib.import_module, name, place=name)
     except ArgumentError as error:
         missing = error.__cause__.name if isinstance(error.__cause__, ModuleNotFoundError) else None
         if missing and f"{name}.".startswith(f"{missing}."):  # and not some module that this one imports
-            raise ArgumentError(f"there is no module {missing!r}", remedy=_FORM) from None
+            raise ArgumentError(f"there is no module {_short(missing)!r}", remedy=_FORM) from None
         raise
     return module
 
@@ -106,8 +118,8 @@ def _running(call: Callable[..., Any], *arguments: Any, place: str) -> Any:
         raise  # it says more about a wrong graph than we could
     except (Exception, SystemExit) as error:
         said = error.msg if isinstance(error, SyntaxError) else error
-        reason = f"{type(error).__name__}: {said}".removesuffix(": ")
-        raise ArgumentError(f"{place} does not run: {reason}", where=_last_line(error)) from error
+        reason = f"{type(error).__name__}: {_short(str(said))}".removesuffix(": ")
+        raise ArgumentError(f"{_short(place)} does not run: {reason}", where=_last_line(error)) from error
 
 
 def _last_line(error: BaseException) -> str:
@@ -240,7 +252,7 @@ def load_feeds(path: str | Path) -> dict[str, Array]:
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # zipfile, NumPy and three decompressors each have their own for a file that is wrong
-        said = f"{type(error).__name__}: {error}".partition("\n")[0][:_LONGEST_REASON]
+        said = _short(f"{type(error).__name__}: {error}".partition("\n")[0])
         raise ArgumentError(f"{path} holds something that is no plain array", given=said, remedy=_SAVE) from None
 
 

@@ -226,10 +226,10 @@ class Program:
         return iter(self.steps)
 
     def __repr__(self) -> str:
-        return f"<Program of {len(self.steps)} steps: {', '.join(self._results())}>"
+        return f"<Program of {len(self.steps)} steps: {self._results()}>"
 
-    def _results(self) -> list[str]:
-        return [*self.values, *map(self.handed_name, self.handed)]
+    def _results(self) -> str:
+        return visible(", ".join([*self.values, *map(self.handed_name, self.handed)]))
 
     def __str__(self) -> str:
         shown = list(enumerate(self.steps))
@@ -240,7 +240,7 @@ class Program:
         lines = [f"{a.ljust(first)} {b.ljust(second)} {c}" for a, b, c in rows]
         if len(shown) < len(self.steps):
             lines.insert(_HEAD, f"… {len(self.steps) - len(shown)} more")
-        return "\n".join([*lines, "return " + ", ".join(self._results())])
+        return "\n".join([*lines, f"return {self._results()}"])
 
 
 _HEAD: Final = 100  # steps shown at each end of a long program

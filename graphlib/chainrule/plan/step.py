@@ -13,6 +13,7 @@ from chainrule.dimensions import Dimension, shape_text
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
 from chainrule.feeds import check_labels, values_in_pieces
 from chainrule.node import Constant, Input, Leaf, Node
+from chainrule.notation.names import visible
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
@@ -161,12 +162,12 @@ class Plan:
         sums = [name for name in parts.block.values if name not in parts.joined]
         lines += [
             f"blocks of columns of {parts.name}: {len(parts.block)} steps in each, {len(parts.after)} after them",
-            f"added up over the blocks: {', '.join(sums) or 'nothing'}",
+            f"added up over the blocks: {visible(', '.join(sums)) or 'nothing'}",
         ]
-        return "\n".join([*lines, f"laid end to end: {', '.join(parts.joined)}"] if parts.joined else lines)
+        return "\n".join([*lines, f"laid end to end: {visible(', '.join(parts.joined))}"] if parts.joined else lines)
 
     def __repr__(self) -> str:
-        return f"<Plan of {len(self._recorded)} steps: {', '.join(self._recorded.values)}>"
+        return f"<Plan of {len(self._recorded)} steps: {visible(', '.join(self._recorded.values))}>"
 
     # --- calling it ----------------------------------------------------------------------------------------------
 
@@ -179,9 +180,13 @@ class Plan:
         ``concurrent.futures.Executor``; blocks of columns are computed there. Raises FeedError as ``Graph.forward``.
         """
         call = getattr(self._local, "call", None)
-        if call is not None and out is None and executor is None:
-            return call(feeds)  # type: ignore[no-any-return]
-        loss, gradients = self._general(feeds, executor)
+        try:
+            if call is not None and out is None and executor is None:
+                return call(feeds)  # type: ignore[no-any-return]
+            loss, gradients = self._general(feeds, executor)
+        except IndexError:  # indices are the one thing in feeds that only computing finds wrong
+            self._by_run(self.prepared(feeds)[0])  # names the node
+            raise
         return loss, gradients if out is None else _written(gradients, out)
 
     def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
@@ -220,7 +225,7 @@ class Plan:
         return self.graph.name(node) if node in self.graph else str(node.name)
 
     def _by_run(self, arrays: Mapping[str, Array]) -> Results:
-        """No columns at all: the rules decide what that means, most often an error that says so."""
+        """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
         fed = {name: array for name, array in arrays.items() if not any(name in own for own in self.memory.values())}
         run = self.graph.forward(fed)
         gradients = {name: run.backward()[name].copy() for name in self._gradients}
