@@ -1,4 +1,4 @@
-"""What the rules themselves refuse, each with its whole message: what failed, what was given, what would work."""
+"""What rules refuse, each with its whole message, and what they make of a single number, one class or no columns."""
 
 import numpy as np
 import pytest
@@ -74,3 +74,9 @@ def test_a_single_number_is_one_example():
 def test_a_mean_over_some_axes_needs_entries_on_those_alone():
     run = cr.Graph(cr.Mean(given("x", 3, 0, 2), axis=(0, 2), name="y")).forward({"x": np.zeros((3, 0, 2))})
     assert run["y"].shape == (0,)
+
+
+def test_losses_of_a_row_are_left_as_they_are():
+    """Where there are no rows to sum over, no sum is written."""
+    node = cr.MSELoss(given("x", "m"), given("y", "m"), reduction="none", name="L")
+    assert str(cr.Graph(node).derivation()["L"]) == "(x - y) ** 2"
