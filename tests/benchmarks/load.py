@@ -28,6 +28,7 @@ Compute = Callable[[Feeds], Mapping[str, Any]]
 
 DISTINCT = 8  # feeds that the threads take in turn, so that neighbors compute different things
 COLUMNS = 7
+WIDEST = 500  # numbers of columns that a plan meets in turn
 GROWTH = 1 << 20  # bytes that resident memory may gain: a leak of one gradient (24 bytes) in each run is twice that
 
 
@@ -114,12 +115,15 @@ def measured(runs: int, sizes: int) -> dict[str, dict[str, float]]:
     """The memory of runs, of a plan, and of a plan that meets another number of columns in every call."""
     by = cases()
     feeds = feeds_of(COLUMNS)
-    wide = feeds_of(sizes)
-    columns = np.random.default_rng(0).permutation(sizes) + 1  # in order, the workspaces that are kept would grow
+    wide = feeds_of(WIDEST)
+    # In order, the workspaces that are kept would grow. A plan keeps 32: it has forgotten a size when that comes again.
+    columns = np.random.default_rng(0).permutation(WIDEST) + 1
     fresh = {name: array for name, array in wide.items() if name not in ("A0", "Y")}
 
     def ever_new(k: int) -> Any:
-        return by["plan"]({**fresh, "A0": wide["A0"][:, : columns[k]], "Y": wide["Y"][:, : columns[k]]})
+        return by["plan"](
+            {**fresh, "A0": wide["A0"][:, : columns[k % WIDEST]], "Y": wide["Y"][:, : columns[k % WIDEST]]}
+        )
 
     return {
         "run": memory(lambda _: by["run"](feeds), runs),
@@ -134,7 +138,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=16)
     parser.add_argument("--runs", type=int, default=10_000, help="of each thread")
     parser.add_argument("--memory-runs", type=int, default=100_000)
-    parser.add_argument("--sizes", type=int, default=3_000, help="numbers of columns for one plan, each met once")
+    parser.add_argument(
+        "--sizes", type=int, default=3_000, help="calls of one plan, each with another number of columns"
+    )
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     threads: dict[str, dict[str, float]] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -25,6 +26,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 STAGES = ROOT / "build" / "mutation"
 LINKS = {"src": "graphlib", "nets": "nets", "tests": "tests", "docs": "docs", "README.md": "README.md"}
+BATCH = 150  # mutants in one run of mutmut, which are remembered when it ends
 SEED = 0  # of the sample, where a file has more mutants than are tried
 
 CONFIGURATION = """
@@ -53,11 +55,12 @@ DEAD = ("killed", "timeout", "segfault", "check was interrupted by user")
 
 
 class Target(NamedTuple):
-    """A file that is mutated, the tests that should kill its mutants, and how many are tried (0: all)."""
+    """A file that is mutated, tests for its mutants and slower ones for what survives those, how many are tried."""
 
     source: str
     tests: tuple[str, ...]
-    sample: int
+    slower: tuple[str, ...]
+    sample: int  # 0: all
     unfit: tuple[str, ...]
 
     @property
@@ -67,6 +70,13 @@ class Target(NamedTuple):
     @property
     def stage(self) -> Path:
         return STAGES / self.name.replace("/", ".")
+
+    @property
+    def record(self) -> Path:
+        return self.stage / "tried.json"
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256((ROOT / "graphlib" / self.source).read_bytes()).hexdigest()
 
 
 class Survivor(NamedTuple):
@@ -84,7 +94,13 @@ class Survivor(NamedTuple):
 def read_targets(table: dict[str, Any]) -> list[Target]:
     """The targets of mutation.toml; the tests of a group are listed once."""
     return [
-        Target(f"chainrule/{name}.py", tuple(group["tests"]), group.get("sample", 0), tuple(table.get("unfit", ())))
+        Target(
+            f"chainrule/{name}.py",
+            tuple(group["tests"]),
+            tuple(group.get("slower", ())),
+            group.get("sample", 0),
+            tuple(table.get("unfit", ())),
+        )
         for group in table["group"]
         for name in group["files"]
     ]
@@ -112,15 +128,22 @@ def function_of(mutant: str) -> str:
 # --- mutmut ----------------------------------------------------------------------------------------------------------
 
 
-def prepare(target: Target, warmup: str) -> None:
-    """The folder in which mutmut works on a target."""
+def prepare(target: Target, again: bool) -> None:
+    """The folder in which mutmut works on a target.
+
+    The first time a mutant runs in a copy of a process that has imported the engine and collected the tests; what was
+    built while they were imported was built without the change. The second time every mutant imports all of it anew.
+    """
     target.stage.mkdir(parents=True, exist_ok=True)
     for link, to in LINKS.items():
         if not (target.stage / link).is_symlink():
             (target.stage / link).symlink_to(ROOT / to)
-    arguments = json.dumps([*ARGUMENTS, *(f"--deselect={test}" for test in target.unfit)])
-    tests = json.dumps(target.tests)
-    settings = CONFIGURATION.format(source=target.source, arguments=arguments, tests=tests, warmup=warmup)
+    settings = CONFIGURATION.format(
+        source=target.source,
+        arguments=json.dumps([*ARGUMENTS, *(f"--deselect={test}" for test in target.unfit)]),
+        tests=json.dumps([*target.tests, *(target.slower if again else ())]),
+        warmup="import" if again else "collect",
+    )
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (target.stage / "pyproject.toml").write_text(project + settings, encoding="utf-8")
     (target.stage / "preload.txt").write_text("\n".join(PRELOADED), encoding="utf-8")
@@ -149,26 +172,32 @@ def chosen(target: Target, names: list[str]) -> list[str]:
     return names if not target.sample else sorted(random.Random(SEED).sample(names, min(target.sample, len(names))))
 
 
-def outcomes(target: Target) -> dict[str, str]:
-    """What became of each mutant so far, in mutmut's words."""
-    if not (target.stage / "mutants" / "src" / f"{target.source}.meta").exists():
+def tried(target: Target) -> dict[str, str]:
+    """What became of each mutant so far, in mutmut's words; nothing when the file has changed since."""
+    if not target.record.exists():
         return {}
+    known = json.loads(target.record.read_text(encoding="utf-8"))
+    return dict(known["outcomes"]) if known["source"] == target.fingerprint() else {}
+
+
+def remember(target: Target) -> None:
+    """Add mutmut's latest outcomes to those before: it forgets all of them when it is given other tests."""
     lines = mutmut(target, "results", "--all", "true").splitlines()
-    return dict(line.strip().rsplit(": ", 1) for line in lines if ": " in line)
+    latest = dict(line.strip().rsplit(": ", 1) for line in lines if ": " in line)
+    known = tried(target) | {name: outcome for name, outcome in latest.items() if outcome != "not checked"}
+    target.record.write_text(
+        json.dumps({"source": target.fingerprint(), "outcomes": known}, indent=1), encoding="utf-8"
+    )
 
 
-def run(target: Target, again: bool, children: int) -> None:
-    """Try every chosen mutant that was not tried before; with `again` also those that survived.
-
-    The first time a mutant runs in a copy of a process that has imported the engine and collected the tests; what was
-    built while they were imported was built without the change. The second time every mutant imports all of it anew.
-    """
-    prepare(target, "import" if again else "collect")
-    before = outcomes(target)
-    open_ = {"not checked", *(("survived", "timeout", "no tests", "suspicious") if again else ())}
-    names = [name for name in chosen(target, all_mutants(target)) if before.get(name, "not checked") in open_]
-    if names:
-        mutmut(target, "run", "--max-children", str(children), *names)
+def run(target: Target, again: bool) -> None:
+    """Try every chosen mutant that was not tried before; with `again` those that survived."""
+    prepare(target, again)
+    known, names = tried(target), chosen(target, all_mutants(target))
+    waiting = [n for n in names if (known.get(n, DEAD[0]) not in DEAD if again else n not in known)]
+    for k in range(0, len(waiting), BATCH):
+        mutmut(target, "run", "--max-children", "1", *waiting[k : k + BATCH])
+        remember(target)
 
 
 # --- the outcome -----------------------------------------------------------------------------------------------------
@@ -190,8 +219,8 @@ def survivors(target: Target, found: dict[str, str], entries: list[dict[str, str
 def summary(target: Target, entries: list[dict[str, str]]) -> dict[str, Any]:
     """The figures of a target, its survivors included."""
     names = all_mutants(target)
-    known = outcomes(target)
-    found = {n: known[n] for n in chosen(target, names) if known.get(n, "not checked") != "not checked"}
+    known = tried(target)
+    found = {name: known[name] for name in chosen(target, names) if name in known}
     alive = survivors(target, found, entries)
     return {
         "mutants": len(names),
@@ -219,9 +248,8 @@ def main() -> None:
     """Run the targets and report; 1 when fewer than 95 % of a file's mutants are killed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("targets", nargs="*", help="such as nodes/linear; all when none is named")
-    parser.add_argument("--again", action="store_true", help="try the survivors again")
+    parser.add_argument("--again", action="store_true", help="try the survivors again, with slower tests too")
     parser.add_argument("--report", action="store_true", help="only report what has been tried")
-    parser.add_argument("--children", type=int, default=1, help="mutants at a time")
     parser.add_argument("--json", type=Path, help="write the outcome to this file")
     given = parser.parse_args()
     table = tomllib.loads((HERE / "mutation.toml").read_text(encoding="utf-8"))
@@ -229,7 +257,7 @@ def main() -> None:
     files: dict[str, dict[str, Any]] = {}
     for target in targets:
         if not given.report:
-            run(target, given.again, given.children)
+            run(target, given.again)
         files[target.name] = summary(target, table.get("equivalent", []))
         print(target.name, {k: v for k, v in files[target.name].items() if k != "survivors"}, flush=True)
     show(files)
