@@ -186,7 +186,7 @@ def _shift(x: Value, axis: Any = -1) -> Value:
 
 
 def _gap(x: Value, axis: Any = -1) -> tuple[Value, Value]:
-    """x - max as the nearest float and what that leaves out (Knuth's two-sum), which is up to 300 ULP of exp(x - max)."""
+    """x - max as the nearest float, and what that leaves out (Knuth's two-sum): up to 300 ULP of exp(x - max)."""
     largest = _shift(x, axis)
     with np.errstate(over="ignore", invalid="ignore"):  # -inf is right where the difference is no float
         gap = x - largest
@@ -198,8 +198,7 @@ def _gap(x: Value, axis: Any = -1) -> tuple[Value, Value]:
 def _exp_gap(x: Value, axis: Any = -1) -> Value:
     """exp(x - max), as exact as exp itself."""
     gap, left_out = _gap(x, axis)
-    e = np.exp(gap)
-    return e + e * left_out
+    return np.exp(gap) * (1 + left_out)
 
 
 def _rest(flat: Value) -> Value:

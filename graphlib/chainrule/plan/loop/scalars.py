@@ -350,6 +350,7 @@ _ENTRYWISE: Final[dict[Any, str]] = {
     np.bitwise_or: "logical_or",
     elementary.normal_cdf: "normal_cdf",
     elementary.xlogy: "xlogy",
+    elementary.xlog1m: "xlog1m",
     elementary.ratio: "ratio",
     elementary.power_slope: "power_slope",
 }
@@ -358,7 +359,7 @@ FUNCTIONS: Final = frozenset(
     absolute add arccos arcsin arctan cbrt ceil clip cos cosh divide equal exp exp2 expm1 floor greater greater_equal
     isfinite isnan less less_equal log log10 log1p log2 logical_and logical_not logical_or maximum minimum multiply
     negative normal_cdf not_equal number positive power power_slope ratio reciprocal sign sin sinh sqrt square subtract
-    tan tanh where xlogy
+    tan tanh where xlog1m xlogy
     """.split()
 )
 """The functions of single numbers that loops are printed with."""
@@ -376,14 +377,31 @@ _total = _chain("add")
 _largest = _chain("maximum")
 
 
-def _shifted(opening: _Opening, row: list[Any]) -> tuple[list[Any], Any]:
-    """exp(x - max) of a row, and the largest entry, or 0 where that is infinite."""
-    shift = opening.emit("finite_or_zero", _largest(opening, row))
-    return [opening.emit("exp", opening.emit("subtract", x, shift)) for x in row], shift
+def _gap(opening: _Opening, x: Any, shift: Any) -> tuple[Any, Any]:
+    """x - shift and what rounding leaves out of it, as ``elementary`` has it."""
+    gap = opening.emit("subtract", x, shift)
+    back = opening.emit("subtract", x, gap)
+    of_x = opening.emit("subtract", x, opening.emit("add", gap, back))
+    left_out = opening.emit("add", of_x, opening.emit("subtract", back, shift))
+    return gap, opening.emit("finite_or_zero", left_out)
+
+
+def _shift(opening: _Opening, row: list[Any]) -> Any:
+    """The largest entry of a row, or 0 where that is infinite."""
+    return opening.emit("finite_or_zero", _largest(opening, row))
+
+
+def _powers(opening: _Opening, row: list[Any], shift: Any) -> list[Any]:
+    """exp(x - shift) of a row."""
+    powers = []
+    for x in row:
+        gap, left_out = _gap(opening, x, shift)
+        powers.append(opening.emit("multiply", opening.emit("exp", gap), opening.emit("add", 1.0, left_out)))
+    return powers
 
 
 def _softmax(opening: _Opening, row: list[Any]) -> list[Any]:
-    powers, _ = _shifted(opening, row)
+    powers = _powers(opening, row, _shift(opening, row))
     total = _total(opening, powers)
     return [opening.emit("divide", x, total) for x in powers]
 
@@ -405,7 +423,8 @@ def _running(opening: _Opening, row: list[Any]) -> list[Any]:
 
 def _log_total(opening: _Opening, row: list[Any]) -> tuple[Any, Any]:
     """log Σ exp(x - max), exact where one entry outweighs all others, and the shift."""
-    powers, shift = _shifted(opening, row)
+    shift = _shift(opening, row)
+    powers = _powers(opening, row, shift)
     total = _total(opening, powers)
     largest = _largest(opening, row)
     taken: Any = None  # whether an entry that attains the largest has been left out already
@@ -431,7 +450,8 @@ def _logsumexp(opening: _Opening, row: list[Any]) -> Any:
 
 def _log_softmax(opening: _Opening, row: list[Any]) -> list[Any]:
     total, shift = _log_total(opening, row)
-    return [opening.emit("subtract", opening.emit("subtract", x, shift), total) for x in row]
+    gaps = [_gap(opening, x, shift) for x in row]
+    return [opening.emit("subtract", gap, opening.emit("subtract", total, left_out)) for gap, left_out in gaps]
 
 
 def _mean(opening: _Opening, row: list[Any]) -> Any:

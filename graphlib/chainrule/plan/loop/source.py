@@ -27,7 +27,7 @@ _FORMS: Final = {
 _OWN: Final = frozenset(
     """
     clip exp expm1 finite_or_zero isfinite isnan log log1p maximum minimum multiply_add normal_cdf number power
-    power_slope ratio sign tanh xlogy
+    power_slope ratio sign tanh xlog1m xlogy
     """.split()
 )
 _WHOLE: Final = "types.int64"
