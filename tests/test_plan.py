@@ -126,6 +126,15 @@ def test_products_with_an_inner_dimension_of_one_are_broadcast():
     assert operations(program) == ["multiply", "sum"]
 
 
+@pytest.mark.parametrize("key", [(slice(None), [2, 0, 2]), ([[0], [1]], [0, 2]), (0, None, [1, 1])], ids=str)
+def test_a_key_of_slices_and_lists_is_no_matrix(key):
+    x = cr.Parameter("x", (2, 3))
+    graph = cr.Graph(cr.Sum(cr.Square(cr.Index(x, key=key)), name="L"))
+    feeds = {"x": np.arange(6.0).reshape(2, 3)}
+    _, gradients = graph.compile()(feeds)
+    np.testing.assert_array_equal(gradients["x"], graph.forward(feeds).backward()["x"])
+
+
 def test_a_value_computed_twice_is_computed_once():
     x = cr.Input("x", ("m",))
     graph = cr.Graph(cr.Sum(cr.Sin(x) * cr.Sin(x), name="L"))
@@ -273,10 +282,19 @@ def test_opened_slopes_keep_their_digits_where_the_function_has_rounded(kind, dt
     assert precise.ulps(gradients["Z"], expected).max() <= (5 if dtype is np.float64 else 8)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_sigmoid_is_right_down_to_subnormal_numbers(dtype):
+    z = np.linspace(-110, -80, 41, dtype=dtype) if dtype is np.float32 else np.linspace(-750, -690, 41)
+    graph = cr.Graph(cr.Sum(cr.Sigmoid(cr.Input("Z", (1, "m"))) * cr.Parameter("w", (1, "m")), name="L"))
+    _, gradients = graph.compile()({"Z": z[None], "w": np.ones_like(z)[None]})
+    # the gradient of w is σ(z)
+    assert precise.ulps(gradients["w"][0], exactly(precise.elementwise(precise.sigmoid), z)).max() <= 4
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_beyond_the_range_of_the_exponential_nothing_overflows(dtype, sign):
-    """Where σ(z) is below 1e-304 (1e-35 in single precision), what is left of it is that number at most."""
+    """Where σ(-z) is no normal number, what is left of it is a subnormal number."""
     graph, feeds = dnn()
     feeds = as_dtype({**feeds, "B3": np.array([[sign * 1000.0]]), "B1": np.full((4, 1), -sign * 745.0)}, dtype)
     with np.errstate(all="raise", under="ignore"):

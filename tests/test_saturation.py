@@ -168,6 +168,30 @@ def test_softmax_and_its_logarithm_on_the_grid(kind, function, dtype):
     assert (np.abs(gradient - exact) <= ULPS * scale).all()
 
 
+def test_softmax_and_its_losses_do_not_lose_what_rounding_takes_from_a_difference():
+    # x - max is not exact here, and exp multiplies its error by up to 700
+    x = np.random.default_rng(0).uniform(0.1, 700.3, size=(3, 200))
+    labels = np.eye(3)[:, np.argmax(x, axis=0)]
+    loss = cr.SoftmaxCrossEntropyLoss(X, cr.Input("y", (3, "m")), reduction="none")
+    value, gradient = value_and_gradient(loss, x=x, y=labels)
+    assert_within(3, value, evaluate(precise.cross_entropy, x, labels, digits=400))
+    assert_within(3, gradient, evaluate(precise.cross_entropy_slope, x, labels, digits=400))
+    assert_within(3, value_and_gradient(cr.LogSumExp(X, axis=0), x=x)[1], evaluate(precise.softmax, x))
+
+
+def test_cross_entropy_of_a_small_probability_keeps_its_digits():
+    a = np.geomspace(1e-300, 1e-3, 30)[None]
+    loss = cr.BCELoss(cr.Input("x", (1, "m")), cr.Input("y", (1, "m")), reduction="none")
+    value, _ = value_and_gradient(loss, x=a, y=np.zeros_like(a))
+    assert_within(1, value, evaluate(precise.elementwise(lambda p: -mpmath.log1p(-p)), a))  # 1 - a is 1 below 1e-16
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_slope_of_tanh_does_not_overflow_where_twice_its_argument_would(dtype):
+    x = np.array([1, -1], dtype) * np.finfo(dtype).max
+    assert value_and_gradient(cr.Tanh(cr.Input("x", "n")), x=x)[1].tolist() == [0, 0]
+
+
 def test_minus_infinity_is_a_class_that_cannot_be():
     x = np.array([[0.0, -np.inf], [-np.inf, -np.inf], [-np.inf, -np.inf]])
     assert value_and_gradient(cr.LogSumExp(X, axis=0), x=x[:, :1])[1].ravel().tolist() == [1, 0, 0]

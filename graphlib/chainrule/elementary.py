@@ -198,8 +198,7 @@ def _gap(x: Value, axis: Any = -1) -> tuple[Value, Value]:
 def _exp_gap(x: Value, axis: Any = -1) -> Value:
     """exp(x - max), as exact as exp itself."""
     gap, left_out = _gap(x, axis)
-    e = np.exp(gap)
-    return e + e * left_out
+    return np.exp(gap) * (1 + left_out)
 
 
 def _rest(flat: Value) -> Value:

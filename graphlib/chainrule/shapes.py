@@ -170,7 +170,7 @@ def indexed(shape: Shape, key: Any) -> Shape:
     """
     given = (part for whole in (key if isinstance(key, tuple) else (key,)) for part in _positions(whole))
     parts = _full_key(tuple(given), len(shape), shape)
-    arrays = [k for k, part in enumerate(parts) if _is_advanced(part)]
+    arrays = _advanced(parts)
     sizes: list[Size] = []
     axis = 0
     for place, part in enumerate(parts):
@@ -202,12 +202,14 @@ def _positions(part: Any) -> tuple[Any, ...]:
     return np.nonzero(part) if isinstance(part, np.ndarray) and part.dtype == bool else (part,)
 
 
-def _is_advanced(part: Any) -> bool:
-    return not (part is None or isinstance(part, (slice, int, np.integer)))
+def _advanced(parts: list[Any]) -> list[int]:
+    """The places of index arrays; where there are any, a whole number is one, too: ``x[0, :, [1, 2]]`` has two."""
+    picking = [k for k, part in enumerate(parts) if part is not None and not isinstance(part, slice)]
+    return picking if any(not isinstance(parts[k], (int, np.integer)) for k in picking) else []
 
 
 def _advanced_place(arrays: list[int]) -> int:
-    """Where NumPy puts the axes of index arrays: at the first, or in front when a slice stands between them."""
+    """Where NumPy puts the axes of index arrays: at the first, or in front when something stands between them."""
     return arrays[0] if arrays == list(range(arrays[0], arrays[-1] + 1)) else 0
 
 

@@ -389,27 +389,30 @@ _largest = _chain("maximum")
 
 
 def _gap(opening: _Opening, x: Any, shift: Any) -> tuple[Any, Any]:
-    """x - shift and what its rounding leaves out, as ``elementary`` has it."""
+    """x - shift and what rounding leaves out of it, as ``elementary`` has it."""
     gap = opening.emit("subtract", x, shift)
     back = opening.emit("subtract", x, gap)
-    lost = opening.emit("subtract", x, opening.emit("add", gap, back))
-    left_out = opening.emit("add", lost, opening.emit("subtract", back, shift))
+    of_x = opening.emit("subtract", x, opening.emit("add", gap, back))
+    left_out = opening.emit("add", of_x, opening.emit("subtract", back, shift))
     return gap, opening.emit("finite_or_zero", left_out)
 
 
-def _shifted(opening: _Opening, row: list[Any]) -> tuple[list[Any], Any]:
-    """exp(x - max) of a row, and the largest entry, or 0 where that is infinite."""
-    shift = opening.emit("finite_or_zero", _largest(opening, row))
+def _shift(opening: _Opening, row: list[Any]) -> Any:
+    """The largest entry of a row, or 0 where that is infinite."""
+    return opening.emit("finite_or_zero", _largest(opening, row))
+
+
+def _powers(opening: _Opening, row: list[Any], shift: Any) -> list[Any]:
+    """exp(x - shift) of a row."""
     powers = []
     for x in row:
         gap, left_out = _gap(opening, x, shift)
-        power = opening.emit("exp", gap)
-        powers.append(opening.emit("add", power, opening.emit("multiply", power, left_out)))
-    return powers, shift
+        powers.append(opening.emit("multiply", opening.emit("exp", gap), opening.emit("add", 1.0, left_out)))
+    return powers
 
 
 def _softmax(opening: _Opening, row: list[Any]) -> list[Any]:
-    powers, _ = _shifted(opening, row)
+    powers = _powers(opening, row, _shift(opening, row))
     total = _total(opening, powers)
     return [opening.emit("divide", x, total) for x in powers]
 
@@ -431,7 +434,8 @@ def _running(opening: _Opening, row: list[Any]) -> list[Any]:
 
 def _log_total(opening: _Opening, row: list[Any]) -> tuple[Any, Any]:
     """log Σ exp(x - max), exact where one entry outweighs all others, and the shift."""
-    powers, shift = _shifted(opening, row)
+    shift = _shift(opening, row)
+    powers = _powers(opening, row, shift)
     total = _total(opening, powers)
     largest = _largest(opening, row)
     taken: Any = None  # whether an entry that attains the largest has been left out already
