@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO, final
+from typing import Any, Final, Literal, TextIO, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
+from chainrule.feeds import is_stored
 
 Array = NDArray[Any]
 Memory = tuple[Array, ...]  # what an optimizer remembers of one parameter from step to step
-State = dict[str, tuple[Array, Memory]]  # every parameter with its memory
+State = dict[str, Array]  # every parameter, and what the optimizer remembers of it
+Steps = tuple[Sequence[float], State]  # the losses of some steps, and the state after them
+
+_PAGE: Final = 64 << 20  # bytes of feeds on disk that mini-batches are drawn from
 
 
 class Optimizer(ABC):
-    """How one parameter moves, given its gradient; what it remembers is handed in and handed back, never kept."""
+    """How one parameter moves, given its gradient; what it remembers is handed in and handed back, never kept.
+
+    `update` is plain NumPy, like the rule of a node: the symbols of a plan pass through it, so that it is compiled with
+    the gradients. An update that loops or looks at numbers is called as it is.
+    """
 
     def start(self, parameter: Array) -> Memory:
         """Return the memory of `parameter` before the first step."""
@@ -83,16 +92,21 @@ class Adam(Optimizer):
 
     def start(self, parameter: Array) -> Memory:
         """Return M = 0, S = 0 and t = 0."""
-        return np.zeros_like(parameter), np.zeros_like(parameter), np.array(0)
+        return np.zeros_like(parameter), np.zeros_like(parameter), np.zeros(())
 
     def update(self, parameter: Array, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
         """Take one step along M / √S, both corrected for their start."""
-        t = int(memory[2]) + 1
+        t = memory[2] + 1
         mean = self.mean_decay * memory[0] + (1 - self.mean_decay) * gradient
-        square = self.square_decay * memory[1] + (1 - self.square_decay) * gradient**2
-        root = np.sqrt(square / (1 - self.square_decay**t))
-        step = mean / (1 - self.mean_decay**t) / (root + self.epsilon)
-        return parameter - self.rate * step, (mean, square, np.array(t))
+        square = self.square_decay * memory[1] + (1 - self.square_decay) * gradient * gradient
+        root = np.sqrt(square / _lost(self.square_decay, t))
+        step = mean / _lost(self.mean_decay, t) / (root + self.epsilon)
+        return parameter - self.rate * step, (mean, square, t)
+
+
+def _lost(decay: float, t: Any) -> Any:
+    """Return 1 - decay^t, which in single precision would lose its digits for a decay near 1."""
+    return -np.expm1(math.log(decay) * t) if decay else 1.0
 
 
 @final
@@ -125,12 +139,20 @@ def train(
     seed: int = 0,
     columns: str = "m",
     progress: bool | TextIO = True,
+    backend: Literal["numpy", "numba", "auto"] = "numpy",
 ) -> History:
     """Move `params` against the gradient of the graph's only output, and return a `History`.
 
     An epoch goes through all columns once: in one step, or in steps of `batch_size` columns in an order that `seed`
     decides (the last step of an epoch takes what is left). A feed is cut along the dimension that its Input calls
     `columns`; Inputs without it are fed whole. Parameters that should not move can stand among the feeds.
+
+    Feeds may lie on disk: memory-mapped arrays, `chainrule.ArrayFile`, datasets of h5py or zarr. Mini-batches are then
+    taken from pages of 64 MB: pages come in a random order, and so do the columns of each, so that at most one page is
+    in memory; the smaller batch is then the last of its page.
+
+    The step is compiled: `backend` is that of `Graph.compile`. With "numba", small networks go through whole epochs in
+    one call, which takes some seconds to compile once and pays from about a hundred thousand steps on.
 
     `progress` is where the progress is written (True: standard output; False: nowhere): a bar that redraws itself on a
     terminal, ten lines anywhere else (fewer if there are fewer steps). Ctrl-C ends the training; the step it broke into
@@ -147,44 +169,57 @@ def train(
     """
     if len(graph.outputs) != 1:
         raise ValueError(f"a graph with one output, the loss, can be trained; this one has {len(graph.outputs)}")
-    batches = _Batches(feeds, _column_axes(graph, feeds, columns), epochs, batch_size, seed)
+    axes = _column_axes(graph, feeds, columns)
+    _Batches(feeds, axes, epochs, batch_size, seed)  # whatever it refuses is refused before anything is compiled
+    step = graph.compile(list(params), update=optimizer, backend=backend)
+    start = step.start(params)
+    fed = step.prepare({**start, **feeds})
+    state = {name: fed.pop(name) for name in start}
+    batches = _Batches(fed, axes, epochs, batch_size, seed)
+    at_once = axes == step.column_axes and step.is_one_call({**state, **fed}, batch_size)
     meter = _Meter(sys.stdout if progress is True else progress or None, len(batches))
     losses: list[float] = []
-    state = _start(params, optimizer)
-    done = (state, 0)  # a step counts once this name is bound again: Ctrl-C comes before that or after it
+    done = (state, 0)  # steps count once this name is bound again: Ctrl-C comes before that or after it
     interrupted = False
     try:
-        for batch in batches:
-            loss, state = _step(graph, optimizer, done[0], batch)
-            losses.append(loss)
-            done = (state, len(losses))
-            meter.show(len(losses), loss)
+        for found, moved in (_epochs if at_once else _steps)(step, state, batches):
+            losses.extend(found)
+            before, done = done[1], (moved, len(losses))
+            for k in range(before, len(losses)):
+                meter.show(k + 1, losses[k])
     except KeyboardInterrupt:
         interrupted = True
     finally:
         meter.close()
-    return History({name: array for name, (array, _) in done[0].items()}, tuple(losses[: done[1]]), interrupted)
+    final_params = {name: np.array(done[0][name], dtype=start[name].dtype) for name in params}
+    return History(final_params, tuple(losses[: done[1]]), interrupted)
 
 
-def _start(params: Mapping[str, ArrayLike], optimizer: Optimizer) -> State:
-    """Return a copy of every parameter, whole numbers as float64, with the memory it starts with."""
-    state: State = {}
-    for name, value in params.items():
-        array = np.array(value)
-        array = array.astype(float) if array.dtype.kind in "iub" else array
-        state[name] = array, optimizer.start(array)
-    return state
+def _steps(step: cr.TrainingPlan, state: State, batches: _Batches) -> Iterator[Steps]:
+    """Yield the loss of one step after another, and the state after it."""
+    for batch in batches:
+        loss, state = step({**batch, **state})
+        yield [float(loss)], state
 
 
-def _step(graph: cr.Graph, optimizer: Optimizer, state: State, batch: Mapping[str, ArrayLike]) -> tuple[float, State]:
-    """Return the loss of the batch, and the state after one step; the state handed in stays as it is."""
-    run = graph.forward({**batch, **{name: array for name, (array, _) in state.items()}})
-    gradients = run.backward()
-    moved: State = {}
-    for name, (array, memory) in state.items():
-        new, remembered = optimizer.update(array, gradients[name], memory)
-        moved[name] = np.asarray(new, dtype=array.dtype), remembered
-    return float(run.values[graph.outputs[0]]), moved
+_PATIENCE = 0.1  # seconds that a call may take, since Ctrl-C waits for its end
+
+
+def _epochs(step: cr.TrainingPlan, state: State, batches: _Batches) -> Iterator[Steps]:
+    """Yield the losses of as many epochs as one short call computes, and the state after them."""
+    if batches.given_size is not None:  # every epoch has another order
+        for data in batches.ordered():
+            found, state = step.epochs(state, data, batch_size=batches.given_size)
+            yield found.tolist(), state
+        return
+    left, count = batches.epochs, 1
+    while left > 0:
+        began = time.perf_counter()
+        found, state = step.epochs(state, batches.feeds, epochs=count)
+        left -= count
+        yield found.tolist(), state
+        taken = time.perf_counter() - began
+        count = min(max(left, 1), max(1, int(count * min(10.0, _PATIENCE / max(taken, 1e-9)))))
 
 
 def _column_axes(graph: cr.Graph, feeds: Mapping[str, ArrayLike], columns: str) -> dict[str, int]:
@@ -206,9 +241,10 @@ class _Batches:
         _check_positive(epochs=epochs, batch_size=batch_size)
         self.feeds, self.epochs, self.seed = dict(feeds), epochs, seed
         self.axes = {} if batch_size is None else axes
-        self.whole = {name: np.asarray(feeds[name]) for name in self.axes}
+        self.whole: dict[str, Any] = {name: feeds[name] for name in self.axes}
+        self.whole |= {name: np.asarray(feed) for name, feed in self.whole.items() if not is_stored(feed)}
         self.size = 1 if batch_size is None else _common_size(self.whole, self.axes)
-        self.batch_size = batch_size or 1
+        self.given_size, self.batch_size = batch_size, batch_size or 1
 
     def __len__(self) -> int:
         """Return the number of steps in all epochs."""
@@ -216,15 +252,38 @@ class _Batches:
 
     def __iter__(self) -> Iterator[dict[str, ArrayLike]]:
         """Yield the feeds of one step after another, the columns in a new order in each epoch."""
-        rng = np.random.default_rng(self.seed)
-        for _ in range(self.epochs):
-            order = rng.permutation(self.size)
-            for first in range(0, self.size, self.batch_size):
-                yield {**self.feeds, **self._cut(order[first : first + self.batch_size])}
+        for columns, order in self._pages():
+            for first in range(0, len(order), self.batch_size):
+                yield {**self.feeds, **self._cut(columns, order[first : first + self.batch_size])}
 
-    def _cut(self, chosen: Array) -> dict[str, Array]:
-        """Return the chosen columns of every feed that has columns."""
-        return {name: array.take(chosen, axis=self.axes[name]) for name, array in self.whole.items()}
+    def ordered(self) -> Iterator[dict[str, ArrayLike]]:
+        """Yield the feeds of one page after another, their columns in the order of its steps."""
+        for columns, order in self._pages():
+            yield {**self.feeds, **self._cut(columns, order)}
+
+    def _pages(self) -> Iterator[tuple[dict[str, Array], Array]]:
+        """Yield what is shuffled at a time, and in which order: an epoch is one page, unless feeds lie on disk."""
+        rng, page = np.random.default_rng(self.seed), self._page_size()
+        for _ in range(self.epochs):
+            for place in rng.permutation(math.ceil(self.size / page)):
+                last = min((place + 1) * page, self.size)
+                yield self._columns(place * page, last), rng.permutation(last - place * page)
+
+    def _page_size(self) -> int:
+        """Return how many columns are in a page, a multiple of the batch size."""
+        on_disk = [array for array in self.whole.values() if is_stored(array)]
+        size = sum(math.prod(array.shape) * array.dtype.itemsize for array in on_disk)
+        batches = _PAGE * self.size // max(size, 1) // self.batch_size
+        return self.batch_size * max(1, batches) if on_disk else max(1, self.size)
+
+    def _columns(self, first: int, last: int) -> dict[str, Array]:
+        """Return some columns, one after another, of every feed that has columns."""
+        keys = {name: (*[slice(None)] * axis, slice(first, last)) for name, axis in self.axes.items()}
+        return {name: np.asarray(array[keys[name]]) for name, array in self.whole.items()}
+
+    def _cut(self, columns: Mapping[str, Array], chosen: Array) -> dict[str, Array]:
+        """Return the chosen ones of these columns."""
+        return {name: array.take(chosen, axis=self.axes[name]) for name, array in columns.items()}
 
 
 def _check_positive(**counts: int | None) -> None:
@@ -234,10 +293,10 @@ def _check_positive(**counts: int | None) -> None:
             raise ValueError(f"{name} should be at least 1, not {count}")
 
 
-def _common_size(feeds: Mapping[str, Array], axes: Mapping[str, int]) -> int:
+def _common_size(feeds: Mapping[str, Any], axes: Mapping[str, int]) -> int:
     """Return the number of columns, in which all feeds that have columns must agree."""
     shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items()) or "none has any"
-    if any(array.ndim <= axes[name] for name, array in feeds.items()):
+    if any(len(array.shape) <= axes[name] for name, array in feeds.items()):
         raise ValueError(f"a feed lacks the dimension along which mini-batches are cut: {shapes}")
     sizes = {array.shape[axes[name]] for name, array in feeds.items()}
     if len(sizes) != 1 or sizes == {0}:

@@ -367,3 +367,13 @@ def test_an_init_that_does_not_exist_or_fit_is_refused(init: Any, words: str) ->
 def test_a_parameter_with_a_named_size_cannot_be_initialized() -> None:
     with pytest.raises(cr.errors.ArgumentError, match="named size"):
         cr.Graph(cr.Exp(cr.Parameter("p", (1, "m")))).initialize()
+
+
+def test_a_graph_prints_facts_that_are_arrays_and_leaves_out_the_usual_ones_in_a_copy_too() -> None:
+    picked = cr.Index(cr.Input("x", (3, 5)), key=np.array([0, 1, 1]), name="y")
+    graph = cr.Graph(cr.MSELoss(picked, cr.Input("labels", (3, 5)), name="L"))
+    assert "Index(key=array([0, 1, 1]))" in str(graph)
+    assert "reduction" not in str(graph)
+    twin = pickle.loads(pickle.dumps(graph))  # a text that comes out of pickle equals the default and is not the same
+    assert str(twin) == str(graph)
+    assert twin.draw().dot == graph.draw().dot

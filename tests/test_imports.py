@@ -23,7 +23,7 @@ LAYERS = (
     ("symbol",),
     ("elementary", "broadcasting"),
     ("node",),
-    ("feeds", "finite"),
+    ("feeds", "finite", "array_file"),
     ("nodes.*",),
     ("run",),
     ("graph",),

@@ -97,7 +97,12 @@ def test_precise_gradients_equal_numerical_differentiation_of_the_precise_loss()
 
 def test_agreement_is_asked_of_the_reference():
     with pytest.raises(ArithmeticError, match="does not settle"):
-        precise.agreed(lambda: {"x": np.array([mpmath.mpf(10) ** -mpmath.mp.dps], dtype=object)})
+        precise.agreed(lambda: {"x": np.array([mpmath.mpf(1) / mpmath.mp.dps], dtype=object)})
+
+
+def test_what_is_below_all_floats_does_not_have_to_agree():
+    noise = precise.agreed(lambda: {"x": np.array([mpmath.mpf(10) ** -mpmath.mp.dps], dtype=object)})["x"]
+    assert 0 < noise[0] <= precise.NOTHING
 
 
 def test_a_difference_that_cancels_at_two_precisions_is_not_taken_for_zero():

@@ -9,6 +9,7 @@ import numpy as np
 import precise
 import pytest
 from evaluation import evaluate
+from every_rule import EXAMPLES
 from precise import evaluate as exactly
 from random_graphs import random_graph
 
@@ -141,27 +142,53 @@ def test_numbers_that_differ_in_kind_alone_are_not_taken_for_one():
 # --- plan and Run ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_plan_and_run_agree_on_every_node(name, dtype):
+    node, feeds = EXAMPLES[name].graph.outputs[0], as_dtype(EXAMPLES[name].feeds, dtype)
+    value = EXAMPLES[name].graph.forward(feeds).values[node]
+    shape = tuple(size if isinstance(size, int) else "m" for size in node.shape)
+    upstream = np.random.default_rng(0).normal(size=value.shape).astype(dtype)
+    graph = cr.Graph(cr.Sum(node * cr.Input("upstream", shape), name="total"))
+    feeds["upstream"] = upstream
+    names = [n for n in record(graph).gradients if n in feeds]
+    run = graph.forward(feeds)
+    run.backward()
+    for block in (None, 2):
+        loss, gradients = compile_graph(graph, names, block=block)(feeds)
+        assert_close(loss, run["total"], dtype, "total")
+        for key in names:
+            assert gradients[key].dtype == dtype
+            assert_close(gradients[key], run.gradients[key], dtype, key)
+
+
+def assert_no_further_off(found, run, exact, name):
+    """In single precision both are off: the plan may be no further from the truth than a few Runs, and 1e-5."""
+    error, allowed = np.abs(found - exact).max(initial=0), np.abs(run - exact).max(initial=0)
+    largest = max(np.abs(exact).max(initial=0), 1e-2)  # what is less has been left over from larger terms
+    assert error <= 4 * allowed + 1e-5 * largest, name
+
+
 @pytest.mark.parametrize("seed", range(120))
 def test_plan_and_run_agree_on_every_gradient_of_random_graphs(seed):
     random = random_graph(seed)
     names = [name for name in record(random.graph).gradients if random.graph[name] not in random.graph.outputs]
-    for dtype in (np.float64, np.float32):
-        feeds = as_dtype(random.feeds, dtype)
-        loss, gradients = random.graph.compile(names)(feeds)
-        run = random.graph.forward(feeds)
-        run.backward()
-        assert_close(loss, run.values[random.graph.name(random.graph.outputs[0])], dtype, "loss")
-        reference = random.graph.forward(random.feeds)
-        reference.backward()
-        for name in names:
-            assert gradients[name].dtype == dtype
-            if dtype is np.float64:
-                assert_close(gradients[name], run.gradients[name], dtype, name)
-            else:  # in single precision both are off; the plan may be no further from the truth than the Run, and 1e-5
-                error = np.abs(gradients[name] - reference.gradients[name]).max(initial=0)
-                allowed = np.abs(run.gradients[name] - reference.gradients[name]).max(initial=0)
-                largest = max(np.abs(reference.gradients[name]).max(initial=0), 1e-2)
-                assert error <= 4 * allowed + 1e-5 * largest, name
+    end = random.graph.name(random.graph.outputs[0])
+    reference = random.graph.forward(random.feeds)
+    reference.backward()
+    plan = random.graph.compile(names)
+    loss, gradients = plan(random.feeds)
+    assert_close(loss, reference.values[end], np.float64, "loss")
+    for name in names:
+        assert_close(gradients[name], reference.gradients[name], np.float64, name)
+    feeds = as_dtype(random.feeds, np.float32)
+    single = random.graph.forward(feeds)
+    single.backward()
+    loss, gradients = plan(feeds)
+    assert_no_further_off(loss, single.values[end], reference.values[end], "loss")
+    for name in names:
+        assert gradients[name].dtype == np.float32
+        assert_no_further_off(gradients[name], single.gradients[name], reference.gradients[name], name)
 
 
 @pytest.mark.parametrize("block", [None, 1, 4, 22, 23])

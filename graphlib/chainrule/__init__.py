@@ -48,6 +48,7 @@ from chainrule.run import Contribution, Run
 from chainrule.symbol import Symbol
 
 if TYPE_CHECKING:
+    from chainrule.array_file import ArrayFile
     from chainrule.comparison.verdicts import Report, Verdict
     from chainrule.derivation import Derivation, Formula
     from chainrule.gradcheck import GradientReport, check_node
@@ -57,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Abs",
     "Add",
+    "ArrayFile",
     "BCELoss",
     "Clip",
     "Concatenate",
@@ -90,6 +92,7 @@ __all__ = [
     "Negate",
     "Node",
     "Parameter",
+    "Plan",
     "Power",
     "ReLU",
     "Report",
@@ -107,6 +110,7 @@ __all__ = [
     "Sum",
     "Symbol",
     "Tanh",
+    "TrainingPlan",
     "Transpose",
     "Verdict",
     "Where",
@@ -116,10 +120,13 @@ __all__ = [
 ]
 
 _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of NumPy's time to the import
+    "ArrayFile": "chainrule.array_file",
     "Derivation": "chainrule.derivation",
     "Formula": "chainrule.derivation",
     "GradientReport": "chainrule.gradcheck",
+    "Plan": "chainrule.plan.step",
     "Report": "chainrule.comparison.verdicts",
+    "TrainingPlan": "chainrule.plan.training",
     "Verdict": "chainrule.comparison.verdicts",
     "check_node": "chainrule.gradcheck",
 }

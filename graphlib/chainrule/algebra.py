@@ -457,6 +457,7 @@ _TEXTBOOK: dict[Any, Callable[..., Any]] = {
     elementary.sigmoid_slope: lambda z: elementary.sigmoid(z) * (1 - elementary.sigmoid(z)),
     elementary.tanh_slope: lambda z: 1 - np.square(np.tanh(z)),
     elementary.xlogy: lambda x, y: x * np.log(y),
+    elementary.xlog1m: lambda x, y: x * np.log(1 - y),
     elementary.softmax_rest: lambda x, axis=None: 1 - elementary.softmax(x, axis=axis),
     elementary.power_slope: _power_rule,
     np.power: _whole_power,

@@ -26,7 +26,8 @@ class Dimension:
     21
     """
 
-    __slots__ = ("terms",)
+    __slots__ = ("_hash", "terms")
+    _hash: int
 
     def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
         self.terms = tuple(sorted(terms.items(), key=lambda term: (-_degree(term[0]), term[0])))
@@ -90,7 +91,11 @@ class Dimension:
         return isinstance(other, Dimension) and self.terms == other.terms
 
     def __hash__(self) -> int:
-        return hash(self.terms)
+        try:
+            return self._hash
+        except AttributeError:  # fractions take long to hash, so it is done once
+            self._hash = hash(self.terms)
+            return self._hash
 
     def __repr__(self) -> str:
         return " + ".join(_term_text(monomial, factor) for monomial, factor in self.terms).replace("+ -", "- ")

@@ -88,7 +88,7 @@ def tanh_slope(z: Value) -> Value:
     >>> tanh_slope(np.array([0.0, 20.0])).tolist()
     [1.0, 1.6993417021166355e-17]
     """
-    e = _decay(2 * z)
+    e = _decay(2 * np.clip(z, -400, 400))  # 0 at either end, and 2z cannot overflow
     return 4 * e / ((1 + e) * (1 + e))
 
 
@@ -122,6 +122,17 @@ def xlogy(x: Value, y: Value) -> Value:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(x == 0, x, x * np.log(y))
+
+
+@elementary(_elementwise)
+def xlog1m(x: Value, y: Value) -> Value:
+    """x log(1 - y), and 0 wherever x is 0; from log1p, because 1 - y keeps few digits of a small y.
+
+    >>> xlog1m(np.array([0.0, 1.0]), np.array([1.0, 1e-20])).tolist()
+    [0.0, -1e-20]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(x == 0, x, x * np.log1p(-y))
 
 
 @elementary(_elementwise)
@@ -168,15 +179,32 @@ def _unflat(flat: Value, x: Value, axis: Any) -> Value:
     return np.transpose(flat.reshape(tuple(x.shape[k] for k in order)), np.argsort(order))
 
 
-def _shift(flat: Value) -> Value:
-    """The largest entry of each row, 0 for a row whose largest is infinite: subtracting it cannot give NaN."""
-    largest = np.max(flat, axis=-1, keepdims=True, initial=-np.inf)
-    return np.where(np.isfinite(largest), largest, 0).astype(flat.dtype)
+def _shift(x: Value, axis: Any = -1) -> Value:
+    """The largest entry along an axis, 0 where it is infinite: subtracting it cannot give NaN."""
+    largest = np.max(np.real(x), axis=axis, keepdims=True, initial=-np.inf)
+    return np.where(np.isfinite(largest), largest, 0).astype(np.real(x).dtype)
+
+
+def _gap(x: Value, axis: Any = -1) -> tuple[Value, Value]:
+    """x - max as the nearest float, and what that leaves out (Knuth's two-sum): up to 300 ULP of exp(x - max)."""
+    largest = _shift(x, axis)
+    with np.errstate(over="ignore", invalid="ignore"):  # -inf is right where the difference is no float
+        gap = x - largest
+        back = x - gap
+        left_out = (x - (gap + back)) + (back - largest)
+    return gap, np.where(np.isfinite(left_out), left_out, 0)
+
+
+def _exp_gap(x: Value, axis: Any = -1) -> Value:
+    """exp(x - max), as exact as exp itself."""
+    gap, left_out = _gap(x, axis)
+    e = np.exp(gap)
+    return e + e * left_out
 
 
 def _rest(flat: Value) -> Value:
     """The sum of exp(x - max) over all entries of a row but one that attains the max: exact below 1 ULP of 1."""
-    e = np.exp(flat - _shift(flat))
+    e = _exp_gap(flat)
     np.put_along_axis(e, np.argmax(flat, axis=-1, keepdims=True), 0, axis=-1)
     return e.sum(axis=-1, keepdims=True)
 
@@ -211,9 +239,8 @@ def logsumexp(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
 
 def _logsumexp_plain(flat: Value) -> Value:
     """The sum over an empty axis, and the analytic form that the complex step needs."""
+    shift = _shift(flat)
     with np.errstate(divide="ignore"):
-        largest = np.max(np.real(flat), axis=-1, keepdims=True, initial=-np.inf)
-        shift = np.where(np.isfinite(largest), largest, 0).astype(np.real(flat).dtype)
         return np.log(np.exp(flat - shift).sum(axis=-1, keepdims=True)) + shift
 
 
@@ -224,8 +251,7 @@ def softmax(x: Value, axis: Any = None) -> Value:
     >>> softmax(np.array([[1000.0, 0.0], [1000.0, 0.0]]), axis=0).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    largest = np.max(np.real(x), axis=axis, keepdims=True, initial=-np.inf)
-    e = np.exp(x - np.where(np.isfinite(largest), largest, 0).astype(np.real(x).dtype))
+    e = _exp_gap(x, axis)
     return e / e.sum(axis=axis, keepdims=True)
 
 
@@ -239,7 +265,8 @@ def log_softmax(x: Value, axis: Any = None) -> Value:
     flat = _flat(x, axis)
     if not _complex_safe(flat):
         return _unflat(flat - _logsumexp_plain(flat), x, axis)
-    return _unflat((flat - _shift(flat)) - _log_total(flat), x, axis)
+    gap, left_out = _gap(flat)
+    return _unflat(gap - (_log_total(flat) - left_out), x, axis)
 
 
 @elementary(_along_axis, of_entries=lambda x, axis=None: 1 - _softmax_entries(x, axis))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, final
 
 import numpy as np
 
@@ -27,15 +27,59 @@ def values_of_leaves(
     ``own`` copies what the caller can still write to, for a run that outlives the call. Raises FeedError naming
     everything that is missing, unknown, no array of real numbers, or of the wrong shape.
     """
+    values = values_in_pieces(leaves, feeds, name_of, own=own)
+    return {leaf: value.whole(own) if isinstance(value, Pieces) else value for leaf, value in values.items()}
+
+
+def values_in_pieces(
+    leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf, *, own: bool = False
+) -> dict[Node, Any]:
+    """The same, but a feed that is stored, or has another dtype than the run, is left where it is, as `Pieces`."""
     fed = [leaf for leaf in leaves if not isinstance(leaf, Constant)]
     arrays = _arrays(fed, _by_leaf(fed, feeds, name_of), name_of)
     _check_shapes(arrays, name_of)
     dtype = run_dtype(arrays)
-    values: dict[Node, Array] = {
-        leaf: _converted(leaf, array, dtype, name_of, own) for leaf, (array, _) in arrays.items()
+    values: dict[Node, Any] = {
+        leaf: _converted(leaf, array, dtype, name_of(leaf), own) for leaf, (array, _) in arrays.items()
     }
     constants = [leaf for leaf in leaves if isinstance(leaf, Constant)]
-    return values | {leaf: _converted(leaf, leaf.value, dtype, name_of) for leaf in constants}
+    return values | {leaf: np.asarray(_converted(leaf, leaf.value, dtype, name_of(leaf))) for leaf in constants}
+
+
+def is_stored(value: Any) -> bool:
+    """Whether a value is an array on disk: a memory map, a dataset of h5py or zarr, an ArrayFile.
+
+    All but the first are known by a shape, a dtype and slices without arithmetic: what can compute is in memory.
+    """
+    if isinstance(value, np.memmap):
+        return value.ndim > 0
+    sliced = hasattr(value, "shape") and hasattr(value, "__getitem__") and not hasattr(value, "__add__")
+    return sliced and isinstance(getattr(value, "dtype", None), np.dtype) and len(value.shape) > 0
+
+
+@final
+class Pieces:
+    """A feed that stays where it is: what is sliced is read, and converted to the dtype of the run."""
+
+    def __init__(self, leaf: Leaf, source: Any, dtype: np.dtype[Any], name: str) -> None:
+        self.leaf, self.source, self.dtype, self.name = leaf, source, dtype, name
+        self.stored = is_stored(source)
+        self.shape: tuple[int, ...] = tuple(source.shape)
+
+    def __getitem__(self, key: Any) -> Array:
+        piece = np.asarray(self.source[key])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is lost is found below
+            converted = piece.astype(self.dtype, copy=False)
+        _check_kept(self.leaf, piece, converted, self.name)
+        return _read_only(converted)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self[...], dtype, copy=copy)
+
+    def whole(self, own: bool) -> Array:
+        """All of it; ``own`` copies a memory map that somebody may write to."""
+        array = self[...]
+        return _read_only(array.copy()) if own and np.may_share_memory(array, self.source) else array
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -117,7 +161,7 @@ def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) 
 def _as_array(value: Any) -> Array:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError("masked")
-    array = np.asarray(value)
+    array: Array = value if is_stored(value) else np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(array.dtype.kind)
     return array
@@ -171,7 +215,7 @@ def _check_shapes(arrays: Mapping[Leaf, tuple[Array, bool]], name_of: NameOf) ->
     problems = []
     for leaf, (array, _) in arrays.items():
         shape, name = leaf.shape or (), name_of(leaf)
-        if len(shape) != array.ndim or any(
+        if len(shape) != len(array.shape) or any(
             isinstance(s, int) and s != n for s, n in zip(shape, array.shape, strict=True)
         ):
             what = f"{name} is declared {shape_text(shape)} and was fed {array.shape}{_shape_hint(shape, array)}"
@@ -193,7 +237,7 @@ def _conflict(size: Any, number: int, name: str, sizes: dict[str, tuple[int, str
 
 
 def _fits_transposed(shape: Sequence[Any], array: Array) -> bool:
-    return len(shape) == array.ndim == 2 and all(
+    return len(shape) == len(array.shape) == 2 and all(
         isinstance(s, Dimension) or s == n for s, n in zip(shape, array.shape[::-1], strict=True)
     )
 
@@ -223,18 +267,24 @@ def run_dtype(arrays: Mapping[Leaf, tuple[Array, bool]]) -> np.dtype[Any]:
     return np.result_type(*floating, np.float32 if all(d.itemsize < 4 for d in floating) else floating[0])
 
 
-def _converted(leaf: Leaf, array: Array, dtype: np.dtype[Any], name_of: NameOf, own: bool = False) -> Array:
-    """A read-only view where the array already fits and nobody writes to it, else a converted copy."""
+def _converted(leaf: Leaf, array: Any, dtype: np.dtype[Any], name: str, own: bool = False) -> Array | Pieces:
+    """A read-only view where the array already fits and nobody writes to it, else pieces to be converted."""
     target = dtype if leaf.dtype.kind == "f" else leaf.dtype
-    with np.errstate(over="ignore", invalid="ignore"):  # what is lost is found below
-        converted = np.asarray(array.astype(target, copy=own and array.flags.writeable)).view()
-    if array.dtype != target:
-        _check_kept(leaf, array, converted, name_of)
-    converted.flags.writeable = False
-    return converted
+    if is_stored(array) or array.dtype != target:
+        pieces = Pieces(leaf, array, target, name)
+        if not pieces.stored and target.kind in "iub":
+            pieces[...]  # fractions are refused before anything is computed
+        return pieces
+    return _read_only(array.copy() if own and array.flags.writeable else np.asarray(array))
 
 
-def _check_kept(leaf: Leaf, array: Array, converted: Array, name_of: NameOf) -> None:
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _check_kept(leaf: Leaf, array: Array, converted: Array, name: str) -> None:
     """Refuse what another dtype cannot hold: fractions and large numbers as whole ones, 1e300 in float32."""
     target = converted.dtype
     if np.can_cast(array.dtype, target, "safe"):
@@ -244,7 +294,6 @@ def _check_kept(leaf: Leaf, array: Array, converted: Array, name_of: NameOf) -> 
         place = tuple(int(k) for k in np.argwhere(lost)[0])
         number = array[place]
         why = "fractions" if target.kind in "iu" and number % 1 else "numbers that it cannot hold"
-        name = name_of(leaf)
         raise FeedError(
             f"{name} takes {target} and was fed {array.dtype} with {why}",
             where=leaf.where,
@@ -253,11 +302,13 @@ def _check_kept(leaf: Leaf, array: Array, converted: Array, name_of: NameOf) -> 
         )
 
 
-def check_labels(losses: Mapping[Leaf, Node], values: Mapping[Node, Array], name_of: NameOf) -> None:
+def check_labels(losses: Mapping[Leaf, Node], values: Mapping[Node, Any], name_of: NameOf) -> None:
     """Hold the labels of every loss to the range that it is defined for; NaN passes, as in every other feed."""
     problems = []
     for leaf, loss in losses.items():
-        labels, (low, high) = values[leaf], loss.label_range or (-np.inf, np.inf)
+        if isinstance(values[leaf], Pieces) and values[leaf].stored:
+            continue  # all of the file would be read for it
+        labels, (low, high) = np.asarray(values[leaf]), loss.label_range or (-np.inf, np.inf)
         if labels.size and (labels.min() < low or labels.max() > high):
             bad = (labels < low) | (labels > high)
             place = tuple(int(k) for k in np.argwhere(bad)[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final, overload
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from chainrule.errors import (
 )
 from chainrule.feeds import check_labels, values_of_leaves
 from chainrule.finite import check_fed, check_local, check_output, check_seed, check_total, quietly
-from chainrule.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten
+from chainrule.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten, unusual_facts
 from chainrule.ordering import topological_order
 from chainrule.run import Run
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from chainrule.drawing.drawing import Show
     from chainrule.gradcheck import GradientReport
     from chainrule.plan.step import Backend, Plan
+    from chainrule.plan.training import TrainingPlan
+    from chainrule.plan.updating import Update
 
 Array: TypeAlias = "npt.NDArray[Any]"
 Uses = list[tuple[int, int, Array]]
@@ -317,11 +319,29 @@ class Graph:
 
         return draw_graph(self, show, **options)
 
-    def compile(self, gradients: Iterable[str | Node] | None = None, *, backend: Backend = "numpy") -> Plan:
+    @overload
+    def compile(
+        self, gradients: Iterable[str | Node] | None = None, *, backend: Backend = "numpy", update: None = None
+    ) -> Plan: ...
+
+    @overload
+    def compile(
+        self, gradients: Iterable[str | Node] | None = None, *, backend: Backend = "numpy", update: Update
+    ) -> TrainingPlan: ...
+
+    def compile(
+        self,
+        gradients: Iterable[str | Node] | None = None,
+        *,
+        backend: Backend = "numpy",
+        update: Update | None = None,
+    ) -> Plan | TrainingPlan:
         """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
 
-        ``backend="numba"`` (extra: jit) makes one compiled loop over the columns where the layers are small enough for
-        that, which takes seconds the first time and is kept on disk; ``"auto"`` does so where Numba is installed.
+        With an ``update`` such as ``nets.training.SGD(0.1)``, a plan that takes a step: it hands back the parameters
+        after it in place of their gradients. ``backend="numba"`` (extra: jit) makes one compiled loop over the columns
+        where the layers are small enough for that, which takes seconds the first time and is kept on disk; ``"auto"``
+        does so where Numba is installed.
 
         >>> from chainrule import Mean, Square
         >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
@@ -333,9 +353,9 @@ class Graph:
         Raises ArgumentError for several outputs or one that is no scalar, UnknownNameError for what has no gradient,
         MissingExtraError for Numba where it is not installed.
         """
-        from chainrule.plan.step import compile_graph
+        from chainrule.plan.training import compile_plan
 
-        return compile_graph(self, gradients, backend)
+        return compile_plan(self, gradients, backend, update)
 
     def __copy__(self) -> Graph:
         return self  # a graph never changes, so a copy is the graph itself
@@ -460,7 +480,7 @@ def _shown(order: Sequence[Node]) -> list[tuple[int, Node]]:
 
 
 def _row(node: Node, name: str, sources: Sequence[str]) -> tuple[str, ...]:
-    facts = [f"{key}={value!r}" for key, value in node.facts.items() if value != getattr(type(node), key, None)]
+    facts = unusual_facts(node)
     value = [str(node.value)] if isinstance(node, Constant) and node.value.ndim == 0 else []
     operation = f"{type(node).__name__}({', '.join(facts + value)})" if facts or value else type(node).__name__
     return name, operation, shape_text(node.shape), ", ".join(sources), " / ".join(node.layer)

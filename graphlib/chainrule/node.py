@@ -374,6 +374,12 @@ def _frozen(fact: Any) -> Any:
     return fact
 
 
+def unusual_facts(node: Node) -> list[str]:
+    """The facts of a node that differ from the class's own, as they are written: a fact may be an array."""
+    written = {fact: repr(value) for fact, value in node.facts.items()}
+    return [f"{fact}={text}" for fact, text in written.items() if text != repr(getattr(type(node), fact, None))]
+
+
 def _checked_name(name: Any) -> str | None:
     if name is not None and (not isinstance(name, str) or not name):
         raise ArgumentError(

@@ -16,6 +16,8 @@ Exact: TypeAlias = NDArray[np.object_]  # arrays of mpmath.mpf: NumPy's own +, *
 Results: TypeAlias = dict[str, Exact]
 
 AGREE = mpmath.mpf(10) ** -40  # far below float64's 1e-16, so that no error of the judge is ever seen
+NOTHING = mpmath.mpf(10) ** -390  # no float is as small, so it does not matter what it is
+PLENTY = 1600  # digits; a difference of floats that is still 0 is 0
 
 
 def exactly(array: Any) -> Exact:
@@ -28,26 +30,31 @@ def elementwise(function: Callable[..., Any]) -> Callable[..., Exact]:
     return np.vectorize(function, otypes=[object])
 
 
-def evaluate(function: Callable[..., Exact], *arrays: Any) -> Exact:
+def evaluate(function: Callable[..., Exact], *arrays: Any, digits: int = 60) -> Exact:
     """A function of arrays, to forty digits or more, at ordinary floating-point numbers."""
     operands = [exactly(array) for array in arrays]
-    return agreed(lambda: {"value": function(*operands)})["value"]
+    return agreed(lambda: {"value": function(*operands)}, digits)["value"]
+
+
+def evaluate_each(function: Callable[..., Exact], *arrays: Any, digits: int = 60) -> Exact:
+    """`evaluate` for every column by itself: each gets the digits that it needs, and no more."""
+    columns = ([array[..., k : k + 1] for array in arrays] for k in range(np.shape(arrays[0])[-1]))
+    return np.concatenate([evaluate(function, *column, digits=digits) for column in columns], axis=-1)
 
 
 def agreed(compute: Callable[[], Results], digits: int = 60) -> Results:
     """What `compute` returns at a precision where doubling the digits no longer changes the first forty.
 
-    A result of exactly 0 may be a difference whose digits all cancelled, at both precisions: it counts only at 32 times
-    the digits. Raises ArithmeticError if not even those are enough.
+    A result of exactly 0 may be a difference whose digits all cancelled, at both precisions: it counts only at PLENTY.
+    Raises ArithmeticError if not even those are enough.
     """
     coarse, fine = at(digits, compute), at(2 * digits, compute)
-    for doubling in range(2, 6):
-        if agree(coarse, fine) and not any(np.any(array == 0) for array in fine.values()):
-            return fine
-        coarse, fine = fine, at(digits << doubling, compute)
-    if agree(coarse, fine):
-        return fine
-    raise ArithmeticError("the reference does not settle: it asks for a difference of nearly equal numbers")
+    while not agree(coarse, fine) or (digits < PLENTY and any(np.any(array == 0) for array in fine.values())):
+        digits *= 2
+        if digits > 2 * PLENTY:
+            raise ArithmeticError("the reference does not settle: it asks for a difference of nearly equal numbers")
+        coarse, fine = fine, at(2 * digits, compute)
+    return fine
 
 
 def at(digits: int, compute: Callable[[], Results]) -> Results:
@@ -56,7 +63,7 @@ def at(digits: int, compute: Callable[[], Results]) -> Results:
 
 
 def agree(coarse: Results, fine: Results) -> bool:
-    return all(bool(np.all(abs(coarse[key] - fine[key]) <= AGREE * abs(fine[key]))) for key in fine)
+    return all(bool(np.all(abs(coarse[key] - fine[key]) <= AGREE * abs(fine[key]) + NOTHING)) for key in fine)
 
 
 def ulps(measured: NDArray[np.floating], exact: Exact) -> NDArray[np.float64]:
@@ -64,7 +71,13 @@ def ulps(measured: NDArray[np.floating], exact: Exact) -> NDArray[np.float64]:
 
     Below the smallest normal number the unit is the smallest subnormal number, as `numpy.spacing` has it.
     """
-    unit = np.spacing(np.abs(exact.astype(np.float64)).astype(measured.dtype))
+    return ulps_of(measured, exact, exact)
+
+
+def ulps_of(measured: NDArray[np.floating], exact: Exact, size: Exact) -> NDArray[np.float64]:
+    """As `ulps`, in units of the last place of `size`: that of the terms, say, where two of them cancel."""
+    with np.errstate(over="ignore"):  # NumPy finds the spacing of the largest number by looking for a larger one
+        unit = np.spacing(np.abs(size.astype(np.float64)).astype(measured.dtype))
     with mpmath.workdps(60):
         return np.asarray(np.abs(exactly(measured) - exact) / exactly(unit)).astype(np.float64)
 
@@ -94,6 +107,15 @@ def sigmoid_bce(z: Any, t: Any) -> Any:
 
 def sigmoid_bce_slope(z: Any, t: Any) -> Any:
     return (1 - t) * sigmoid(z) - t * sigmoid(-z)
+
+
+def bce(a: Any, t: Any) -> Any:
+    """Of a probability; 0 log 0 is 0, as the limit has it."""
+    return sum((-label * mpmath.log(share) for label, share in ((t, a), (1 - t, 1 - a)) if label), mpmath.mpf(0))
+
+
+def bce_slope(a: Any, t: Any) -> Any:
+    return (1 - t) / (1 - a) - t / a
 
 
 def gelu(z: Any) -> Any:

@@ -46,8 +46,9 @@ class RandomGraph:
 class Sketch:
     """What has been drawn so far: nodes, how each follows from earlier ones over dual numbers, and their values."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, named: bool = False) -> None:
         self.rng = np.random.default_rng(seed)
+        self.named = named  # gives every node that stands here a name, so that it is found again in a rewritten graph
         self.nodes: list[cr.Node] = []
         self.steps: list[tuple[Compute, tuple[int, ...]]] = []
         self.values: list[Array] = []
@@ -74,6 +75,8 @@ class Sketch:
         return self.add(lambda x: x * factor, lambda x: x * factor, place)
 
     def _append(self, node: cr.Node, compute: Compute, operands: tuple[int, ...], value: Array) -> int:
+        if self.named and node.name is None:
+            node = node.relabel(f"v{len(self.nodes)}", like=node)
         self.nodes.append(node)
         self.steps.append((compute, operands))
         self.values.append(value)
@@ -399,6 +402,8 @@ def collect(sketch: Sketch) -> tuple[cr.Node, int]:
 
 
 def weighted_sum(sketch: Sketch, place: int) -> int:
+    if not all(isinstance(size, int) for size in sketch.nodes[place].shape or ()):
+        return sketch.add(lambda x: cr.Sum(cr.Sin(x)), lambda x: dual.sin(x).sum(), place)  # no weights of m columns
     weights = sketch.normal(sketch.shape(place))
     return sketch.add(lambda x: cr.Sum(x * weights), lambda x: (x * weights).sum(), place)
 

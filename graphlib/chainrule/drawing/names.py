@@ -8,7 +8,7 @@ from chainrule.dimensions import Shape
 from chainrule.drawing.labels import shortened
 from chainrule.drawing.scene import Kind
 from chainrule.graph import Graph
-from chainrule.node import Constant, Input, Node, Parameter
+from chainrule.node import Constant, Input, Node, Parameter, unusual_facts
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract
 from chainrule.nodes.elementwise import Abs, Cos, Exp, LeakyReLU, Log, ReLU, Sigmoid, Sin, Sqrt, Square, Tanh
 from chainrule.nodes.linear import MatMul, Transpose
@@ -72,8 +72,7 @@ def sign(node: Node) -> str:
 
 def facts(node: Node) -> str:
     """The facts of a node that are not the usual ones, such as ``axis=1``."""
-    unusual = {key: value for key, value in node.facts.items() if value is not getattr(type(node), key, None)}
-    return ", ".join(f"{key}={value!r}" for key, value in unusual.items())
+    return ", ".join(unusual_facts(node))
 
 
 def shown_name(name: str) -> str:

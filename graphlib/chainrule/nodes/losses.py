@@ -12,7 +12,7 @@ from typing import final
 import numpy as np
 
 from chainrule.dimensions import shape_text
-from chainrule.elementary import log_softmax, ratio, sigmoid, softmax, softmax_rest, softplus, xlogy
+from chainrule.elementary import log_softmax, ratio, sigmoid, softmax, softmax_rest, softplus, xlog1m, xlogy
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.node import Node
 from chainrule.nodes.elementwise import Log, ReLU, Sigmoid, Square
@@ -85,7 +85,7 @@ class BCELoss(Node):
 
     def forward(self, a: Value, labels: Value) -> Value:
         _check_shapes(a, labels)
-        return _reduce(-(xlogy(labels, a) + xlogy(1 - labels, 1 - a)), self.reduction)
+        return _reduce(-(xlogy(labels, a) + xlog1m(1 - labels, a)), self.reduction)
 
     def backward(self, grad: Value, loss: Value, a: Value, labels: Value) -> tuple[Value, None]:
         return _spread(grad, a, self.reduction) * (ratio(1 - labels, 1 - a) - ratio(labels, a)), None

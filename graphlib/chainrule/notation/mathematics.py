@@ -486,6 +486,7 @@ _AS_WRITTEN: dict[Any, Callable[..., Any]] = {
     np.full_like: lambda x, value: value,
     elementary.power_slope: lambda x, y: y * x ** (y - 1),
     elementary.xlogy: lambda x, y: x * np.log(y),
+    elementary.xlog1m: lambda x, y: x * np.log(1 - y),
     elementary.ratio: lambda x, y: x / y,
     elementary.sigmoid_slope: lambda z: elementary.sigmoid(z) * (1 - elementary.sigmoid(z)),
     elementary.tanh_slope: lambda z: 1 - np.square(np.tanh(z)),

@@ -57,8 +57,8 @@ _ALONG_AXIS: Final = frozenset(
 )  # fmt: skip
 _ENTRYWISE: Final = frozenset(
     (np.where, np.clip, np.astype, np.copy, np.zeros_like, np.ones_like, elementary.sigmoid, elementary.sigmoid_slope,
-     elementary.tanh_slope, elementary.softplus, elementary.normal_cdf, elementary.xlogy, elementary.ratio,
-     elementary.power_slope)
+     elementary.tanh_slope, elementary.softplus, elementary.normal_cdf, elementary.xlogy, elementary.xlog1m,
+     elementary.ratio, elementary.power_slope)
 )  # fmt: skip
 _MOVES: Final = frozenset((np.transpose, np.swapaxes, np.expand_dims, np.squeeze, np.reshape, np.broadcast_to, index))
 

@@ -11,13 +11,14 @@ from typing import Any, Final, final
 import numpy as np
 
 from chainrule.plan.columns import Split, handed_name
+from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import Source, numpy_source
-from chainrule.plan.passes import bound, optimized
+from chainrule.plan.passes import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program import Program
 
 CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
-_SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls
+SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls
 _LARGEST_BLOCK: Final = {8: 9_984, 4: 45_056}  # columns by bytes of a number; longer rows OpenBLAS gives to threads
 _TASKS: Final = 16  # a call in blocks is cut into about so many pieces, however many threads there are
 _THREADED: Final = 20_000  # columns of a block from which a NumPy call lasts the 10 µs that make threads pay
@@ -30,25 +31,34 @@ class _Part:
 
     source: Source
     prepare: Callable[[], Callable[..., Any]]
+    loops: LoopModule | None
+    """The loops that are called in the text."""
+
+    @property
+    def text(self) -> str:
+        """All that is printed."""
+        return self.source.text + ("" if self.loops is None else f"\n\n{self.loops.text}")
 
 
-def _part(program: Program, title: str, returns: Any = "tuple") -> _Part:
+def _part(program: Program, title: str, fusing: bool, returns: Any = "tuple") -> _Part:
+    program = optimized(program, PASSES_OF_KNOWN_SIZES)
+    program = fused_loops(program) if fusing else program
     source = numpy_source(program, title, returns)
-    return _Part(source, source.compiled(title))
+    return _Part(source, source.compiled(title), module_of(program))
 
 
 @final
 class Whole:
     """A plan for known sizes that computes all columns at once."""
 
-    def __init__(self, program: Program, sizes: Mapping[str, int], title: str) -> None:
-        self.part = _part(optimized(bound(program, sizes)), title, "dict")
+    def __init__(self, program: Program, sizes: Mapping[str, int], title: str, fusing: bool = False) -> None:
+        self.part = _part(bound(program, sizes), title, fusing, "dict")
         self._local = threading.local()
 
     @property
     def text(self) -> str:
         """The printed function."""
-        return self.part.source.text
+        return self.part.text
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -71,21 +81,30 @@ class Whole:
 class Blocks(InPieces):
     """A plan for known sizes that streams blocks of columns through a workspace that fits the cache."""
 
-    def __init__(self, parts: Split, sizes: Mapping[str, int], columns: int, title: str, program: Program) -> None:
+    def __init__(
+        self,
+        program: Program,
+        parts: Split,
+        sizes: Mapping[str, int],
+        columns: int,
+        *,
+        title: str,
+        fusing: bool = False,
+    ) -> None:
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
         (loss,) = program.values.values()
         self.loss = handed_name(program, loss)
-        self.gradients = {name: handed_name(program, k) for name, k in program.gradients.items()}
-        self.before = _part(optimized(bound(parts.before, sizes)), f"{title}: before the blocks")
-        self.after = _part(optimized(bound(parts.after, sizes)), f"{title}: after the blocks")
+        self.results = {name: handed_name(program, k) for name, k in program.handed.items()}
+        self.fusing = fusing
+        self.before = _part(bound(parts.before, sizes), f"{title}: before the blocks", fusing)
+        self.after = _part(bound(parts.after, sizes), f"{title}: after the blocks", fusing)
         self.block = functools.cache(self._block)
         self._local = threading.local()
 
     def _block(self, columns: int) -> _Part:
         sizes = {**self.sizes, self.parts.name: columns}
-        return _part(
-            optimized(bound(self.parts.block, sizes, self.sizes)), f"{self.title}: one block of {columns} columns"
-        )
+        title = f"{self.title}: one block of {columns} columns"
+        return _part(bound(self.parts.block, sizes, self.sizes), title, self.fusing)
 
     @property
     def total(self) -> int:
@@ -94,7 +113,7 @@ class Blocks(InPieces):
 
     @property
     def text(self) -> str:
-        return "\n".join(p.source.text for p in (self.before, self.block(min(self.columns, self.total)), self.after))
+        return "\n".join(p.text for p in (self.before, self.block(min(self.columns, self.total)), self.after))
 
     @property
     def read(self) -> Mapping[str, int | None]:
@@ -104,8 +123,8 @@ class Blocks(InPieces):
     def threaded(self) -> bool:
         return self.columns >= _THREADED
 
-    def tasks(self) -> list[tuple[int, int]]:
-        width = self.columns * max(1, -(-self.total // (self.columns * _TASKS)))
+    def tasks(self, most: int) -> list[tuple[int, int]]:
+        width = self.columns * max(1, min(-(-self.total // (self.columns * _TASKS)), most // self.columns))
         return [(start, min(start + width, self.total)) for start in range(0, self.total, width)]
 
     def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,7 +165,7 @@ class Blocks(InPieces):
         known = {**values, **self._together(pieces)}
         late = self.after.prepare()(*(known[name] for name in self.after.source.feeds))
         known.update(zip(self.parts.after.values, late, strict=True))
-        return known[self.loss], _apart({name: np.asarray(known[k]) for name, k in self.gradients.items()}, feeds)
+        return known[self.loss], _apart({name: np.asarray(known[k]) for name, k in self.results.items()}, feeds)
 
 
 def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -161,11 +180,11 @@ def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, A
 def columns_in_cache(parts: Split, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> int:
     """How many columns a block may have so that its workspace fits the cache."""
     total = sizes[parts.name]
-    if total <= _SMALLEST_BLOCK:
+    if total <= SMALLEST_BLOCK:
         return total
     sample = numpy_source(bound(parts.block, {**sizes, parts.name: 1000}, sizes), returns="tuple").bytes / 1000
     columns = int(CACHE / max(sample, 1.0)) // 1024 * 1024
-    columns = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK.get(dtype.itemsize, _SMALLEST_BLOCK), columns))
+    columns = max(SMALLEST_BLOCK, min(_LARGEST_BLOCK.get(dtype.itemsize, SMALLEST_BLOCK), columns))
     if columns < _THREADED or total <= columns:
         return columns
     pairs = -(-total // (2 * columns))  # an even number of equal blocks, so that two threads end together

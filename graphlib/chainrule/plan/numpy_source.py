@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
@@ -12,8 +13,9 @@ import numpy as np
 from chainrule import elementary
 from chainrule.dimensions import shape_text
 from chainrule.notation.names import visible
+from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name
-from chainrule.program import Program, Ref, RuleCall, Step, pick
+from chainrule.program import Call, Program, Ref, Step, pick
 from chainrule.symbol import index
 
 _VIEWS: Final = frozenset(
@@ -45,8 +47,11 @@ class Source:
         file = f"<plan {title} {id(self)}>"
         namespace: dict[str, Any] = dict(self.objects)
         exec(compile(self.text, file, "exec"), namespace)
+        prepare: Callable[[], Callable[..., Any]] = namespace["prepare"]
         linecache.cache[file] = (len(self.text), None, self.text.splitlines(keepends=True), file)
-        return namespace["prepare"]  # type: ignore[no-any-return]
+        # The lines, for tracebacks, go with the function: data of ever new sizes took 20 kB a call.
+        weakref.finalize(prepare, linecache.cache.pop, file, None).atexit = False
+        return prepare
 
 
 def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> Source:
@@ -236,7 +241,7 @@ class _Printing:
         if step.operation in _OPERATORS and step.shape == ():
             x, y = (self._text(operand) for operand in step.operands)
             return f"{x} {_OPERATORS[step.operation]} {y}"
-        if isinstance(step.operation, np.ufunc):
+        if isinstance(step.operation, (np.ufunc, FusedLoop)):
             arguments = [self._text(operand, dtype, self._row(step)) for operand in step.operands]
             return f"{self._name_of_function(step.operation)}({', '.join([*arguments, *out])})"
         return self._plain_call(step)
@@ -279,7 +284,7 @@ class _Printing:
 
     def _in_place(self, k: int, step: Step) -> int | None:
         """The buffer of an operand that nobody reads any more, for a function of single entries."""
-        if not isinstance(step.operation, np.ufunc) or step.operation is np.matmul:
+        if not isinstance(step.operation, (np.ufunc, FusedLoop)) or step.operation is np.matmul:
             return None
         for source in step.refs:
             other = [r for r in step.refs if r != source and self.root[r] == self.root[source]]
@@ -301,20 +306,17 @@ class _Printing:
     def _ends(self) -> str:
         given: set[int] = set()
         values = [self._result(k, given) for k in self.program.values.values()]
-        gradients = [self._result(k, given) for k in self.program.gradients.values()]
+        gradients = [self._result(k, given) for k in self.program.handed.values()]
         if self.returns == "tuple":
             return f"return ({', '.join([*values, *gradients])}{',' if len(values) + len(gradients) else ''})"
-        pairs = ", ".join(f"{name!r}: {text}" for name, text in zip(self.program.gradients, gradients, strict=True))
+        pairs = ", ".join(f"{name!r}: {text}" for name, text in zip(self.program.handed, gradients, strict=True))
         return f"return {', '.join(values)}, {{{pairs}}}"
 
     def _result(self, k: int, given: set[int]) -> str:
         """A result in memory of its own: a copy where it is a feed, a constant, a view, or given already."""
         step, text = self.program.steps[k], self.texts[k]
         own = (
-            self.root[k] == k
-            and step.operation is not None
-            and not isinstance(step.operation, RuleCall)
-            and k not in given
+            self.root[k] == k and step.operation is not None and not isinstance(step.operation, Call) and k not in given
         )
         given.add(k)
         if step.shape == () and k in self.program.values.values():
@@ -330,9 +332,9 @@ def _last_uses(program: Program) -> dict[int, int]:
     for k, step in enumerate(program.steps):
         for source in step.refs:
             last[owner[source]] = k
-        views = step.operation in _VIEWS or isinstance(step.operation, RuleCall)
+        views = step.operation in _VIEWS or isinstance(step.operation, Call)
         owner.append(owner[step.refs[0]] if views and step.refs and step.operation in _VIEWS else k)
-        if isinstance(step.operation, RuleCall):  # what it returns may be what it was given
+        if isinstance(step.operation, Call):  # what it returns may be what it was given
             last.update({owner[source]: len(program.steps) for source in step.refs})
     for k in program.ends:
         last[owner[k]] = len(program.steps)
@@ -346,7 +348,7 @@ def _is_flip(step: Step) -> bool:
 
 def _takes_out(step: Step) -> bool:
     known = bool(step.shape) and all(isinstance(size, int) for size in step.shape or ())
-    ufunc = isinstance(step.operation, np.ufunc)
+    ufunc = isinstance(step.operation, (np.ufunc, FusedLoop))
     return known and (ufunc or (step.operation in _REDUCTIONS and step.dtype.kind == "f"))
 
 

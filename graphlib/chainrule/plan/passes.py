@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule import elementary
 from chainrule.dimensions import Dimension, Shape
-from chainrule.program import Builder, Program, Ref, RuleCall, Step, map_refs, pick, rewrite, verify
+from chainrule.program import Builder, Call, Program, Ref, Step, map_refs, pick, rewrite, verify
 from chainrule.symbol import Value, index
 
 Pass: TypeAlias = Callable[[Program], Program]
@@ -26,7 +26,7 @@ _KEEPS_FIRST: Final = frozenset(
 
 def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     """The dtype that NumPy gives the result of a step for the dtypes of its operands."""
-    if step.operation is None or isinstance(step.operation, RuleCall) or step.operation is pick:
+    if step.operation is None or isinstance(step.operation, Call) or step.operation is pick:
         return step.dtype
     if step.operation is np.astype:
         dtype: np.dtype[Any] = np.dtype(step.options["dtype"])
@@ -139,7 +139,7 @@ def common_subexpressions(program: Program) -> Program:
     seen: dict[Any, Ref] = {}
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
-        if step.operation is None or isinstance(step.operation, RuleCall):
+        if step.operation is None or isinstance(step.operation, Call):
             return builder.append(step)
         key = (step.operation, _key(step.operands), _key(tuple(step.options.items())))
         if key not in seen:
@@ -178,7 +178,7 @@ def constants(program: Program) -> Program:
         if not isinstance(step.operation, np.ufunc):  # other functions need an array
             arrays = [builder.constant(o) if isinstance(o, np.generic) else o for o in step.operands]
             step = replace(step, operands=tuple(arrays))
-        if step.operation is None or isinstance(step.operation, RuleCall) or step.refs or step.shape is None:
+        if step.operation is None or isinstance(step.operation, Call) or step.refs or step.shape is None:
             return builder.append(step)
         if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
             return builder.append(step)
@@ -291,8 +291,10 @@ def products_of_vectors(program: Program) -> Program:
     """A matrix product with an inner dimension of 1 is the product of a column and a row: ten times faster so."""
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
-        shapes = [builder.steps[o.step].shape if isinstance(o, Ref) else np.shape(o) for o in step.operands[:2]]
-        if step.operation is not np.matmul or any(shape is None or len(shape) < 2 for shape in shapes):
+        if step.operation is not np.matmul:
+            return builder.append(step)
+        shapes = [builder.steps[o.step].shape if isinstance(o, Ref) else np.shape(o) for o in step.operands]
+        if any(shape is None or len(shape) < 2 for shape in shapes):
             return builder.append(step)
         if shapes[0][-1] != 1:  # type: ignore[index]  # it has axes
             return builder.append(step)
@@ -303,39 +305,38 @@ def products_of_vectors(program: Program) -> Program:
 
 # --- elementary functions opened ---------------------------------------------------------------------------------
 
-# exp(-z) must not overflow: 1 / (1 + exp(-z)) is the sigmoid to the last digits down to here, and 1e-304 or less below.
-_LOWEST: Final = {np.dtype(np.float64): -700.0, np.dtype(np.float32): -80.0}
+# Up to here, -log of the smallest normal number, σ(-z) has all its digits; above, it is held, and σ(z) is 1.
+_HIGHEST: Final = {np.dtype(np.float64): 708.3965, np.dtype(np.float32): 87.3366}
 
 
-def _decay_of(z: Value, lowest: float) -> Value:
-    """E = exp(-max(z, lowest)): σ = 1 / (1 + E), and 1 - σ = E σ without the loss of a digit."""
-    return np.exp(-np.maximum(z, lowest))
+def _growth_of(z: Value, highest: float) -> Value:
+    """G = exp(min(z, highest)): σ(-z) = 1 / (1 + G), and σ(z) = G σ(-z) without the loss of a digit."""
+    return np.exp(np.minimum(z, highest))
 
 
-def _sigmoid(z: Value, lowest: float) -> Value:
-    return 1 / (1 + _decay_of(z, lowest))
+def _sigmoid_of_negative(z: Value, highest: float) -> Value:
+    return 1 / (1 + _growth_of(z, highest))
 
 
-def _sigmoid_of_negative(z: Value, lowest: float) -> Value:
-    return _decay_of(z, lowest) * _sigmoid(z, lowest)
+def _sigmoid(z: Value, highest: float) -> Value:
+    return _growth_of(z, highest) * _sigmoid_of_negative(z, highest)
 
 
-def _sigmoid_slope(z: Value, lowest: float) -> Value:
-    s = _sigmoid(z, lowest)
-    return _decay_of(z, lowest) * s * s
+def _sigmoid_slope(z: Value, highest: float) -> Value:
+    return _sigmoid(z, highest) * _sigmoid_of_negative(z, highest)
 
 
-def _tanh_slope(z: Value, lowest: float) -> Value:
-    e = np.exp(-np.abs(2 * z))
+def _tanh_slope(z: Value, highest: float) -> Value:
+    e = np.exp(-2 * np.minimum(np.abs(z), highest))
     s = 1 / (1 + e)
     return 4 * e * s * s
 
 
-def _softplus(z: Value, lowest: float) -> Value:
+def _softplus(z: Value, highest: float) -> Value:
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def _softplus_of_negative(z: Value, lowest: float) -> Value:
+def _softplus_of_negative(z: Value, highest: float) -> Value:
     return (np.maximum(z, 0) - z) + np.log1p(np.exp(-np.abs(z)))  # max(z, 0) - z is max(-z, 0), exactly
 
 
@@ -352,7 +353,7 @@ def opened(program: Program) -> Program:
     """Sigmoid, softplus and slopes in their parts, which they then share; as exact as the functions."""
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
-        if step.operation not in _OPENED or step.dtype not in _LOWEST or step.shape is None:
+        if step.operation not in _OPENED or step.dtype not in _HIGHEST or step.shape is None:
             return builder.append(step)
         of_z, of_negative = _OPENED[step.operation]
         z = step.operands[0]
@@ -360,9 +361,9 @@ def opened(program: Program) -> Program:
             return builder.append(step)
         source = builder.steps[z.step]
         if source.operation is np.negative and of_negative is not None and isinstance(source.operands[0], Ref):
-            ref = traced(builder, lambda x: of_negative(x, _LOWEST[step.dtype]), source.operands[0])
+            ref = traced(builder, lambda x: of_negative(x, _HIGHEST[step.dtype]), source.operands[0])
         else:
-            ref = traced(builder, lambda x: of_z(x, _LOWEST[step.dtype]), z)
+            ref = traced(builder, lambda x: of_z(x, _HIGHEST[step.dtype]), z)
         if step.name:
             builder.label(ref, step.name, step.formula)
         return ref  # type: ignore[no-any-return]  # a Symbol went in, so a step comes out
@@ -381,10 +382,20 @@ PASSES: Final[tuple[Pass, ...]] = (
 )
 
 
-def optimized(program: Program) -> Program:
-    """The program after every pass, each held to ``verify``."""
+PASSES_OF_KNOWN_SIZES: Final[tuple[Pass, ...]] = (
+    constants,
+    simplifications,
+    common_subexpressions,
+    products_of_vectors,
+    without_dead_steps,
+)
+"""What numbers in the place of names can change in a program that has been through all passes."""
+
+
+def optimized(program: Program, passes: Sequence[Pass] = PASSES) -> Program:
+    """The program after these passes, each held to ``verify``."""
     known: dict[Any, Shape | None] = {}
-    for change in PASSES:
+    for change in passes:
         program = change(program)
         verify(program, known)
     return program

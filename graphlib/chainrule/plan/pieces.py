@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import pickle
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,9 @@ Array = npt.NDArray[Any]
 Results = tuple[Any, dict[str, Any]]
 Piece: TypeAlias = Sequence[Any]  # what some columns give: sums over them, and columns to lay end to end
 MapPieces: TypeAlias = Callable[[Callable[[tuple[int, int]], Piece], Sequence[tuple[int, int]]], Iterable[Piece]]
+
+TASK_BYTES: Final = 4 << 20  # of feeds, so that tasks sent elsewhere need no more memory when there are more columns
+_UNDER_WAY: Final = 32  # tasks that an executor holds at a time
 
 
 class InPieces(ABC):
@@ -36,8 +41,8 @@ class InPieces(ABC):
         """By name every value that a piece reads, and the axis of its columns, if it has any."""
 
     @abstractmethod
-    def tasks(self) -> list[tuple[int, int]]:
-        """The ranges of columns that make one task each."""
+    def tasks(self, most: int) -> list[tuple[int, int]]:
+        """The ranges of columns that make one task each, of about ``most`` columns or fewer."""
 
     @abstractmethod
     def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +69,19 @@ class InPieces(ABC):
             map_pieces = functools.partial(executor, values)
         elif self.threaded:
             map_pieces = on_threads
-        return self.finish(values, map_pieces(lambda task: self.piece(values, *task), self.tasks()), feeds)
+        tasks = self.tasks(self._columns_of_a_task(values))
+        return self.finish(values, map_pieces(lambda task: self.piece(values, *task), tasks), feeds)
+
+    def _columns_of_a_task(self, values: Mapping[str, Any]) -> int:
+        """How many columns of all feeds together a task may take, at least roughly."""
+        cuts = [(values[name], axis) for name, axis in self.read.items() if axis is not None]
+        column = sum(math.prod(value.shape) // value.shape[axis] * value.dtype.itemsize for value, axis in cuts)
+        return TASK_BYTES // max(1, int(column))
+
+
+def in_memory(feeds: Mapping[str, Any], read: Mapping[str, int | None]) -> dict[str, Any]:
+    """The feeds as arrays, but for those that are read some columns at a time: they have an axis of columns."""
+    return {name: feed if read.get(name) is not None else np.asarray(feed) for name, feed in feeds.items()}
 
 
 def cut(value: Any, axis: int | None, first: int, last: int) -> Any:
@@ -92,11 +109,14 @@ def submitting(plan: Plan, computation: InPieces, arrays: Mapping[str, Array], e
     key = tuple((name, array.shape, array.dtype.str) for name, array in arrays.items())
 
     def map_tasks(values: Mapping[str, Any], _: Any, tasks: Sequence[tuple[int, int]]) -> Iterable[Piece]:
-        futures = []
+        futures: deque[Any] = deque()
         for start, stop in tasks:
+            if len(futures) == _UNDER_WAY:
+                yield futures.popleft().result()
             own = {name: cut(values[name], axis, start, stop) for name, axis in computation.read.items()}
             futures.append(executor.submit(_task, payload, key, own, stop - start))
-        return (future.result() for future in futures)
+        while futures:
+            yield futures.popleft().result()
 
     return map_tasks
 

@@ -11,15 +11,16 @@ import numpy as np
 
 from chainrule.dimensions import Dimension, shape_text
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
-from chainrule.feeds import check_labels, values_of_leaves
-from chainrule.node import Constant, Leaf, Node
+from chainrule.feeds import check_labels, values_in_pieces
+from chainrule.node import Constant, Input, Leaf, Node
 from chainrule.notation.names import visible
-from chainrule.plan.columns import Split, Unsplittable, split
+from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
-from chainrule.plan.numpy_plan import Blocks, Whole, columns_in_cache
+from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
 from chainrule.plan.passes import optimized, typed
-from chainrule.plan.pieces import Array, Results, submitting
+from chainrule.plan.pieces import Array, Results, in_memory, submitting
+from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program import Program, record
 
 if TYPE_CHECKING:
@@ -38,9 +39,13 @@ def compile_graph(
     gradients: Iterable[str | Node] | None = None,
     backend: Backend = "numpy",
     *,
+    update: Update | None = None,
     block: int | None = None,
 ) -> Plan:
-    """The plan of a graph with one scalar loss; ``Graph.compile`` says more."""
+    """The plan of a graph with one scalar loss; ``Graph.compile`` says more.
+
+    With an ``update``, what a call hands back are the parameters after one step, and what the update remembers.
+    """
     if backend not in ("numpy", "numba", "auto"):
         raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
     if backend == "numba":
@@ -48,7 +53,12 @@ def compile_graph(
     if len(graph.outputs) != 1:
         given = ", ".join(map(graph.name, graph.outputs))
         raise ArgumentError("a plan has one output, the loss", given=given, remedy="Graph(loss, watch=[...])")
-    return Plan(graph, _wanted_program(graph, gradients), backend, block)
+    program = _wanted_program(graph, gradients)
+    if update is not None and (computed := [name for name in program.gradients if name not in program.feeds]):
+        raise ArgumentError(
+            f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
+        )
+    return Plan(graph, program, backend, update=update, block=block)
 
 
 def _wanted_program(graph: Graph, gradients: Iterable[str | Node] | None) -> Program:
@@ -96,22 +106,39 @@ class Plan:
     The results are new arrays. Threads may share a plan: each has a workspace of its own. A plan pickles.
     """
 
-    def __init__(self, graph: Graph, program: Program, backend: Backend = "numpy", block: int | None = None) -> None:
-        self.graph, self._recorded, self.backend, self._block = graph, program, backend, block
-        self._leaves: tuple[Leaf, ...] = tuple(node for node in graph.order if isinstance(node, Leaf))
+    def __init__(
+        self,
+        graph: Graph,
+        program: Program,
+        backend: Backend = "numpy",
+        *,
+        update: Update | None = None,
+        block: int | None = None,
+    ) -> None:
+        self.graph, self.backend, self.update, self._block = graph, backend, update, block
+        self._gradients = tuple(program.gradients)
+        self.memory: dict[str, dict[str, Input]] = {}
+        """By parameter, the inputs for what the update remembers of it."""
+        if update is not None:
+            self.memory = memories(update, {name: graph[name].shape or () for name in self._gradients})
+            program = with_updates(program, update, self.memory)
+        self._recorded = program
+        inputs = [leaf for remembered in self.memory.values() for leaf in remembered.values()]
+        self._leaves: tuple[Leaf, ...] = (*(node for node in graph.order if isinstance(node, Leaf)), *inputs)
         self._fed = tuple(leaf for leaf in self._leaves if not isinstance(leaf, Constant))
         self._lock = threading.RLock()
         self._local = threading.local()
         self._computations: dict[Key, Computation] = {}
         self._loops: dict[Key, Loop | str] = {}
-        self._programs: dict[Any, tuple[Program, Split | str]] = {}
+        self._programs: dict[Any, Program] = {}
+        self._splits: dict[Any, Split | str] = {}
 
     # --- reading it ----------------------------------------------------------------------------------------------
 
     @property
     def program(self) -> Program:
         """The program after all passes, for float64 and any sizes."""
-        return self._program_for(np.dtype(float))[0]
+        return self._program_for(np.dtype(float))
 
     @property
     def source(self) -> str:
@@ -125,7 +152,7 @@ class Plan:
 
     def explain(self) -> str:
         """What was compiled: how many steps, and whether columns are computed in blocks, or why not."""
-        program, parts = self._program_for(np.dtype(float))
+        program, parts = self._program_for(np.dtype(float)), self._split_for(np.dtype(float))
         lines = [f"{len(self._recorded)} steps recorded, {len(program)} after the passes"]
         if self._numba():
             loop = self._loop(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))
@@ -158,18 +185,15 @@ class Plan:
                 return call(feeds)  # type: ignore[no-any-return]
             loss, gradients = self._general(feeds, executor)
         except IndexError:  # indices are the one thing in feeds that only computing finds wrong
-            self._by_run(feeds)  # names the node
+            self._by_run(self.prepared(feeds)[0])  # names the node
             raise
         return loss, gradients if out is None else _written(gradients, out)
 
     def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
-        given = values_of_leaves(self._leaves, feeds, self.graph.name)
-        check_labels(self.graph.labels, given, self.graph.name)
-        arrays = {self.graph.name(leaf): given[leaf] for leaf in self._fed}
-        if 0 in self._sizes(arrays).values():
+        arrays, computation = self.prepared(feeds)
+        if computation is None:
             return self._by_run(arrays)
-        computation = self.computation_for(arrays)
-        self._local.last = computation
+        arrays = in_memory(arrays, {} if isinstance(computation, Whole) else computation.read)
         if executor is not None and not isinstance(computation, Whole):
             return computation(arrays, submitting(self, computation, arrays, executor))
         if isinstance(computation, Whole):
@@ -178,11 +202,35 @@ class Plan:
             self._local.call = self._quick(computation.loop.quick(), tuple(computation.read))
         return computation(arrays)
 
-    def _by_run(self, feeds: Mapping[Any, Any]) -> Results:
+    def prepared(self, feeds: Mapping[Any, Any]) -> tuple[dict[str, Any], Computation | None]:
+        """The feeds checked, and what computes the plan for them: nothing where there are no columns.
+
+        What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
+        """
+        given = values_in_pieces(self._leaves, feeds, self._name)
+        check_labels(self.graph.labels, given, self._name)
+        arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
+        if 0 in self._sizes(arrays).values():
+            return arrays, None
+        self._local.last = computation = self.computation_for(arrays)
+        return arrays, computation
+
+    def column_axes(self) -> dict[str, int]:
+        """The axis of the columns, for every feed that has any."""
+        name = column_name(self._recorded)
+        shapes = {self._name(leaf): [str(size) for size in leaf.shape or ()] for leaf in self._fed}
+        return {feed: sizes.index(name) for feed, sizes in shapes.items() if name in sizes}
+
+    def _name(self, node: Node) -> str:
+        return self.graph.name(node) if node in self.graph else str(node.name)
+
+    def _by_run(self, arrays: Mapping[str, Array]) -> Results:
         """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
-        run = self.graph.forward(feeds)
-        gradients = run.backward()
-        return run[self.graph.outputs[0]][()], {name: gradients[name].copy() for name in self._recorded.gradients}
+        fed = {name: array for name, array in arrays.items() if not any(name in own for own in self.memory.values())}
+        run = self.graph.forward(fed)
+        gradients = {name: run.backward()[name].copy() for name in self._gradients}
+        loss = run[self.graph.outputs[0]][()]
+        return loss, gradients if self.update is None else updated(self.update, self.memory, arrays, gradients)
 
     def _quick(
         self, body: tuple[str, dict[str, Any]], names: Sequence[str], arrays: Mapping[str, Array] | None = None
@@ -218,21 +266,21 @@ class Plan:
     def _computation(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Computation:
         if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
             return Looped(loop, sizes.get(str(loop.column), 1))
-        program, parts = self._program_for(dtype)
+        program, few = self._program_for(dtype), self._block or SMALLEST_BLOCK
         title = f"{dtype.name}, {', '.join(f'{name} = {size}' for name, size in sizes.items())}".rstrip(", ")
-        if not isinstance(parts, str):
+        if max(sizes.values(), default=1) > few and not isinstance(parts := self._split_for(dtype), str):
             columns = self._block or columns_in_cache(parts, sizes, dtype)
             if sizes[parts.name] > columns:
-                return Blocks(parts, sizes, columns, title, program)
-        return Whole(program, sizes, title)
+                return Blocks(program, parts, sizes, columns, title=title, fusing=self._numba())
+        return Whole(program, sizes, title, self._numba())
 
     def _numba(self) -> bool:
         return self.backend == "numba" or (self.backend == "auto" and has_numba())
 
     def _loop(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Loop | str:
         """The compiled loop for all sizes but the number of columns, or why there is none."""
-        program, parts = self._program_for(dtype)
-        column = None if isinstance(parts, str) else parts.name
+        program = self._program_for(dtype)
+        column = column_name(program)
         others = {name: size for name, size in sizes.items() if name != column}
         key: Key = (dtype, *others.items())
         with self._lock:
@@ -243,35 +291,39 @@ class Plan:
                     self._loops[key] = str(why)
             return self._loops[key]
 
-    def _program_for(self, dtype: np.dtype[Any]) -> tuple[Program, Split | str]:
+    def _program_for(self, dtype: np.dtype[Any]) -> Program:
         if dtype not in self._programs:
             program = optimized(typed(self._recorded, dtype))
             _check_dtypes(program, dtype)
-            try:
-                self._programs[dtype] = program, split(program)
-            except Unsplittable as why:
-                self._programs[dtype] = program, str(why)
+            self._programs[dtype] = program
         return self._programs[dtype]
 
+    def _split_for(self, dtype: np.dtype[Any]) -> Split | str:
+        """The parts for blocks of columns, or why there are none; looked for when there are enough columns."""
+        if dtype not in self._splits:
+            try:
+                self._splits[dtype] = split(self._program_for(dtype))
+            except Unsplittable as why:
+                self._splits[dtype] = str(why)
+        return self._splits[dtype]
+
     def _sizes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
-        pairs = [
-            p for leaf in self._fed for p in zip(leaf.shape or (), arrays[self.graph.name(leaf)].shape, strict=True)
-        ]
+        pairs = [p for leaf in self._fed for p in zip(leaf.shape or (), arrays[self._name(leaf)].shape, strict=True)]
         return {str(size): number for size, number in pairs if isinstance(size, Dimension)}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.graph, tuple(self._recorded.gradients), self.backend, self._block)
+        return _rebuilt, (self.graph, self._gradients, self.backend, self.update, self._block)
 
 
 def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
-    for name, k in (*program.values.items(), *program.gradients.items()):
+    for name, k in (*program.values.items(), *program.handed.items()):
         found = program.steps[k].dtype
         if found.kind == "f" and found != dtype:
             raise RuleError(f"{name}: a rule on the way gives {found} where this plan computes in {dtype}")
 
 
-def _rebuilt(graph: Graph, gradients: tuple[str, ...], backend: Backend, block: int | None) -> Plan:
-    return compile_graph(graph, gradients, backend, block=block)
+def _rebuilt(graph: Graph, gradients: tuple[str, ...], backend: Backend, update: Any, block: int | None) -> Plan:
+    return compile_graph(graph, gradients, backend, update=update, block=block)
 
 
 def _quick_whole(computation: Whole) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from chainrule.plan.loop import mathematics
@@ -23,9 +24,11 @@ def compiled(text: str) -> dict[str, Any]:
         text, name = text.replace(", cache=True)", ")"), "<compiled loop>"
     else:
         name = str(path)
-    namespace: dict[str, Any] = {"__name__": f"chainrule_loop_{_digest(text)}", "__file__": name}
-    exec(compile(text, name, "exec"), namespace)
-    return namespace
+    module = ModuleType(f"chainrule_loop_{_digest(text)}")
+    module.__file__ = name
+    sys.modules[module.__name__] = module  # Numba looks there for what it reads from disk
+    exec(compile(text, name, "exec"), module.__dict__)
+    return module.__dict__
 
 
 def cache_folder() -> Path:
@@ -64,6 +67,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _digest(text: str) -> str:
-    """Names a text together with the functions that are compiled into it, which Numba does not look at."""
-    own = Path(mathematics.__file__).read_bytes()
+    """Names a text together with what Numba does not look at: the functions compiled into it, and this file."""
+    own = Path(mathematics.__file__).read_bytes() + Path(__file__).read_bytes()
     return hashlib.sha256(own + text.encode()).hexdigest()[:20]

@@ -43,7 +43,7 @@ class Loop:
     def __init__(self, program: Program, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> None:
         (loss,) = program.values
         self.dtype, self.loss = dtype, loss
-        self.gradients = tuple(program.gradients)
+        self.results = {name: program.handed_name(name) for name in program.handed}
         scalars = scalars_of(program, sizes)
         self.column = scalars.column
         self.source: Source = loop_source(scalars, dtype, loss)
@@ -76,7 +76,7 @@ class Loop:
         body = [
             *made,
             f"loss = real(run({', '.join([*(f'x{k}' for k in range(len(names))), *order])}))",
-            "return loss, {" + ", ".join(f"{name!r}: {place['d' + name]}" for name in self.gradients) + "}",
+            "return loss, {" + ", ".join(f"{name!r}: {place[result]}" for name, result in self.results.items()) + "}",
         ]
         return "\n".join(body), {"empty": np.empty, "real": self.dtype.type, "run": self.functions["run"]}
 
@@ -107,8 +107,8 @@ class Looped(InPieces):
     def threaded(self) -> bool:
         return self.total > LARGEST_CALL
 
-    def tasks(self) -> list[tuple[int, int]]:
-        width = max(_TASK, -(-self.total // _TASKS))
+    def tasks(self, most: int) -> list[tuple[int, int]]:
+        width = max(_TASK, min(-(-self.total // _TASKS), most))
         return [(start, min(start + width, self.total)) for start in range(0, self.total, width)]
 
     def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,6 +137,20 @@ class Looped(InPieces):
         columns = zip(*rows, strict=True)
         return [np.concatenate(parts, axis=axis) for parts, axis in zip(columns, axes, strict=True)]
 
+    def in_one_call(self, batch_size: int | None) -> bool:
+        """Whether whole epochs are one call; batches so large that threads pay are steps of their own."""
+        return "def train(" in self.text and min(batch_size or self.total, self.total) <= LARGEST_CALL
+
+    def epochs(self, feeds: Mapping[str, Any], epochs: int, batch_size: int | None) -> tuple[Array, dict[str, Array]]:
+        """The losses of all steps, and the new values of the feeds that are updated."""
+        updated = list(self.loop.results)
+        batch = min(batch_size or self.total, self.total)
+        arrays = {name: np.array(x, order="C") if name in updated else _plain(x) for name, x in feeds.items()}
+        losses = np.empty(epochs * -(-self.total // batch), self.loop.dtype)
+        given = (arrays[name] for name in self.read)
+        self.loop.functions["train"](*given, batch, epochs, losses, *self.loop.empty(False))
+        return losses, {name: arrays[name] for name in updated}
+
     def finish(self, values: Mapping[str, Any], pieces: Iterable[Sequence[Any]], feeds: Mapping[str, Array]) -> Results:
         done = list(pieces)
         sums = np.sum([piece[0] for piece in done], axis=0)
@@ -148,7 +162,7 @@ class Looped(InPieces):
         found = {
             name: next(given) if axis is None else next(joined) for name, (_, axis) in self.loop.source.results.items()
         }
-        return self.loop.dtype.type(loss), {name: found["d" + name] for name in self.loop.gradients}
+        return self.loop.dtype.type(loss), {name: found[k] for name, k in self.loop.results.items()}
 
 
 def _plain(value: Any) -> Array:
@@ -157,4 +171,4 @@ def _plain(value: Any) -> Array:
 
 
 def _is_plain(value: Any) -> bool:
-    return bool(value.flags.c_contiguous and value.flags.aligned)
+    return isinstance(value, np.ndarray) and bool(value.flags.c_contiguous and value.flags.aligned)

@@ -200,7 +200,12 @@ def _logarithms(kind: _Kind) -> Functions:
         inside = x * log(y)
         return x if x == zero else inside
 
-    return {"log": log, "log1p": log1p, "xlogy": xlogy}
+    @_exact
+    def xlog1m(x: Any, y: Any) -> Any:
+        inside = x * log1p(-y)
+        return x if x == zero else inside
+
+    return {"log": log, "log1p": log1p, "xlogy": xlogy, "xlog1m": xlog1m}
 
 
 def _choices(kind: _Kind) -> Functions:

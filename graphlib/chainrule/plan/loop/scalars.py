@@ -18,7 +18,7 @@ from chainrule import elementary
 from chainrule.dimensions import Dimension, shape_text
 from chainrule.plan.columns import Role, column_name, roles
 from chainrule.plan.passes import evaluated
-from chainrule.program import Program, Ref, RuleCall, Step, map_refs, pick, step_text
+from chainrule.program import Call, Program, Ref, Step, map_refs, pick, step_text
 from chainrule.shapes import normal_axes
 from chainrule.symbol import index
 
@@ -63,6 +63,8 @@ class Scalars:
     """The name of the number of columns."""
     named: Mapping[Scalar, str]
     """What people call a scalar: the first entry of the columns of Z1 is Z1_0."""
+    updates: Mapping[str, str]
+    """By feed, the result that is its new value."""
     remarks: Mapping[Scalar, str]
     """What begins with a scalar: the formula and the shape of the step that it is the first entry of."""
 
@@ -102,14 +104,16 @@ class _Opening:
                 raise NotScalar(f"more than {MOST_OPERATIONS:,} operations on numbers for each column")
         program, part = self.program, self.part
         feeds = {name: (self._shape(program.steps[k]), part[k].axis) for name, k in program.feeds.items()}
-        ends = (*program.values.items(), *(("d" + name, k) for name, k in program.gradients.items()))
+        ends = (*program.values.items(), *((program.handed_name(name), k) for name, k in program.handed.items()))
         results = {name: (self.cells[k], part[k].axis if part[k].kind == "columns" else None) for name, k in ends}
-        return Scalars(_alive(self.made.values(), results), feeds, results, self.column, self.named, self.remarks)
+        updates = {name: program.handed_name(name) for name in program.updates}
+        alive = _alive(self.made.values(), results)
+        return Scalars(alive, feeds, results, self.column, self.named, updates, self.remarks)
 
     # --- one step --------------------------------------------------------------------------------------------------
 
     def _cells(self, k: int, step: Step) -> Cells:
-        if isinstance(step.operation, RuleCall) or step.operation is pick:
+        if isinstance(step.operation, Call) or step.operation is pick:
             raise NotScalar(f"{step_text(step)} is called as it is")
         shape = self._shape(step)
         if step.is_feed:
@@ -189,10 +193,8 @@ class _Opening:
         return self._entrywise(step, operands)
 
     def _entrywise(self, step: Step, operands: list[Any]) -> Cells:
-        function = _ENTRYWISE.get(step.operation) or (
-            step.operation.__name__ if isinstance(step.operation, np.ufunc) else None
-        )
-        if function not in FUNCTIONS or step.options.keys() - {"dtype"} or step.dtype.kind not in "fb":
+        function = function_of(step)
+        if function is None:
             raise NotScalar(f"{step_text(step)} has no form for single numbers")
         kind = step.dtype.kind
         floating = kind == "f" or _has_floats(operands)
@@ -350,6 +352,7 @@ _ENTRYWISE: Final[dict[Any, str]] = {
     np.bitwise_or: "logical_or",
     elementary.normal_cdf: "normal_cdf",
     elementary.xlogy: "xlogy",
+    elementary.xlog1m: "xlog1m",
     elementary.ratio: "ratio",
     elementary.power_slope: "power_slope",
 }
@@ -358,10 +361,19 @@ FUNCTIONS: Final = frozenset(
     absolute add arccos arcsin arctan cbrt ceil clip cos cosh divide equal exp exp2 expm1 floor greater greater_equal
     isfinite isnan less less_equal log log10 log1p log2 logical_and logical_not logical_or maximum minimum multiply
     negative normal_cdf not_equal number positive power power_slope ratio reciprocal sign sin sinh sqrt square subtract
-    tan tanh where xlogy
+    tan tanh where xlog1m xlogy
     """.split()
 )
 """The functions of single numbers that loops are printed with."""
+
+
+def function_of(step: Step) -> str | None:
+    """The function of single numbers that a step computes for every entry, if it does."""
+    name = _ENTRYWISE.get(step.operation)
+    if name is None and isinstance(step.operation, np.ufunc):
+        name = step.operation.__name__
+    known = name in FUNCTIONS and not step.options.keys() - {"dtype"} and step.dtype.kind in "fb"
+    return name if known else None
 
 
 def _chain(function: str) -> Callable[[_Opening, list[Any]], Any]:
@@ -376,10 +388,24 @@ _total = _chain("add")
 _largest = _chain("maximum")
 
 
+def _gap(opening: _Opening, x: Any, shift: Any) -> tuple[Any, Any]:
+    """x - shift and what its rounding leaves out, as ``elementary`` has it."""
+    gap = opening.emit("subtract", x, shift)
+    back = opening.emit("subtract", x, gap)
+    lost = opening.emit("subtract", x, opening.emit("add", gap, back))
+    left_out = opening.emit("add", lost, opening.emit("subtract", back, shift))
+    return gap, opening.emit("finite_or_zero", left_out)
+
+
 def _shifted(opening: _Opening, row: list[Any]) -> tuple[list[Any], Any]:
     """exp(x - max) of a row, and the largest entry, or 0 where that is infinite."""
     shift = opening.emit("finite_or_zero", _largest(opening, row))
-    return [opening.emit("exp", opening.emit("subtract", x, shift)) for x in row], shift
+    powers = []
+    for x in row:
+        gap, left_out = _gap(opening, x, shift)
+        power = opening.emit("exp", gap)
+        powers.append(opening.emit("add", power, opening.emit("multiply", power, left_out)))
+    return powers, shift
 
 
 def _softmax(opening: _Opening, row: list[Any]) -> list[Any]:
@@ -431,7 +457,8 @@ def _logsumexp(opening: _Opening, row: list[Any]) -> Any:
 
 def _log_softmax(opening: _Opening, row: list[Any]) -> list[Any]:
     total, shift = _log_total(opening, row)
-    return [opening.emit("subtract", opening.emit("subtract", x, shift), total) for x in row]
+    gaps = [_gap(opening, x, shift) for x in row]
+    return [opening.emit("subtract", gap, opening.emit("subtract", total, left_out)) for gap, left_out in gaps]
 
 
 def _mean(opening: _Opening, row: list[Any]) -> Any:

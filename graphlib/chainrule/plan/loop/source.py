@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
@@ -24,16 +24,17 @@ _FORMS: Final = {
     "negative": "-{0}", "positive": "{0}", "absolute": "abs({0})", "square": "{0} * {0}", "reciprocal": "one / {0}",
     "where": "{1} if {0} else {2}", "logical_not": "not {0}", "sqrt": "math.sqrt({0})",
 }  # fmt: skip
-_OWN: Final = frozenset(
+OWN: Final = frozenset(
     """
     clip exp expm1 finite_or_zero isfinite isnan log log1p maximum minimum multiply_add normal_cdf number power
-    power_slope ratio sign tanh xlogy
+    power_slope ratio sign tanh xlog1m xlogy
     """.split()
 )
 _WHOLE: Final = "types.int64"
 _SUMS: Final = "types.float64[::1]"
 _RESERVED: Final = """
-    math np types njit array real one columns piece finish run first last sums offset total c m FUNCTIONS fed made
+    math np types njit array real one piece finish run train first last sums total c m k batch repeats
+    losses start FUNCTIONS fed made
 """.split()
 
 
@@ -65,7 +66,7 @@ class _Printing:
     def __init__(self, scalars: Scalars, dtype: np.dtype[Any], loss: str) -> None:
         self.scalars, self.dtype, self.loss = scalars, dtype, loss
         self.names = Names()
-        self.names.taken |= {*_RESERVED, *_OWN, "add_up", "add_up_product"}
+        self.names.taken |= {*_RESERVED, *OWN, "add_up", "add_up_product"}
         self.arrays = {name: self.names.fresh(name) for name in scalars.feeds}
         self.outs = {name: self.names.fresh(name) for name in scalars.results if name != loss}
         self.texts = {scalar: self.names.fresh(scalars.named.get(scalar, f"t{k}")) for k, scalar in self._numbered()}
@@ -76,9 +77,9 @@ class _Printing:
         return enumerate(self.scalars.scalars)
 
     def source(self) -> Source:
-        body = "\n\n\n".join(
-            "\n".join(lines) for lines in (self._columns(), self._piece(), self._finish(), self._run())
-        )
+        functions = [self._piece(), self._finish(), self._run()]
+        functions += [self._train()] if self._trains() else []
+        body = "\n\n\n".join("\n".join(lines) for lines in functions)
         text = "\n".join(self._head()) + "\n\n\n" + body + "\n"
         operations = sum(scalar.phase == "columns" and scalar.operation != "load" for scalar in self.scalars.scalars)
         results = {n: (cells.shape, axis) for n, (cells, axis) in self.scalars.results.items() if n != self.loss}
@@ -88,20 +89,11 @@ class _Printing:
 
     def _head(self) -> list[str]:
         kind = self.dtype.name
-        own = [f'{name} = FUNCTIONS["{kind}"]["{name}"]' for name in sorted({*self.used, "add_up", "add_up_product"})]
+        used = {*self.used, "add_up", "add_up_product"}
         return [
-            f'"""{kind}: the entries of one column as numbers, and one loop over the columns."""',
-            "",
-            "import math",
-            "",
-            "import numpy as np",
-            "from numba import njit, types",
-            "",
-            "from chainrule.plan.loop.mathematics import FUNCTIONS",
-            "",
-            f"real, one = np.{kind}, np.{kind}(1)",
-            *own,
-            *(f"{name} = real({text})" for text, name in self.constants.items()),
+            *head(
+                self.dtype, used, self.constants, "the entries of one column as numbers, and a loop over the columns"
+            ),
             "",
             "",
             "def fed(axes):",
@@ -112,9 +104,12 @@ class _Printing:
             f'    return types.Array(types.{kind}, axes, "C")',
         ]
 
-    def _function(self, name: str, returns: str, feeds: Iterable[str], rest: Mapping[str, str]) -> list[str]:
+    def _function(
+        self, name: str, returns: str, feeds: Iterable[str], rest: Mapping[str, str], changed: Container[str] = ()
+    ) -> list[str]:
         """The line with the types, and the line with the names, of a function of feeds and of ``rest``."""
-        types = [f"fed({len(self.scalars.feeds[feed][0])})" for feed in feeds] + list(rest.values())
+        kinds = {feed: "made" if feed in changed else "fed" for feed in feeds}
+        types = [f"{kind}({len(self.scalars.feeds[feed][0])})" for feed, kind in kinds.items()] + list(rest.values())
         names = [self.arrays[feed] for feed in feeds] + list(rest)
         return [
             f'@njit({returns}({", ".join(types)}), nogil=True, error_model="numpy", cache=True)',
@@ -129,10 +124,13 @@ class _Printing:
             if name != self.loss and joined is (axis is not None)
         }
 
-    # --- the four functions ------------------------------------------------------------------------------------------
+    # --- the functions ------------------------------------------------------------------------------------------
 
-    def _columns(self) -> list[str]:
-        """The loop: some columns, whose sums are added to ``sums``."""
+    def _piece(self) -> list[str]:
+        """The loop over some columns, whose sums are added to ``sums``.
+
+        It goes block by block, because a long sum in single precision would lose digits.
+        """
         sums = self.scalars.sums
         joined = [x for cells, axis in self.scalars.results.values() if axis is not None for x in cells.ravel()]
         needed = _needed(x for x in [*(x for s in sums for x in s.operands), *joined] if isinstance(x, Scalar))
@@ -141,31 +139,20 @@ class _Printing:
             *(self._added(scalar) for scalar in sums),
             *self._stored(joined=True),
         ]
-        body = [
+        block = [
             *(f"{self.texts[scalar]} = one - one" for scalar in sums),
-            "for c in range(first, last):",
+            f"for c in range(start, min(start + {BLOCK}, last)):",
             *_indented(each or ["pass"]),
             *(f"sums[{k}] += {self.texts[scalar]}" for k, scalar in enumerate(sums)),
         ]
-        rest = {**dict.fromkeys(("m", "first", "last", "offset"), _WHOLE), "sums": _SUMS, **self._made(joined=True)}
-        header = self._function("columns", "types.void", self.arrays, rest)
-        return [*header, *_indented([*self._lines(needed, "before"), *body])]
+        lines = [*self._lines(needed, "before"), f"for start in range(first, last, {BLOCK}):", *_indented(block)]
+        rest = {**dict.fromkeys(("m", "first", "last"), _WHOLE), "sums": _SUMS, **self._made(joined=True)}
+        return [*self._function("piece", "types.void", self.arrays, rest), *_indented(lines)]
 
     def _added(self, scalar: Scalar) -> str:
         name, operands = self.texts[scalar], [self._operand(x) for x in scalar.operands]
         function = "add_up" if scalar.operation == "sum" else "add_up_product"
         return f"{name} = {function}({', '.join([name, *operands])})"
-
-    def _piece(self) -> list[str]:
-        """Many columns, block by block: a long sum in single precision would lose digits."""
-        made = self._made(joined=True)
-        rest = {**dict.fromkeys(("m", "first", "last"), _WHOLE), "sums": _SUMS, **made}
-        handed = [*self.arrays.values(), "m", "start", f"min(start + {BLOCK}, last)", "first", "sums", *made]
-        return [
-            *self._function("piece", "types.void", self.arrays, rest),
-            f"    for start in range(first, last, {BLOCK}):",
-            f"        columns({', '.join(handed)})",
-        ]
 
     def _finish(self) -> list[str]:
         """From the sums to the results."""
@@ -202,6 +189,43 @@ class _Printing:
         rest = {**self._made(joined=False), **self._made(joined=True)}
         return [*self._function("run", f"types.{self.dtype.name}", self.arrays, rest), *_indented(lines)]
 
+    def _trains(self) -> bool:
+        """Whether every result is the new value of a feed, and none of them has columns."""
+        whole = all(axis is None for _, axis in self.scalars.results.values())
+        return bool(self.scalars.updates) and whole and self.scalars.column is not None
+
+    def _train(self) -> list[str]:
+        """Steps one after another: the columns ``batch`` at a time, as often as ``repeats`` says."""
+        feeds = ", ".join(self.arrays.values())
+        whole = ", ".join(self.arrays[name] for name in self._whole_feeds())
+        steps = [
+            "last = min(start + batch, total)",
+            "sums[:] = 0",
+            f"piece({feeds}, last - start, start, last, sums)",
+            f"losses[k] = finish({whole}, last - start, sums, {', '.join(self._made(joined=False))})",
+            "k += 1",
+            *self._carried_over(),
+        ]
+        lines = [
+            f"total = {self._count_of_columns()}",
+            f"sums = np.zeros({len(self.scalars.sums)})",
+            "k = 0",
+            "for _ in range(repeats):",
+            "    for start in range(0, total, batch):",
+            *_indented(_indented(steps)),
+        ]
+        rest = {"batch": _WHOLE, "repeats": _WHOLE, "losses": "made(1)", **self._made(joined=False)}
+        header = self._function("train", "types.void", self.arrays, rest, changed=set(self.scalars.updates))
+        return [*header, *_indented(lines)]
+
+    def _carried_over(self) -> list[str]:
+        """The new values in the place of the old ones."""
+        lines = []
+        for feed, result in self.scalars.updates.items():
+            old, new = self.arrays[feed], self.outs[result]
+            lines.append(f"{old}[:] = {new}" if self.scalars.feeds[feed][0] else f"{old}[()] = {new}[()]")
+        return lines
+
     def _count_of_columns(self) -> str:
         found = [
             f"{self.arrays[name]}.shape[{axis}]" for name, (_, axis) in self.scalars.feeds.items() if axis is not None
@@ -235,15 +259,7 @@ class _Printing:
             return f"{self.arrays[name]}[{place or '()'}]"
         if operation == "count":
             return f"real({_count_text(scalar.operands[0], self.scalars.column)})"
-        operands = [self._operand(operand) for operand in scalar.operands]
-        if operation in _INFIX:
-            return f"{operands[0]} {_INFIX[operation]} {operands[1]}"
-        if operation in _FORMS:
-            return _FORMS[operation].format(*operands)
-        if operation in _OWN:
-            self.used.add(operation)
-            return f"{operation}({', '.join(operands)})"
-        return f"np.{operation}({', '.join(operands)})"
+        return expression(operation, [self._operand(operand) for operand in scalar.operands], self.used)
 
     def _operand(self, operand: Any) -> str:
         if isinstance(operand, Scalar):
@@ -262,9 +278,40 @@ class _Printing:
             if name == self.loss or joined is (axis is None):
                 continue
             for place in np.ndindex(cells.shape):
-                at = ", ".join("c - offset" if k == axis else str(i) for k, i in enumerate(place))
+                at = ", ".join("c - first" if k == axis else str(i) for k, i in enumerate(place))
                 lines.append(f"{self.outs[name]}[{at or '()'}] = {self._operand(cells[place])}")
         return lines
+
+
+def expression(operation: str, operands: Sequence[str], used: set[str]) -> str:
+    """A function of numbers as it is printed; the name of one that is not NumPy's is added to ``used``."""
+    if operation in _INFIX:
+        return f"{operands[0]} {_INFIX[operation]} {operands[1]}"
+    if operation in _FORMS:
+        return _FORMS[operation].format(*operands)
+    if operation in OWN:
+        used.add(operation)
+        return f"{operation}({', '.join(operands)})"
+    return f"np.{operation}({', '.join(operands)})"
+
+
+def head(dtype: np.dtype[Any], used: Iterable[str], constants: Mapping[str, str], what: str) -> list[str]:
+    """What stands above the functions of a module: what it is, its imports, functions and constants."""
+    kind = dtype.name
+    return [
+        f'"""{kind}: {what}."""',
+        "",
+        "import math",
+        "",
+        "import numpy as np",
+        "from numba import njit, types",
+        "",
+        "from chainrule.plan.loop.mathematics import FUNCTIONS",
+        "",
+        f"real, one = np.{kind}, np.{kind}(1)",
+        *(f'{name} = FUNCTIONS["{kind}"]["{name}"]' for name in sorted(used)),
+        *(f"{name} = real({text})" for text, name in constants.items()),
+    ]
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -1,0 +1,219 @@
+"""Writes docs/reliability.md from the runs that it makes: `python docs/make_reliability.py` takes half an hour.
+
+The judges, the faults and the load are run anew. Mutation testing takes hours, so its last outcome is read from
+docs/mutation.json, which its own command writes. `--keep FOLDER` keeps what runs have said, and takes what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import datetime as dt
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+PAGE, MUTATION = ROOT / "docs" / "reliability.md", ROOT / "docs" / "mutation.json"
+
+HEAD = """# Reliability
+
+Who has judged chainrule, what it does with bad input, how exact its functions are, and what it bears. This page is
+written by the command that ran it all, `python docs/make_reliability.py` (`pip install -e . --group judges` before).
+{date}, {machine}.
+
+## Judged by others
+
+`pytest tests/judges` compares the engine with judges that share nothing with it.
+
+{judges}
+
+What is skipped, and why:
+
+{reasons}
+
+## Units in the last place
+
+The largest error of any entry, judged by mpmath over the whole range of the floats, subnormal numbers included; the
+precision is doubled until two results agree. "terms" marks a difference of two terms that nearly cancel: it is judged
+in units of the terms. `pytest tests/judges/test_ulp.py`.
+
+{ulps}
+
+## Faults and their outcome
+
+Each row is a test in `tests/test_bad_input.py`, which holds the whole message.
+
+{faults}
+
+## Threads and load
+
+`python tests/benchmarks/load.py`: every result is compared with the serial one, bit for bit.
+
+{load}
+
+## Mutation testing
+
+{mutation}
+"""
+
+
+def main() -> None:
+    """Run what has not been run, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what the runs have said there")
+    parser.add_argument("--check", action="store_true", help="do not write the page")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        folder = given.keep or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        text = page(folder)
+    print(text)
+    if not given.check:
+        PAGE.write_text(text, encoding="utf-8")
+
+
+def page(folder: Path) -> str:
+    """The page, from runs that write into this folder unless they have written there already."""
+    tally, judged, faults, load = (folder / name for name in ("tally.json", "judged.xml", "faults.xml", "load.json"))
+    run("-m", "pytest", "-q", "tests/judges", f"--tally={tally}", f"--junitxml={judged}", made=judged)
+    run("-m", "pytest", "-q", "tests/test_bad_input.py", f"--junitxml={faults}", made=faults)
+    run("tests/benchmarks/load.py", f"--json={load}", made=load)
+    judges = json.loads(tally.read_text("utf-8"))
+    return HEAD.format(
+        date=dt.datetime.now(tz=dt.UTC).date(),
+        machine=f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}",
+        judges=judge_table(judges),
+        reasons=reasons(judges),
+        ulps=ulp_table(properties(judged)),
+        faults=fault_table(properties(faults)),
+        load=load_table(json.loads(load.read_text("utf-8"))),
+        mutation=mutation_table(json.loads(MUTATION.read_text("utf-8"))),
+    )
+
+
+def run(*arguments: str, made: Path) -> None:
+    """Run Python in the root of the project; what fails shows in what it has written, and stops here."""
+    if not made.exists():
+        subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True)
+
+
+def properties(report: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The outcome and the recorded properties of every test in a report of pytest."""
+    for case in ET.parse(report).iter("testcase"):
+        known = {str(p.get("name")): str(p.get("value")) for p in case.iter("property")}
+        failed = case.find("failure") is not None or case.find("error") is not None
+        yield "failed" if failed else "skipped" if case.find("skipped") is not None else "passed", known
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table in Markdown; numbers stand at the right."""
+    lines = [list(map(str, row)) for row in rows]
+    right = [all(_is_number(line[k]) for line in lines) for k in range(len(head))]
+    rule = "|".join("--:" if number else "---" for number in right)
+    return "\n".join(
+        [f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(map(_cell, line))} |" for line in lines)]
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(",", "").replace(".", "").replace("+", "").replace("-", "").replace(" %", "").isdigit()
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+# --- the sections ----------------------------------------------------------------------------------------------------
+
+
+def judge_table(judges: dict[str, Any]) -> str:
+    """How many cases each judge has judged."""
+    counts = ("cases", "passed", "failed", "skipped")
+    rows = [[name, *(f"{row[count]:,}" for count in counts)] for name, row in judges.items()]
+    total = [f"{sum(row[count] for row in judges.values()):,}" for count in counts]
+    return table(("judge", *counts), [*rows, ["all", *total]])
+
+
+def reasons(judges: dict[str, Any]) -> str:
+    """Why cases were skipped; reasons that differ only after a colon are told in one."""
+    found = [(name, count, reason) for name, row in judges.items() for reason, count in row["reasons"].items()]
+    grouped: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for name, count, reason in found:
+        head, _, rest = reason.partition(": ")
+        grouped.setdefault((name, head), []).append((count, rest))
+    lines = []
+    for (name, head), parts in grouped.items():
+        told = ", ".join(rest for _, rest in sorted(parts) if rest)
+        lines.append(f"* {name}, {sum(count for count, _ in parts):,}: {head}{f' ({told})' if told else ''}")
+    return "\n".join(lines) or "Nothing."
+
+
+def ulp_table(tests: Iterable[tuple[str, dict[str, str]]]) -> str:
+    """The largest error by function, dtype and what computed it."""
+    rows = [row for _, known in tests if "ulp" in known for row in ast.literal_eval(known["ulp"])]
+    columns = list(dict.fromkeys((row["dtype"], row["by"]) for row in rows))
+    worst = {(row["function"], row["of"], row["dtype"], row["by"]): row for row in rows}
+    lines = []
+    for function, of in dict.fromkeys((row["function"], row["of"]) for row in rows):
+        own = [worst.get((function, of, dtype, by)) for dtype, by in columns]
+        unit = {row["unit of"] for row in own if row}
+        lines.append(
+            [function, of, "/".join(sorted(unit)), *("" if row is None else f"{row['ulp']:.2f}" for row in own)]
+        )
+    return table(("function", "of", "unit of", *(f"{dtype}, {by}" for dtype, by in columns)), lines)
+
+
+def fault_table(tests: Iterable[tuple[str, dict[str, str]]]) -> str:
+    """Faults and their outcomes, and whether the tests held them to it."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for outcome, known in tests:
+        if "fault" in known:
+            rows.setdefault((known["fault"], known["outcome"]), []).append(outcome)
+    held = [(fault, said, "yes" if set(found) == {"passed"} else "**no**") for (fault, said), found in rows.items()]
+    return table(("fault", "outcome", "held"), held)
+
+
+def load_table(load: dict[str, Any]) -> str:
+    """Threads, then memory."""
+    threads = [
+        (f"{name}, 16 threads", f"{row['compared']:,}", f"{row['wrong']:,} not the serial ones")
+        for name, row in load["threads"].items()
+    ]
+    memory = [
+        (f"memory of a {name}", f"{row['runs']:,}", f"{row['bytes_per_run']:+.2f} bytes a run")
+        for name, row in load["memory"].items()
+    ]
+    return table(("what", "runs", "found"), [*threads, *memory])
+
+
+def mutation_table(outcome: dict[str, Any]) -> str:
+    """Mutants by file."""
+    counts = ("mutants", "tried", "killed", "equivalent")
+    files = outcome["files"]
+    total = {count: sum(row[count] for row in files.values()) for count in counts}
+    rows = [
+        [name, *(f"{row[count]:,}" for count in counts), _share(row)] for name, row in {**files, "all": total}.items()
+    ]
+    head = (
+        f"{outcome['tool']}, mutants drawn with seed {outcome['seed']}: of those that change something, "
+        f"{_share(total)} are killed. The survivors stand in [mutation-survivors.md](mutation-survivors.md), "
+        "each with the reason why it changes nothing, or open."
+    )
+    return f"{head}\n\n{table(('file', *counts, 'killed of the others'), rows)}"
+
+
+def _share(row: dict[str, Any]) -> str:
+    return f"{100 * row['killed'] / max(row['tried'] - row['equivalent'], 1):.1f} %"
+
+
+if __name__ == "__main__":
+    main()

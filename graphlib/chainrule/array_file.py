@@ -1,0 +1,129 @@
+"""ArrayFile: an array in a .npy file that may be larger than memory and than the address space."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, final
+
+import numpy as np
+
+from chainrule.errors import FeedError
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[Any]"
+
+
+@final
+class ArrayFile:
+    """The array that ``np.save`` has written to a file, read from there where it is sliced.
+
+    It has ``shape`` and ``dtype``, and a plan or a training that is fed with it reads some columns at a time. Unlike
+    ``np.load(path, mmap_mode="r")`` it is never mapped, so that it may also be larger than what ``ulimit -v`` allows.
+    It pickles as its path. FeedError if the file holds no array of numbers; an array that is written in pieces comes
+    from ``np.lib.format.open_memmap``.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/x.npy", np.arange(8).reshape(2, 4))
+    ...     x = ArrayFile(f"{folder}/x.npy")
+    ...     x, x[:, 1:3]
+    (<ArrayFile x.npy: int64 (2, 4)>, array([[1, 2],
+           [5, 6]]))
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).absolute()
+        self.shape, self._columns_first, self.dtype, self._start = _header(self.path)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Array:
+        """What NumPy gives for the same key; one axis is cut while reading, the rest afterwards."""
+        keys = _one_for_each_axis(key, self.ndim)
+        ranges = [_range(part, size) for part, size in zip(keys, self.shape, strict=True)]
+        shares = [(stop - start) / max(size, 1) for (start, stop), size in zip(ranges, self.shape, strict=True)]
+        axis = shares.index(min(shares))
+        keys[axis] = _from_start(keys[axis], self.shape[axis], ranges[axis][0])
+        piece: Array = self._read(axis, *ranges[axis])[tuple(keys)]
+        return piece
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[...], dtype)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrayFile, (str(self.path),)
+
+    def __repr__(self) -> str:
+        return f"<ArrayFile {self.path.name}: {self.dtype} {self.shape}>"
+
+    def _read(self, axis: int, first: int, last: int) -> Array:
+        """Entries first to last along one axis: a run in the file for each entry of the axes before it."""
+        shape = self.shape[::-1] if self._columns_first else self.shape
+        place = self.ndim - 1 - axis if self._columns_first else axis
+        inner = math.prod(shape[place + 1 :])
+        array = np.empty((math.prod(shape[:place]), (last - first) * inner), self.dtype)
+        with self.path.open("rb") as file:
+            for row, target in enumerate(array):
+                file.seek(self._start + (row * shape[place] + first) * inner * self.dtype.itemsize)
+                if file.readinto(target.view(np.uint8)) < target.nbytes:
+                    raise FeedError(f"{self.path} ends before its array does", remedy="write the file again")
+        array = array.reshape(*shape[:place], last - first, *shape[place + 1 :])
+        return array.T if self._columns_first else array
+
+
+def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """The shape, whether the first axis runs fastest, the dtype, and where in the file the numbers start."""
+    with path.open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+            shape, columns_first, dtype = read(file)
+        except (ValueError, KeyError) as error:
+            raise FeedError(
+                f"{path} is no array of numbers in a .npy file: {error}", remedy="write it with np.save"
+            ) from error
+        if dtype.kind not in "fiub" or not shape:
+            raise FeedError(f"{path} is no array of real numbers", given=f"{dtype} {shape}")
+        return shape, columns_first, dtype, file.tell()
+
+
+def _one_for_each_axis(key: Any, ndim: int) -> list[Any]:
+    parts = list(key) if isinstance(key, tuple) else [key]
+    if any(isinstance(part, bool) or not isinstance(part, (int, np.integer, slice, type(...))) for part in parts):
+        raise IndexError("an ArrayFile takes whole numbers and slices, one for each axis")
+    place = next((k for k, part in enumerate(parts) if part is Ellipsis), len(parts))
+    rest = parts[place + 1 :]
+    keys = [*parts[:place], *[slice(None)] * (ndim - place - len(rest)), *rest]
+    if len(keys) != ndim or Ellipsis in rest:
+        raise IndexError(f"an ArrayFile of {ndim} axes takes as many whole numbers and slices, not {len(parts)}")
+    return keys
+
+
+def _range(part: Any, size: int) -> tuple[int, int]:
+    """The entries from the first to the last that a key reads, as start and stop."""
+    if isinstance(part, slice):
+        chosen = range(size)[part]
+        return (min(chosen[0], chosen[-1]), max(chosen[0], chosen[-1]) + 1) if chosen else (0, 0)
+    index = int(part)
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is out of bounds for an axis of {size}")
+    return index % size, index % size + 1
+
+
+def _from_start(part: Any, size: int, start: int) -> Any:
+    """The same key for an axis that begins at ``start``."""
+    if not isinstance(part, slice):
+        return int(part) % size - start
+    chosen = range(size)[part]
+    places = [k - start for k in (chosen.start, chosen.stop)] if chosen else [0, 0]
+    return slice(places[0], None if places[1] < 0 else places[1], chosen.step)

@@ -1,0 +1,190 @@
+"""Functions of single entries that follow one another, as one compiled loop over the entries of an array.
+
+This is for layers that are too large for numbers in registers: matrix products are left to BLAS, and between two of
+them every array is read and written once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, final
+
+import numpy as np
+
+from chainrule.plan.loop.scalars import function_of
+from chainrule.plan.loop.source import OWN, expression, head
+from chainrule.plan.naming import Names, constant_name
+from chainrule.program import Builder, Program, Ref, Step, rewrite
+
+_SMALLEST: Final = 4096  # entries; below, a call of NumPy costs more than what it computes
+_COSTLY: Final = frozenset(
+    "exp expm1 log log1p tanh sin cos tan power divide sqrt normal_cdf xlogy xlog1m ratio".split()
+)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class FusedLoop:
+    """One loop over the entries of an array, which writes to ``out`` like a function of NumPy."""
+
+    name: str
+    module: LoopModule
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    numbers: frozenset[int]
+    """The places of the operands that have no axes."""
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __call__(self, *values: Any, out: Any = None) -> Any:
+        """The result, in ``out`` or in a new array."""
+        made = np.empty(self.shape, self.dtype) if out is None else out
+        given = [self.dtype.type(x) if k in self.numbers else x for k, x in enumerate(values)]
+        self.module.functions[self.name](*given, made)
+        return made
+
+
+@final
+class LoopModule:
+    """The printed loops of one program, compiled when the first of them is called."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.head: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """The printed module."""
+        return "\n\n\n".join(["\n".join(self.head), *self.texts]) + "\n"
+
+    @functools.cached_property
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """The loops by name."""
+        from chainrule.plan.loop.compiled import compiled  # it loads Numba
+
+        return compiled(self.text)
+
+
+def fused_loops(program: Program) -> Program:
+    """The program, for known sizes, with chains of functions of single entries as one loop each."""
+    fusing = _Fusing(program)
+    return rewrite(program, fusing.change).without_dead_steps()
+
+
+def module_of(program: Program) -> LoopModule | None:
+    """The loops of a program, if it has any."""
+    loops = (step.operation for step in program.steps if isinstance(step.operation, FusedLoop))
+    return next((loop.module for loop in loops), None)
+
+
+def _is_fusable(steps: Sequence[Step], step: Step) -> bool:
+    """Whether a step computes every entry of a large array from the entries of floating and boolean arrays."""
+    sizes = [size for size in step.shape or () if isinstance(size, int)]
+    if function_of(step) is None or not sizes or int(np.prod(sizes)) < _SMALLEST:
+        return False
+    kinds = {steps[source].dtype for source in step.refs}
+    floating = {dtype for dtype in kinds if dtype.kind == "f"}
+    numbers = all(isinstance(operand, (Ref, int, float, np.number)) for operand in step.operands)
+    return numbers and len(floating) == 1 and all(dtype.kind in "fb" for dtype in kinds)
+
+
+def _roots(program: Program, fusable: Sequence[bool]) -> list[set[int]]:
+    """For every step, the steps in whose loops it is computed: itself alone where its value is written to memory."""
+    steps = program.steps
+    ends, found = set(program.ends), [set[int]() for _ in steps]
+    for k in range(len(steps) - 1, -1, -1):
+        if k in ends or not fusable[k] or (len(found[k]) > 1 and function_of(steps[k]) in _COSTLY):
+            found[k] = {k}
+        for source in steps[k].refs:
+            inside = fusable[k] and fusable[source] and steps[source].shape == steps[k].shape
+            found[source] |= found[k] if inside else {source}
+    return [{k} if k in own else own for k, own in enumerate(found)]
+
+
+@final
+class _Fusing:
+    """One program being rewritten: its roots, and the module of its loops."""
+
+    def __init__(self, program: Program) -> None:
+        self.steps, self.module = program.steps, LoopModule()
+        self.fusable = [_is_fusable(self.steps, step) for step in self.steps]
+        self.roots = _roots(program, self.fusable)
+        self.constants: dict[str, str] = {}
+        self.names = Names()
+        self.names.taken |= {*OWN, "math", "np", "types", "njit", "real", "one", "out", "FUNCTIONS"}
+        self.used: set[str] = set()
+        self.new: dict[int, Any] = {}
+
+    def change(self, builder: Builder, step: Step, k: int) -> Any:
+        """The loop for a step that is the root of several; any other step as it is."""
+        if self.roots[k] == {k} and step.dtype.kind == "f" and self.fusable[k]:
+            order, leaves = self._tree(k)
+            if len(order) > 1:
+                operands = tuple(self.new[leaf] for leaf in leaves)
+                step = replace(step, operation=self._loop(k, order, leaves), operands=operands, options={})
+        self.new[k] = builder.append(step)
+        return self.new[k]
+
+    def _loop(self, root: int, order: Sequence[int], leaves: Sequence[int]) -> FusedLoop:
+        """The loop that computes these steps, the last of which is the root, from the entries of the leaves."""
+        shape = self.steps[root].shape or ()
+        name = f"loop_{len(self.module.texts) + 1}"
+        texts = {leaf: f"x{place}" for place, leaf in enumerate(leaves)} | {k: f"t{k}" for k in order}
+        inner = [f"v{place} = {_entry(f'x{place}', self.steps[k], shape)}" for place, k in enumerate(leaves)]
+        values = {leaf: f"v{place}" for place, leaf in enumerate(leaves)} | {k: texts[k] for k in order}
+        inner += [f"{texts[k]} = {self._expression(self.steps[k], values)}" for k in order]
+        at = ", ".join(f"i{axis}" for axis in range(len(shape)))
+        lines = [f"for i{axis} in range(out.shape[{axis}]):" for axis in range(len(shape))]
+        body = [f"{'    ' * (depth + 1)}{line}" for depth, line in enumerate(lines)]
+        body += [f"{'    ' * (len(shape) + 1)}{line}" for line in (*inner, f"out[{at}] = {texts[root]}")]
+        arguments = ", ".join([*(f"x{place}" for place in range(len(leaves))), "out"])
+        self.module.texts.append(
+            "\n".join(['@njit(nogil=True, error_model="numpy", cache=True)', f"def {name}({arguments}):", *body])
+        )
+        self.module.head = head(self.steps[root].dtype, self.used, self.constants, "loops over the entries of arrays")
+        numbers = frozenset(place for place, k in enumerate(leaves) if self.steps[k].shape == ())
+        return FusedLoop(name, self.module, shape, self.steps[root].dtype, numbers)  # type: ignore[arg-type]  # all known
+
+    def _tree(self, root: int) -> tuple[list[int], list[int]]:
+        """The steps that the loop of a root computes, in their order, and what it reads."""
+        inside, leaves, waiting = {root}, dict[int, None](), [root]
+        while waiting:
+            k = waiting.pop()
+            for source in self.steps[k].refs:
+                if root in self.roots[source]:
+                    waiting += [source] * (source not in inside)
+                    inside.add(source)
+                else:
+                    leaves[source] = None
+        return sorted(inside), sorted(leaves)
+
+    def _expression(self, step: Step, values: Mapping[int, str]) -> str:
+        function = str(function_of(step))
+        operands = [self._operand(operand, values, step) for operand in step.operands]
+        if function == "where":
+            operands[0] = values[step.refs[0]] if isinstance(step.operands[0], Ref) else operands[0]
+        return operands[0] if function == "number" else expression(function, operands, self.used)
+
+    def _operand(self, operand: Any, values: Mapping[int, str], step: Step) -> str:
+        if isinstance(operand, Ref):
+            if self.steps[operand.step].dtype.kind != "b" or step.dtype.kind == "b":
+                return values[operand.step]
+            self.used.add("number")
+            return f"number({values[operand.step]})"
+        text = repr(float(operand)) if np.isfinite(float(operand)) else f'"{float(operand)}"'
+        if text not in self.constants:
+            self.constants[text] = self.names.fresh(constant_name(float(operand)))
+        return self.constants[text]
+
+
+def _entry(name: str, step: Step, shape: Sequence[Any]) -> str:
+    """The entry of an operand that meets the entry of the result: axes are aligned at the end, one of size 1 stays."""
+    own = step.shape or ()
+    if not own:
+        return name
+    start = len(shape) - len(own)
+    return f"{name}[{', '.join(f'i{start + axis}' if size != 1 else '0' for axis, size in enumerate(own))}]"
