@@ -4,7 +4,7 @@
 
 Every text is read, and what can be read is computed on the arrays of a 2-3-3-1 network with five columns. Printed are
 how many texts were formulas, and the slowest of them in CPU time and by the clock (a shared machine may stop the clock
-for a while; a slow text is timed again, and the better of five counts). Ends with 1 for any other error, and for a warning.
+for a while; a slow text is timed again, and the best of five counts). Ends with 1 for another error or a warning.
 """
 
 import random
