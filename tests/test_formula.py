@@ -583,7 +583,17 @@ def test_text_that_only_repeats_is_read_or_refused(unit, text):
 
 def test_a_text_that_would_warn_in_python_never_warns_in_any_thread():
     def read():
-        for text in ("1if 2else 3", "'a'is 1", "A1[1,2](3)", "'\\d'", "1 (2)", "(1, 2)[1.5]", "1or 2", "0xfor x"):
+        for text in (
+            "1if 2else 3",
+            "'a'is 1",
+            "A1[1,2](3)",
+            "'\\d'",
+            "1 (2)",
+            "(1, 2)[1.5]",
+            "1or 2",
+            "0xfor x",
+            "1.e5or",
+        ):
             with pytest.raises(FormulaError):
                 parse(text).evaluate(VALUES)
 

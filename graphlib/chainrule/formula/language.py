@@ -189,7 +189,8 @@ _ESCAPE: Final = r"\\(?:[\\'\"abfnrtv]|x[0-9a-f]{2}|u[0-9a-f]{4}|U00(?:0[0-9a-f]
 _STRING: Final = re.compile(rf"""'(?:[^'\\\n\ud800-\udfff\0]|{_ESCAPE})*'|"(?:[^"\\\n\ud800-\udfff\0]|{_ESCAPE})*\"""")
 _TOKEN: Final = re.compile(
     r"(?P<space>[ \t\r\n\f]+)"
-    rf"|(?P<number>(?:\d{{1,{LONGEST_NUMBER}}}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![\w\"'])"
+    # As much of a number as Python reads: of 1.e5or it reads 1.e5, and warns; (?>...) is not tried again with less.
+    rf"|(?P<number>(?>(?:\d{{1,{LONGEST_NUMBER}}}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?))(?![\w\"'])"
     r"|(?P<word>[A-Za-z_]\w*)(?![\"'])"
     rf"|(?P<string>{_STRING.pattern})(?![\w\"'])"
     r"|(?P<sign>\.\.\.|\*\*|==|!=|<=|>=|-(?!>)|/(?!/)|<(?!<)|>(?!>)|:(?!=)|[+~*@=&|.,()\[\]])",
