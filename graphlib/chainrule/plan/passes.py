@@ -290,8 +290,10 @@ def products_of_vectors(program: Program) -> Program:
     """A matrix product with an inner dimension of 1 is the product of a column and a row: ten times faster so."""
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
-        shapes = [builder.steps[o.step].shape if isinstance(o, Ref) else np.shape(o) for o in step.operands[:2]]
-        if step.operation is not np.matmul or any(shape is None or len(shape) < 2 for shape in shapes):
+        if step.operation is not np.matmul:
+            return builder.append(step)
+        shapes = [builder.steps[o.step].shape if isinstance(o, Ref) else np.shape(o) for o in step.operands]
+        if any(shape is None or len(shape) < 2 for shape in shapes):
             return builder.append(step)
         if shapes[0][-1] != 1:  # type: ignore[index]  # it has axes
             return builder.append(step)
