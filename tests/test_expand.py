@@ -56,7 +56,7 @@ def test_what_subtracts_the_largest_entry_does_not_overflow_when_opened(kind):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("shape", [(3, 5), (1, 5), (2, 3, 5), (5,), (1, 1, 5)])
+@pytest.mark.parametrize("shape", [(3, 5), (2, 5), (1, 5), (2, 3, 5), (1, 3, 5), (5,), (1, 1, 5)])
 @pytest.mark.parametrize("kind", [cr.BCELoss, cr.SigmoidBCELoss, cr.MSELoss, cr.HingeLoss])
 def test_losses_of_single_values(kind, shape, reduction):
     rng = np.random.default_rng(2)
@@ -74,6 +74,11 @@ def test_losses_over_classes(kind, shape, reduction):
     x, labels = rng.uniform(0.1, 0.9, size=shape), rng.uniform(0.1, 0.9, size=shape)
     node = kind(cr.Input("x", shape), cr.Input("labels", shape), reduction=reduction, name="L")
     assert_opened_computes_the_same(node, {"x": x, "labels": labels})
+
+
+def test_a_row_is_opened_without_a_sum_over_rows():
+    node = cr.MSELoss(cr.Input("x", (1, 5)), cr.Input("labels", (1, 5)), reduction="none", name="L")
+    assert [type(each).__name__ for each in cr.Graph(node).expand()] == ["Input", "Input", "Subtract", "Square"]
 
 
 def test_a_loss_of_unknown_shape_is_not_opened():

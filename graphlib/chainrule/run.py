@@ -158,7 +158,7 @@ class Run:
 
     def __repr__(self) -> str:
         done = "forward" if self._gradients is None else "forward and backward"
-        return f"<Run of {len(self.graph.order)} nodes, {done}, {self._values[0].dtype if self._values else ''}>"
+        return f"<Run of {len(self.graph.order)} nodes, {done}, {self._values[0].dtype}>"
 
 
 def _read_only(array: Array) -> Array:
