@@ -147,10 +147,11 @@ def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) 
     """Every feed as an array, and whether it came with a dtype of its own (lists and numbers do not)."""
     arrays, problems = {}, []
     for leaf in leaves:
-        value, name = feeds[leaf], name_of(leaf)
+        value = feeds[leaf]
         try:
             arrays[leaf] = (_as_array(value), hasattr(value, "dtype"))
         except (TypeError, ValueError, OverflowError) as error:
+            name = name_of(leaf)
             what, remedy = _unfit(name, value, error)
             problems.append(_Problem(leaf, f"{name} {what}", f"{name} {_description(value)}", remedy))
     if problems:
