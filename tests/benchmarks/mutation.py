@@ -190,11 +190,14 @@ def remember(target: Target) -> None:
     )
 
 
-def run(target: Target, again: bool) -> None:
-    """Try every chosen mutant that was not tried before; with `again` those that survived."""
+def run(target: Target, again: bool, entries: list[dict[str, str]]) -> None:
+    """Try every chosen mutant that was not tried before; with `again` those that survived without a reason."""
     prepare(target, again)
     known, names = tried(target), chosen(target, all_mutants(target))
-    waiting = [n for n in names if (known.get(n, DEAD[0]) not in DEAD if again else n not in known)]
+    waiting = [name for name in names if name not in known]
+    if again:
+        found = {name: known[name] for name in names if name in known}
+        waiting = [survivor.name for survivor in survivors(target, found, entries) if not survivor.reason]
     for k in range(0, len(waiting), BATCH):
         mutmut(target, "run", "--max-children", "1", *waiting[k : k + BATCH])
         remember(target)
@@ -254,11 +257,12 @@ def main() -> None:
     given = parser.parse_args()
     table = tomllib.loads((HERE / "mutation.toml").read_text(encoding="utf-8"))
     targets = [t for t in read_targets(table) if not given.targets or t.name in given.targets]
+    entries = table.get("equivalent", [])
     files: dict[str, dict[str, Any]] = {}
     for target in targets:
         if not given.report:
-            run(target, given.again)
-        files[target.name] = summary(target, table.get("equivalent", []))
+            run(target, given.again, entries)
+        files[target.name] = summary(target, entries)
         print(target.name, {k: v for k, v in files[target.name].items() if k != "survivors"}, flush=True)
     show(files)
     if given.json:
