@@ -109,12 +109,8 @@ def read_targets(table: dict[str, Any]) -> list[Target]:
 def reason_for(entries: list[dict[str, str]], target: Target, name: str, removed: str, added: str) -> str:
     """The reason written for a change; patterns are matched against "removed → added"."""
     for entry in entries:
-        here = "file" not in entry or entry["file"] == target.name
-        if (
-            here
-            and re.search(entry["function"], function_of(name))
-            and re.search(entry["change"], f"{removed} → {added}")
-        ):
+        here = entry.get("file", target.name) == target.name and entry.get("function", "") in function_of(name)
+        if here and re.search(entry["change"], f"{removed} → {added}"):
             return entry["reason"]
     return ""
 
