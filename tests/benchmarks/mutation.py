@@ -243,13 +243,32 @@ def show(files: dict[str, dict[str, Any]]) -> None:
         print(f"{name:<24}{counts}{score(row):>7.1f}%")
 
 
+def listed(files: dict[str, dict[str, Any]]) -> str:
+    """The survivors as Markdown, those that wait for a test or a reason first."""
+    lines = [
+        "# Mutants that survive",
+        "",
+        "Written by `python tests/benchmarks/mutation.py --json docs/mutation.json`.",
+        "",
+    ]
+    for title, wanted in (("Without a reason yet", False), ("Equivalent", True)):
+        lines += [f"## {title}", ""]
+        for name, row in files.items():
+            for one in row["survivors"]:
+                if bool(one["reason"]) == wanted:
+                    change = f"`{one['removed'] or '(nothing)'}` becomes `{one['added'] or '(nothing)'}`"
+                    lines.append(f"- {name}, `{function_of(one['name'])}`: {change}" + f": {one['reason']}" * wanted)
+        lines.append("")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run the targets and report; 1 when fewer than 95 % of a file's mutants are killed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("targets", nargs="*", help="such as nodes/linear; all when none is named")
     parser.add_argument("--again", action="store_true", help="try the survivors again, with slower tests too")
     parser.add_argument("--report", action="store_true", help="only report what has been tried")
-    parser.add_argument("--json", type=Path, help="write the outcome to this file")
+    parser.add_argument("--json", type=Path, help="write the outcome to this file, and mutation-survivors.md beside it")
     given = parser.parse_args()
     table = tomllib.loads((HERE / "mutation.toml").read_text(encoding="utf-8"))
     targets = [t for t in read_targets(table) if not given.targets or t.name in given.targets]
@@ -263,7 +282,9 @@ def main() -> None:
     show(files)
     if given.json:
         version = importlib.metadata.version("mutmut")
-        given.json.write_text(json.dumps({"tool": f"mutmut {version}", "seed": SEED, "files": files}, indent=1) + "\n")
+        outcome = {"tool": f"mutmut {version}", "seed": SEED, "files": files}
+        given.json.write_text(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        given.json.with_name("mutation-survivors.md").write_text(listed(files), encoding="utf-8")
     raise SystemExit(any(score(row) < 95 for row in files.values()))
 
 
