@@ -179,3 +179,8 @@ def test_a_column_times_a_row_is_a_broadcast_product(shapes, left):
     changed = products_of_vectors(program)
     assert operations(changed) == [left]
     assert_same_bits(program, changed)
+
+
+def test_a_column_times_a_row_that_the_rule_wrote_itself_is_one_too():
+    program = program_of(lambda x: x @ np.full((1, 3), 2.0), (2, 1))
+    assert operations(products_of_vectors(program)) == ["multiply"]

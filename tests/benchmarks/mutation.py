@@ -109,12 +109,8 @@ def read_targets(table: dict[str, Any]) -> list[Target]:
 def reason_for(entries: list[dict[str, str]], target: Target, name: str, removed: str, added: str) -> str:
     """The reason written for a change; patterns are matched against "removed → added"."""
     for entry in entries:
-        here = "file" not in entry or entry["file"] == target.name
-        if (
-            here
-            and re.search(entry["function"], function_of(name))
-            and re.search(entry["change"], f"{removed} → {added}")
-        ):
+        here = entry.get("file", target.name) == target.name and entry.get("function", "") in function_of(name)
+        if here and re.search(entry["change"], f"{removed} → {added}"):
             return entry["reason"]
     return ""
 
@@ -190,11 +186,14 @@ def remember(target: Target) -> None:
     )
 
 
-def run(target: Target, again: bool) -> None:
-    """Try every chosen mutant that was not tried before; with `again` those that survived."""
+def run(target: Target, again: bool, entries: list[dict[str, str]]) -> None:
+    """Try every chosen mutant that was not tried before; with `again` those that survived without a reason."""
     prepare(target, again)
     known, names = tried(target), chosen(target, all_mutants(target))
-    waiting = [n for n in names if (known.get(n, DEAD[0]) not in DEAD if again else n not in known)]
+    waiting = [name for name in names if name not in known]
+    if again:
+        found = {name: known[name] for name in names if name in known}
+        waiting = [survivor.name for survivor in survivors(target, found, entries) if not survivor.reason]
     for k in range(0, len(waiting), BATCH):
         mutmut(target, "run", "--max-children", "1", *waiting[k : k + BATCH])
         remember(target)
@@ -244,26 +243,48 @@ def show(files: dict[str, dict[str, Any]]) -> None:
         print(f"{name:<24}{counts}{score(row):>7.1f}%")
 
 
+def listed(files: dict[str, dict[str, Any]]) -> str:
+    """The survivors as Markdown, those that wait for a test or a reason first."""
+    lines = [
+        "# Mutants that survive",
+        "",
+        "Written by `python tests/benchmarks/mutation.py --json docs/mutation.json`.",
+        "",
+    ]
+    for title, wanted in (("Without a reason yet", False), ("Equivalent", True)):
+        lines += [f"## {title}", ""]
+        for name, row in files.items():
+            for one in row["survivors"]:
+                if bool(one["reason"]) == wanted:
+                    change = f"`{one['removed'] or '(nothing)'}` becomes `{one['added'] or '(nothing)'}`"
+                    lines.append(f"- {name}, `{function_of(one['name'])}`: {change}" + f": {one['reason']}" * wanted)
+        lines.append("")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run the targets and report; 1 when fewer than 95 % of a file's mutants are killed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("targets", nargs="*", help="such as nodes/linear; all when none is named")
     parser.add_argument("--again", action="store_true", help="try the survivors again, with slower tests too")
     parser.add_argument("--report", action="store_true", help="only report what has been tried")
-    parser.add_argument("--json", type=Path, help="write the outcome to this file")
+    parser.add_argument("--json", type=Path, help="write the outcome to this file, and mutation-survivors.md beside it")
     given = parser.parse_args()
     table = tomllib.loads((HERE / "mutation.toml").read_text(encoding="utf-8"))
     targets = [t for t in read_targets(table) if not given.targets or t.name in given.targets]
+    entries = table.get("equivalent", [])
     files: dict[str, dict[str, Any]] = {}
     for target in targets:
         if not given.report:
-            run(target, given.again)
-        files[target.name] = summary(target, table.get("equivalent", []))
+            run(target, given.again, entries)
+        files[target.name] = summary(target, entries)
         print(target.name, {k: v for k, v in files[target.name].items() if k != "survivors"}, flush=True)
     show(files)
     if given.json:
         version = importlib.metadata.version("mutmut")
-        given.json.write_text(json.dumps({"tool": f"mutmut {version}", "seed": SEED, "files": files}, indent=1) + "\n")
+        outcome = {"tool": f"mutmut {version}", "seed": SEED, "files": files}
+        given.json.write_text(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        given.json.with_name("mutation-survivors.md").write_text(listed(files), encoding="utf-8")
     raise SystemExit(any(score(row) < 95 for row in files.values()))
 
 

@@ -1,0 +1,251 @@
+"""Shapes worked out without data are NumPy's own, with numbers or names on their axes; a refusal has its message."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from chainrule import shapes
+from chainrule.dimensions import Dimension, as_shape, shape_text
+from chainrule.errors import ShapeError, Untraceable
+from chainrule.symbol import Symbol
+
+SIZES = {"m": 11, "n": 13}
+m = Dimension.named("m")
+
+
+def number(size):
+    return size if isinstance(size, int) else size.evaluate(SIZES)
+
+
+def numbers(shape):
+    return tuple(map(number, shape))
+
+
+def with_names(shape, *places):
+    """The shape with names on these axes."""
+    names = dict(zip(places, SIZES, strict=False))
+    return as_shape(tuple(names.get(k, size) for k, size in enumerate(shape)))
+
+
+def arrays(*given):
+    return [np.zeros(numbers(shape)) for shape in given]
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (2, 0), (), (0, 1, 2)])
+@pytest.mark.parametrize("named", [(), (0,), (2,), (1, 2)])
+def test_reductions(axis, keepdims, named):
+    shape = with_names((2, 3, 5), *named)
+    expected = np.sum(*arrays(shape), axis=axis, keepdims=keepdims).shape
+    assert numbers(shapes.reduced(shape, axis, keepdims)) == expected
+
+
+def test_reductions_drop_their_axes_unless_asked():
+    assert shapes.reduced((2, 3)) == ()
+    assert shapes.reduced((2, m), 0) == (m,)
+
+
+PAIRS = list(itertools.product([(3,), (2, 3), (3, 2), (5, 2, 3), (5, 3, 2), (1, 2, 3)], repeat=2))
+
+
+@pytest.mark.parametrize(("x", "y"), PAIRS)
+def test_products(x, y):
+    try:
+        expected = np.matmul(*arrays(x, y)).shape
+    except ValueError:
+        with pytest.raises(ShapeError):
+            shapes.matmul(x, y)
+    else:
+        assert shapes.matmul(x, y) == expected
+
+
+KEYS = [
+    0,
+    -1,
+    (1, 2),
+    slice(None),
+    slice(1, None),
+    slice(None, -1),
+    slice(0, 2),
+    slice(None, None, -1),
+    slice(None, None, 2),
+    slice(2, 0, -1),
+    slice(-2, None),
+    ...,
+    (..., 0),
+    (0, ...),
+    (1, ..., 2),
+    None,
+    (None, 0),
+    (slice(None), None, 1),
+    (slice(None), slice(1, 3), 0),
+    np.array([0, 2, 2, 1]),
+    [0, 1],
+    (np.array([0, 1]), np.array([2, 0])),
+    (np.array([0, 1]), slice(None), np.array([2, 0])),
+    (slice(None), np.array([[0], [1]]), np.array([2, 0, 1])),
+    (np.array([True, False, True, True]),),
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_indices(key):
+    key = tuple(np.array(k) if isinstance(k, list) else k for k in key) if isinstance(key, tuple) else key
+    assert shapes.indexed((4, 3, 5), key) == np.zeros((4, 3, 5))[key].shape
+
+
+@pytest.mark.parametrize(
+    "key",
+    [0, -1, slice(None), slice(1, None), slice(None, -1), slice(-2, None), slice(2, -3), slice(0, -1),
+     slice(None, None, -1), np.array([0, 2, 2]), (..., 0), (None, slice(3, None))],
+    ids=str,
+)  # fmt: skip
+def test_indices_of_a_named_axis_where_it_is_long_enough(key):
+    assert numbers(shapes.indexed((m, 5), key)) == np.zeros((SIZES["m"], 5))[key].shape
+
+
+@pytest.mark.parametrize(
+    "key", [slice(None, 3), slice(0, 3), slice(None, None, 2), slice(None, None, -2), slice(1, None, -1)]
+)
+def test_indices_of_a_named_axis_that_depend_on_how_long_it_is(key):
+    with pytest.raises(Untraceable):
+        shapes.indexed((m, 5), key)
+
+
+def test_slices_up_to_the_named_size_itself():
+    assert shapes.indexed((m, 5), slice(0, m)) == (m, 5)
+    assert shapes.indexed((m, 5), slice(2, m)) == (m - 2, 5)
+    with pytest.raises(Untraceable, match="how many elements a mask picks depends on the data"):
+        shapes.indexed((m,), Symbol.leaf("mask", ("m",), dtype=bool))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, (0, 1), (0, 3), (1, -1)])
+def test_new_axes(axis):
+    assert shapes.expanded((2, 5), axis) == np.expand_dims(np.zeros((2, 5)), axis).shape
+
+
+@pytest.mark.parametrize("axis", [None, 0, 2, -1, (0, 2), (0, -1)])
+def test_axes_of_size_one_are_dropped(axis):
+    assert shapes.squeezed((1, 3, 1), axis) == np.squeeze(np.zeros((1, 3, 1)), axis).shape
+    assert numbers(shapes.squeezed((1, m, 1), axis)) == np.squeeze(np.zeros((1, 11, 1)), axis).shape
+
+
+@pytest.mark.parametrize("axes", [None, (2, 0, 1), (0, -1, 1), (1, 0, 2)])
+def test_transposes(axes):
+    assert shapes.transposed((2, 3, 5), axes) == np.transpose(np.zeros((2, 3, 5)), axes).shape
+
+
+@pytest.mark.parametrize("new", [(6, 5), (-1,), -1, 30, (5, -1), (2, -1, 5), [3, 10]])
+def test_other_arrangements(new):
+    assert shapes.reshaped((2, 3, 5), new) == np.zeros((2, 3, 5)).reshape(new).shape
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_end_to_end(axis):
+    parts = [(2, 3), (4, 3)] if axis == 0 else [(2, 3), (2, 1), (2, 5)]
+    assert shapes.concatenated(parts, axis) == np.concatenate(arrays(*parts), axis).shape
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "given"),
+    [
+        ("ij,jk->ik", [(2, 3), (3, 5)]),
+        ("i j , j -> i", [(2, 3), (3,)]),
+        ("bij,bjk->bik", [(7, 2, 3), (7, 3, 5)]),
+        ("ii->i", [(3, 3)]),
+        ("ij->ji", [(2, m)]),
+    ],
+)
+def test_sums_of_products(subscripts, given):
+    assert numbers(shapes.einsum(subscripts, *given)) == np.einsum(subscripts, *arrays(*given)).shape
+
+
+# what is done, what the error says of it, what was given, what would work
+REFUSED = [
+    (
+        lambda: shapes.broadcast((2, m), (3, 1)),
+        "shapes (2, m) and (3, 1) do not broadcast",
+        "",
+        "2 and 3 meet on one axis: make them equal, or one of them 1",
+    ),
+    (
+        lambda: shapes.broadcast((m,), (1,), (5,), (m,)),
+        "shapes (m,) and (1,) and (5,) and (m,) do not broadcast",
+        "",
+        "m and 5 meet on one axis: make them equal, or one of them 1",
+    ),
+    (lambda: shapes.matmul((), (2, 3)), "a matrix product takes no scalar", "() @ (2, 3)", "use *"),
+    (lambda: shapes.matmul((2, 3), ()), "a matrix product takes no scalar", "(2, 3) @ ()", "use *"),
+    (
+        lambda: shapes.matmul((3, 2), (3, m)),
+        "(3, 2) @ (3, m): the inner sizes 2 and 3 differ",
+        "",
+        "transpose the first: (2, 3) @ (3, m)",
+    ),
+    (
+        lambda: shapes.matmul((2, 3), (5, 3)),
+        "(2, 3) @ (5, 3): the inner sizes 3 and 5 differ",
+        "",
+        "transpose the second: (2, 3) @ (3, 5)",
+    ),
+    (
+        lambda: shapes.matmul((2, 3), (5, 2)),
+        "(2, 3) @ (5, 2): the inner sizes 3 and 5 differ",
+        "",
+        "swap the two: (5, 2) @ (2, 3)",
+    ),
+    (
+        lambda: shapes.matmul((7, 2, 3), (2, 3)),
+        "(7, 2, 3) @ (2, 3): the inner sizes 3 and 2 differ",
+        "",
+        "transpose the first: (3, 2) @ (2, 3), or transpose the second: (2, 3) @ (3, 2)",
+    ),
+    (
+        lambda: shapes.matmul((3,), (2,)),
+        "(3,) @ (2,): the inner sizes 3 and 2 differ",
+        "",
+        "the last axis of the first is summed against the last but one of the second",
+    ),
+    (lambda: shapes.reduced((2, 3), 2), "axis 2 is out of bounds for array of dimension 2", "axis=2 for 2 axes", ""),
+    (lambda: shapes.reduced((2, 3), (0, 0)), "repeated axis", "axis=(0, 0) for 2 axes", ""),
+    (lambda: shapes.reshaped((2, 3), (4, 2)), "(2, 3) holds 6 elements and (4, 2) holds 8", "", ""),
+    (lambda: shapes.reshaped((2, 3), (4, -1)), "(2, 3) does not divide into (4, -1)", "", ""),
+    (lambda: shapes.reshaped((2, 0), (0, -1)), "(2, 0) does not divide into (0, -1)", "", ""),
+    (
+        lambda: shapes.concatenated([(2, 3), (2, 4)], 0),
+        "only axis 0 may differ between arrays laid end to end",
+        "(2, 3), (2, 4)",
+        "",
+    ),
+    (
+        lambda: shapes.concatenated([(2, 3), (3,)], 0),
+        "only axis 0 may differ between arrays laid end to end",
+        "(2, 3), (3,)",
+        "",
+    ),
+    (lambda: shapes.transposed((2, 3, m), (1, 0)), "transposing (2, 3, m) needs an order of 3 axes", "axes=(1, 0)", ""),
+    (lambda: shapes.squeezed((1, m), 1), "only an axis of size 1 can be dropped from (1, m)", "axis=1", ""),
+    (lambda: shapes.indexed((2, m), (0, 0, 0)), "3 indices for the 2 axes of (2, m)", "", ""),
+    (lambda: shapes.indexed((2, m), 2), "index 2 is out of range for the axis of size 2 of (2, m)", "", ""),
+    (lambda: shapes.indexed((2, m), -3), "index -3 is out of range for the axis of size 2 of (2, m)", "", ""),
+    (lambda: shapes.einsum("ij->i", (2,)), "einsum 'ij->i' names 2 axes of (2,)", "", ""),
+    (lambda: shapes.einsum("ij,jk->ik", (2, 3), (5, m)), "einsum 'ij,jk->ik': j is both 3 and 5", "", ""),
+]
+
+
+@pytest.mark.parametrize(("work", "what", "given", "remedy"), REFUSED, ids=[row[1] for row in REFUSED])
+def test_the_whole_message(work, what, given, remedy):
+    with pytest.raises(ShapeError) as caught:
+        work()
+    assert (caught.value.what, caught.value.given, caught.value.remedy) == (what, given, remedy)
+
+
+@pytest.mark.parametrize("subscripts", ["ij,jk", "...i->...i"])
+def test_sums_of_products_without_an_arrow_are_not_followed(subscripts):
+    with pytest.raises(Untraceable, match="einsum is recorded with an explicit arrow and without an ellipsis"):
+        shapes.einsum(subscripts, (2, 3), (3, 5))
+
+
+def test_shapes_print_as_tuples():
+    assert [shape_text(shape) for shape in ((), (m,), (2, 3 * m))] == ["()", "(m,)", "(2, 3*m)"]
