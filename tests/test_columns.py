@@ -90,7 +90,7 @@ def assert_equals_the_run(graph, plan, gradients):
 @pytest.mark.parametrize("case", ALONE)
 def test_columns_that_are_computed_alone_are_computed_in_blocks(case):
     graph = graph_of(*ALONE[case])
-    plan = compile_graph(graph, ["w"], BLOCK)
+    plan = compile_graph(graph, ["w"], block=BLOCK)
     assert "blocks of columns of m" in plan.explain(), plan.explain()
     assert_equals_the_run(graph, plan, ["w"])
 
@@ -98,6 +98,6 @@ def test_columns_that_are_computed_alone_are_computed_in_blocks(case):
 @pytest.mark.parametrize("case", MEET)
 def test_columns_that_meet_are_computed_at_once(case):
     graph = graph_of(*MEET[case])
-    plan = compile_graph(graph, ["w", "x"], BLOCK)
+    plan = compile_graph(graph, ["w", "x"], block=BLOCK)
     assert "all columns at once: " in plan.explain(), plan.explain()
     assert_equals_the_run(graph, plan, ["w", "x"])

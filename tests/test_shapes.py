@@ -106,7 +106,8 @@ def test_indices_of_a_named_axis_where_it_is_long_enough(key):
 
 
 @pytest.mark.parametrize(
-    "key", [slice(None, 3), slice(0, 3), slice(None, None, 2), slice(None, None, -2), slice(1, None, -1)]
+    "key",
+    [slice(None, 0), slice(None, 3), slice(0, 3), slice(None, None, 2), slice(None, None, -2), slice(1, None, -1)],
 )
 def test_indices_of_a_named_axis_that_depend_on_how_long_it_is(key):
     with pytest.raises(Untraceable):
