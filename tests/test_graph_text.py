@@ -71,14 +71,15 @@ def refusal(kind, work):
 
 
 def test_a_graph_is_built_from_nodes_and_has_an_output():
-    assert str(refusal(ArgumentError, lambda: cr.Graph())) == "a graph needs an output"
-    assert str(refusal(ArgumentError, lambda: cr.Graph(3.0))) == "a graph is built from nodes, not float"
+    assert str(refusal(ArgumentError, lambda: cr.Graph())) == "a graph needs an output\n  try:   Graph(loss)"
+    expected = "a graph is built from nodes, not float\n  try:   Graph(loss, watch=[...])"
+    assert str(refusal(ArgumentError, lambda: cr.Graph(3.0))) == expected
 
 
 def test_two_nodes_with_one_name():
     shown = str(refusal(NameConflictError, lambda: cr.Graph(cr.Add(cr.Input("x"), cr.Input("x"))))).splitlines()
     assert shown[0] == "two nodes are called 'x'"
-    assert shown[1].startswith("  given: Input 'x', built at ")
+    assert shown[1].startswith("  where: Input 'x', built at ")
     assert shown[2:] == ["  try:   give each node a name of its own"]
 
 

@@ -94,8 +94,22 @@ def on_threads(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable
     workers = min(len(tasks), processors())
     if workers <= 1:
         return map(function, tasks)
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, tasks))
+    waiting, results = deque(enumerate(tasks)), [None] * len(tasks)
+
+    def work() -> None:
+        while waiting:
+            try:
+                place, task = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            results[place] = function(task)
+
+    with ThreadPoolExecutor(workers - 1) as pool:  # this thread works, too: nobody waits where processors are busy
+        others = [pool.submit(work) for _ in range(workers - 1)]
+        work()
+        for other in others:
+            other.result()
+    return results
 
 
 def processors() -> int:

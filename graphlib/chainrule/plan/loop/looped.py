@@ -15,8 +15,8 @@ from chainrule.plan.loop.source import LARGEST_CALL, Source, loop_source
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program import Program
 
-_TASK: Final = LARGEST_CALL // 2  # columns of a task at the least: half a millisecond, many times the start of a thread
-_TASKS: Final = 16  # a large call is cut into about so many tasks, however many threads there are
+_TASK: Final = 16_384  # columns of a task: a quarter of a millisecond at the least, many times what a task costs
+_TASKS: Final = 64  # a large call is cut into about so many tasks, however many threads there are
 _COPIED: Final = 16_384  # columns of a feed with another layout that are copied at a time
 
 
@@ -108,7 +108,8 @@ class Looped(InPieces):
         return self.total > LARGEST_CALL
 
     def tasks(self, most: int) -> list[tuple[int, int]]:
-        width = max(_TASK, min(-(-self.total // _TASKS), most))
+        wanted = max(1, min(max(_TASK, -(-self.total // _TASKS)), most))
+        width = -(-self.total // -(-self.total // wanted))  # as many tasks of equal width, so that threads end together
         return [(start, min(start + width, self.total)) for start in range(0, self.total, width)]
 
     def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from chainrule.plan.loop.scalars import Phase, Scalar, Scalars
 from chainrule.plan.naming import Names, constant_name
 
 BLOCK: Final = 1024  # columns added up in the dtype of the run, before their sums are added to those of other blocks
-LARGEST_CALL: Final = 65_536  # columns that one call computes in one thread; for more, several threads pay
+LARGEST_CALL: Final = 32_768  # columns that one call computes in one thread; for more, several threads pay
 
 _INFIX: Final = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "greater": ">", "greater_equal": ">=", "less": "<",
