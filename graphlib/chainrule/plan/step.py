@@ -267,12 +267,14 @@ class Plan:
         if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
             return Looped(loop, sizes.get(str(loop.column), 1))
         program, few = self._program_for(dtype), self._block or SMALLEST_BLOCK
+        # 784-512-256-1 took 1.33 of its bare products with fused loops and 1.17 without, so they are for who asks.
+        fusing = self.backend == "numba"
         title = f"{dtype.name}, {', '.join(f'{name} = {size}' for name, size in sizes.items())}".rstrip(", ")
         if max(sizes.values(), default=1) > few and not isinstance(parts := self._split_for(dtype), str):
             columns = self._block or columns_in_cache(parts, sizes, dtype)
             if sizes[parts.name] > columns:
-                return Blocks(program, parts, sizes, columns, title=title, fusing=self._numba())
-        return Whole(program, sizes, title, self._numba())
+                return Blocks(program, parts, sizes, columns, title=title, fusing=fusing)
+        return Whole(program, sizes, title, fusing)
 
     def _numba(self) -> bool:
         return self.backend == "numba" or (self.backend == "auto" and has_numba())
