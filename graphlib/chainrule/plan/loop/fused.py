@@ -133,14 +133,13 @@ class _Fusing:
         """The loop that computes these steps, the last of which is the root, from the entries of the leaves."""
         shape = self.steps[root].shape or ()
         name = f"loop_{len(self.module.texts) + 1}"
-        texts = {leaf: f"x{place}" for place, leaf in enumerate(leaves)} | {k: f"t{k}" for k in order}
         inner = [f"v{place} = {_entry(f'x{place}', self.steps[k], shape)}" for place, k in enumerate(leaves)]
-        values = {leaf: f"v{place}" for place, leaf in enumerate(leaves)} | {k: texts[k] for k in order}
-        inner += [f"{texts[k]} = {self._expression(self.steps[k], values)}" for k in order]
+        values = {leaf: f"v{place}" for place, leaf in enumerate(leaves)} | {k: f"t{k}" for k in order}
+        inner += [f"{values[k]} = {self._expression(self.steps[k], values)}" for k in order]
         at = ", ".join(f"i{axis}" for axis in range(len(shape)))
         lines = [f"for i{axis} in range(out.shape[{axis}]):" for axis in range(len(shape))]
         body = [f"{'    ' * (depth + 1)}{line}" for depth, line in enumerate(lines)]
-        body += [f"{'    ' * (len(shape) + 1)}{line}" for line in (*inner, f"out[{at}] = {texts[root]}")]
+        body += [f"{'    ' * (len(shape) + 1)}{line}" for line in (*inner, f"out[{at}] = {values[root]}")]
         arguments = ", ".join([*(f"x{place}" for place in range(len(leaves))), "out"])
         self.module.texts.append(
             "\n".join(['@njit(nogil=True, error_model="numpy", cache=True)', f"def {name}({arguments}):", *body])
