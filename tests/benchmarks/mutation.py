@@ -27,7 +27,6 @@ ROOT = HERE.parent.parent
 STAGES = ROOT / "build" / "mutation"
 LINKS = {"src": "graphlib", "nets": "nets", "tests": "tests", "docs": "docs", "README.md": "README.md"}
 BATCH = 150  # mutants in one run of mutmut, which are remembered when it ends
-SEED = 0  # of the sample, where a file has more mutants than are tried
 
 CONFIGURATION = """
 [tool.mutmut]
@@ -63,6 +62,7 @@ class Target(NamedTuple):
     tests: tuple[str, ...]
     slower: tuple[str, ...]
     sample: int  # 0: all
+    seed: int  # of the sample
     unfit: tuple[str, ...]
 
     @property
@@ -93,7 +93,7 @@ class Survivor(NamedTuple):
 # --- targets and reasons ---------------------------------------------------------------------------------------------
 
 
-def read_targets(table: dict[str, Any]) -> list[Target]:
+def read_targets(table: dict[str, Any], seed: int = 0) -> list[Target]:
     """The targets of mutation.toml; the tests of a group are listed once."""
     return [
         Target(
@@ -101,6 +101,7 @@ def read_targets(table: dict[str, Any]) -> list[Target]:
             tuple(group["tests"]),
             tuple(group.get("slower", ())),
             group.get("sample", 0),
+            seed,
             tuple(table.get("unfit", ())),
         )
         for group in table["group"]
@@ -152,7 +153,8 @@ def mutmut(target: Target, *arguments: str, quiet: bool = True) -> str:
     command = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", *arguments]
     done = subprocess.run(command, cwd=target.stage, env=environment, capture_output=quiet, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"mutmut {arguments[0]} failed for {target.name}:\n{(done.stdout or '')[-3000:]}{done.stderr}")
+        told = re.sub(r"^\S Running .*\n", "", done.stdout or "", flags=re.MULTILINE)  # a line for each turn of its spinner
+        raise SystemExit(f"mutmut {arguments[0]} failed for {target.name}:\n{told[-3000:]}{done.stderr}")
     return done.stdout or ""
 
 
@@ -167,7 +169,7 @@ def all_mutants(target: Target) -> list[str]:
 
 
 def chosen(target: Target, names: list[str]) -> list[str]:
-    return names if not target.sample else sorted(random.Random(SEED).sample(names, min(target.sample, len(names))))
+    return names if not target.sample else sorted(random.Random(target.seed).sample(names, min(target.sample, len(names))))
 
 
 def tried(target: Target) -> dict[str, int]:
@@ -269,9 +271,10 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="try the survivors again, with slower tests too")
     parser.add_argument("--report", action="store_true", help="only report what has been tried")
     parser.add_argument("--json", type=Path, help="write the outcome to this file, and mutation-survivors.md beside it")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample of a large file's mutants")
     given = parser.parse_args()
     table = tomllib.loads((HERE / "mutation.toml").read_text(encoding="utf-8"))
-    targets = [t for t in read_targets(table) if not given.targets or t.name in given.targets]
+    targets = [t for t in read_targets(table, given.seed) if not given.targets or t.name in given.targets]
     entries = table.get("equivalent", [])
     files: dict[str, dict[str, Any]] = {}
     for target in targets:
@@ -284,7 +287,7 @@ def main() -> None:
     show(files)
     if given.json:
         version = importlib.metadata.version("mutmut")
-        outcome = {"tool": f"mutmut {version}", "seed": SEED, "files": files}
+        outcome = {"tool": f"mutmut {version}", "seed": given.seed, "files": files}
         given.json.write_text(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         given.json.with_name("mutation-survivors.md").write_text(listed(files), encoding="utf-8")
     raise SystemExit(any(score(row) < 95 for row in files.values()))
