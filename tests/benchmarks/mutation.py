@@ -49,9 +49,9 @@ ARGUMENTS = (
     *("-o", "addopts="),  # the project's own ask for docstrings, in every copy of a function that mutmut makes
     "-Wignore::pytest.PytestAssertRewriteWarning",  # of what was preloaded
 )
-# The exits of a killed mutant: a test failed, the mutant kept a file from being imported, pytest failed within, too slow
-# (a signal or its code), crashed. mutmut also takes 255 for "too slow", with which it reports that no test was run: here
-# such a mutant is alive, as is one that no test calls.
+# The exits of a killed mutant: a test failed, the mutant kept a file from being imported, pytest failed within, it was
+# too slow (a signal or its code), it crashed. mutmut also takes 255 for "too slow", with which it reports that no test
+# was run: here such a mutant is alive, as is one that no test calls.
 DEAD = frozenset({1, 2, 3, 36, 24, 152, -24, -11, -9})
 
 
@@ -153,7 +153,7 @@ def mutmut(target: Target, *arguments: str, quiet: bool = True) -> str:
     command = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", *arguments]
     done = subprocess.run(command, cwd=target.stage, env=environment, capture_output=quiet, text=True, check=False)
     if done.returncode:
-        told = re.sub(r"^\S Running .*\n", "", done.stdout or "", flags=re.MULTILINE)  # a line for each turn of its spinner
+        told = re.sub(r"^\S Running .*\n", "", done.stdout or "", flags=re.MULTILINE)  # the turns of its spinner
         raise SystemExit(f"mutmut {arguments[0]} failed for {target.name}:\n{told[-3000:]}{done.stderr}")
     return done.stdout or ""
 
@@ -169,7 +169,8 @@ def all_mutants(target: Target) -> list[str]:
 
 
 def chosen(target: Target, names: list[str]) -> list[str]:
-    return names if not target.sample else sorted(random.Random(target.seed).sample(names, min(target.sample, len(names))))
+    count = min(target.sample, len(names))
+    return sorted(random.Random(target.seed).sample(names, count)) if count else names
 
 
 def tried(target: Target) -> dict[str, int]:
