@@ -79,14 +79,13 @@ def prepare(target: Target, again: bool) -> None:
     (target.stage / "preload.txt").write_text("\n".join(PRELOADED), encoding="utf-8")
 
 
-def mutmut(target: Target, *arguments: str) -> str:
+def mutmut(target: Target, *arguments: str) -> None:
     environment = {**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", *arguments]
     done = subprocess.run(command, cwd=target.stage, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         told = re.sub(r"^\S Running .*\n", "", done.stdout, flags=re.MULTILINE)  # the turns of its spinner
         raise SystemExit(f"mutmut {arguments[0]} failed for {target.name}:\n{told[-3000:]}{done.stderr}")
-    return done.stdout
 
 
 def all_mutants(target: Target) -> list[str]:
@@ -131,8 +130,11 @@ def survivors(target: Target, found: dict[str, int]) -> list[Mutant]:
 
 def shown(target: Target, name: str) -> Mutant:
     """A mutant with the lines it removes and adds."""
-    lines = mutmut(target, "show", name).splitlines()
-    body = [line for line in lines if not line.startswith(("---", "+++", "@@", "# "))]
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+    with contextlib.chdir(target.stage):  # where mutmut has written its mutants
+        lines = get_diff_for_mutant(name, path=f"src/{target.source}").splitlines()
+    body = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
     removed, added = (" ".join(line[1:].strip() for line in body if line.startswith(sign)) for sign in "-+")
     return Mutant(name, function_of(name), removed, added)
 
