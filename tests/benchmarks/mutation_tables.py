@@ -117,8 +117,8 @@ def run(target: Target, again: bool) -> None:
         if wanted:
             cosmic_ray(target, "baseline", "settings.toml")
             cosmic_ray(target, "exec", "settings.toml", "session.sqlite")
-        done = {item.mutations[0]: result for item, result in session.completed_work_items if item.job_id in wanted}
-    mutants.remember(target, RECORD, {key(mutation): outcome(mutation, result) for mutation, result in done.items()})
+        done = [(item.mutations[0], result) for item, result in session.completed_work_items if item.job_id in wanted]
+    mutants.remember(target, RECORD, {key(mutation): outcome(mutation, result) for mutation, result in done})
 
 
 def outcome(mutation: MutationSpec, result: WorkResult) -> dict[str, str]:
