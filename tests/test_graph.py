@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.derivation import derivation
+from chainrule.drawing import draw_graph
 from chainrule.errors import CycleError, FeedError, NameConflictError, RuleError, UnknownNameError
+from chainrule.gradcheck import check_gradients
+from nets.training import SGD
 
 
 def two_layers() -> cr.Graph:
@@ -377,3 +381,99 @@ def test_a_graph_prints_facts_that_are_arrays_and_leaves_out_the_usual_ones_in_a
     twin = pickle.loads(pickle.dumps(graph))  # a text that comes out of pickle equals the default and is not the same
     assert str(twin) == str(graph)
     assert twin.draw().dot == graph.draw().dot
+
+
+# --- what a graph hands over to other modules -----------------------------------------------------------------------
+
+
+def test_a_graph_is_a_sequence_of_its_nodes() -> None:
+    graph = two_layers()
+    assert list(graph) == list(graph.order)
+    assert len(graph) == 13
+
+
+def test_whole_numbers_alone_are_computed_in_double_precision() -> None:
+    x = cr.Input("x", (3,), dtype=int)
+    run = cr.Graph(cr.Mean(x, name="mean")).forward({"x": [1, 2, 4]})
+    assert run["mean"].dtype == np.float64
+    np.testing.assert_allclose(run["mean"], 7 / 3, rtol=1e-15)
+
+
+def test_a_sweep_is_unchecked_unless_it_is_asked_for() -> None:
+    graph = cr.Graph(cr.Sqrt(cr.Input("x"), name="y"))
+    with np.errstate(divide="ignore"):
+        gradients, received = graph.sweep([np.asarray(0.0), np.asarray(0.0)])
+    assert gradients == [np.inf, 1.0]
+    assert [len(uses) for uses in received] == [1, 0]
+
+
+def test_parameters_start_from_seed_0() -> None:
+    graph = two_layers()
+    np.testing.assert_array_equal(graph.initialize()["W1"], graph.initialize(seed=0)["W1"])
+    assert not np.array_equal(graph.initialize(seed=1)["W1"], graph.initialize(seed=0)["W1"])
+    assert graph.initialize(dtype=np.float32)["W1"].dtype == np.float32
+
+
+def test_formulas_are_read_off_by_the_convention_that_is_asked_for() -> None:
+    graph = two_layers()
+    assert str(graph.derivation()) == str(derivation(graph, "mean"))
+    assert str(graph.derivation("per-example")) == str(derivation(graph, "per-example")) != str(graph.derivation())
+
+
+def test_formulas_are_judged_on_what_is_asked_for() -> None:
+    graph = two_layers()
+    per_example = {"dZ2": "A2 - Y", "dW2": "dZ2 @ A1.T / m"}
+    assert graph.check(per_example).convention == "per-example"
+    assert not graph.check(per_example, convention="mean").ok
+    numbers = graph.forward(FEEDS).backward()["W2"]
+    assert graph.check({"dW2": numbers}, FEEDS).ok  # an array is right on these feeds alone
+    assert not graph.check({"dW2": numbers}, {**FEEDS, "A0": -FEEDS["A0"]}).ok
+
+
+def test_formulas_are_judged_on_data_drawn_from_the_seed() -> None:
+    graph = two_layers()
+    seen: list[Any] = []
+
+    def formula(A1: Any) -> Any:
+        seen.append(A1)
+        return A1
+
+    for drawn in ({}, {"seed": 0}, {"seed": 7}):
+        graph.check({"A1": formula}, **drawn)
+    first, same, other = np.array_split(np.arange(len(seen)), 3)
+    assert len(first) == len(same) == len(other) > 0
+    assert all(np.array_equal(seen[a], seen[b]) for a, b in zip(first, same, strict=True))
+    assert not any(np.array_equal(seen[a], seen[b]) for a, b in zip(first, other, strict=True))
+
+
+def test_gradients_are_checked_on_the_feeds_and_by_the_options_that_are_given() -> None:
+    graph = two_layers()
+    reports = [graph.check_gradients(FEEDS), graph.check_gradients(FEEDS, nodes="W1", seed=3)]
+    assert [str(report) for report in reports] == [
+        str(check_gradients(graph, FEEDS)),
+        str(check_gradients(graph, FEEDS, nodes="W1", seed=3)),
+    ]
+    assert str(reports[0]) != str(reports[1])
+
+
+def test_a_picture_is_drawn_of_the_view_and_by_the_options_that_are_given() -> None:
+    graph = two_layers()
+    views = [graph.draw(), graph.draw("formulas"), graph.draw("formulas", direction="down")]
+    assert [view.dot for view in views] == [
+        draw_graph(graph).dot,
+        draw_graph(graph, "formulas").dot,
+        draw_graph(graph, "formulas", direction="down").dot,
+    ]
+    assert len({view.dot for view in views}) == 3
+
+
+def test_a_plan_has_the_gradients_the_backend_and_the_update_that_are_asked_for() -> None:
+    graph = two_layers()
+    loss, gradients = graph.compile()(FEEDS)
+    np.testing.assert_allclose(loss, graph.forward(FEEDS)["L"], rtol=1e-14)
+    assert list(gradients) == ["W1", "B1", "W2", "B2"]
+    assert list(graph.compile(["A0"])(FEEDS)[1]) == ["A0"]
+    with pytest.raises(cr.errors.ArgumentError, match="fortran"):
+        graph.compile(backend="fortran")  # type: ignore[call-overload]
+    _, after = graph.compile(["W1"], update=SGD(0.5))(FEEDS)
+    np.testing.assert_allclose(after["W1"], FEEDS["W1"] - 0.5 * gradients["W1"], rtol=1e-14)

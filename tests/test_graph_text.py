@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import ArgumentError, FeedError, NameConflictError, RuleError
+from chainrule.errors import ArgumentError, FeedError, NameConflictError, RuleError, UnknownNameError
 
 
 def chain(length):
@@ -141,3 +141,61 @@ def test_an_array_that_a_rule_keeps_can_still_be_written_to():
     run = cr.Graph(rule(backward=lambda grad: (kept,))(cr.Input("x", (3,)), name="y")).forward({"x": np.zeros(3)})
     assert not run.backward(seed=np.ones(3))["x"].flags.writeable
     assert kept.flags.writeable
+
+
+@pytest.mark.parametrize(("returned", "shown"), [(np.ones(3), "ndarray"), (None, "NoneType"), ([1.0], "list")])
+def test_a_rule_that_forgets_the_tuple_is_told_what_it_returned(returned, shown):
+    run = cr.Graph(rule(backward=lambda grad: returned)(cr.Input("x", (3,)), name="y")).forward({"x": np.zeros(3)})
+    error = refusal(RuleError, lambda: run.backward(seed=np.ones(3)))
+    told = f"it returns a tuple of 1, one gradient per input, not {shown} (a comma missing?)"
+    assert error.what == f"Own 'y'.backward: TypeError: {told}"
+
+
+def test_a_rule_may_send_a_number_or_a_list():
+    for sent in (2.0, np.float64(2.0)):
+        run = cr.Graph(rule(backward=lambda grad, sent=sent: (sent,))(cr.Input("x"), name="y")).forward({"x": 1.0})
+        assert run.backward()["x"] == 2.0
+    run = cr.Graph(rule(backward=lambda grad: ([1.0, 2.0],))(cr.Input("x", (2,)), name="y")).forward({"x": [0.0, 0.0]})
+    assert run.backward(seed=[1.0, 1.0])["x"].tolist() == [1.0, 2.0]
+
+
+def test_inputs_without_a_name_are_shown_by_their_operation():
+    graph = cr.Graph(rule(forward=fail)(cr.Negate(cr.Input("x", (2,))), name="y"))
+    assert refusal(RuleError, lambda: graph.forward({"x": [1.0, 2.0]})).given == "Negate (2,) float64"
+
+
+def test_an_unknown_name_is_answered_with_the_next_one_and_the_first_twenty():
+    said = refusal(UnknownNameError, lambda: chain(20)["negate_99"])
+    names = ", ".join(["x", *(f"negate_{k}" for k in range(1, 20))])
+    assert said.remedy == f"its nodes are {names}"
+    said = refusal(UnknownNameError, lambda: chain(21)["elsewhere"])
+    assert str(said) == f"this graph has no node 'elsewhere'\n  try:   its nodes are {names}, ..."
+
+
+def test_a_node_of_another_graph_is_shown_with_its_line():
+    stranger = cr.Input("stranger", (2,))
+    said = refusal(UnknownNameError, lambda: chain(2).position(stranger))
+    assert str(said) == f"this graph has no node {stranger!r}\n  try:   its nodes are x, negate_1"
+
+
+def test_several_outputs_are_listed_where_no_seed_says_which():
+    x = cr.Input("x", (2,))
+    run = cr.Graph(cr.Sin(x, name="s"), cr.Sum(x, name="t")).forward({"x": [0.0, 1.0]})
+    assert refusal(FeedError, run.backward).given == "s (2,), t ()"
+
+
+def test_layers_in_layers_and_cells_of_forty_signs():
+    with cr.layer("Encoder"), cr.layer("Layer 1"):
+        node = cr.Input("n" * 40)
+    graph = cr.Graph(cr.Exp(node, name="e" * 41))
+    assert str(graph).splitlines() == [
+        f"{'node':40}  operation  shape  {'inputs':40}  layer",
+        f"{'n' * 40}  Input      ()     {'':40}  Encoder / Layer 1",
+        f"{'e' * 39}…  Exp        ()     {'n' * 40}",
+    ]
+
+
+def test_leaves_are_named_by_the_graph_where_they_have_no_name():
+    x, labels = cr.Input("x"), cr.Constant(3.0)
+    graph = cr.Graph(cr.BCELoss(cr.Sigmoid(x), labels, name="L"))
+    assert refusal(FeedError, lambda: graph.forward({"x": 0.0})).what.startswith("constant_1 ")

@@ -14,7 +14,6 @@ from chainrule.errors import (
     ArgumentError,
     FeedError,
     NameConflictError,
-    NonFiniteError,
     RuleError,
     UnknownNameError,
     did_you_mean,
@@ -150,25 +149,15 @@ class Graph:
         """The value of every node, from those of the leaves."""
         dtype = next((value.dtype for value in given.values() if value.dtype.kind == "f"), np.dtype(float))
         values: list[Array] = []
-        node: Node | None = None
-        read: list[Array] = []
-        try:
-            for node, sources in zip(self.order, self._sources, strict=True):
-                if not sources:
-                    values.append(given[node])
-                    continue
-                read = [values[k] for k in sources]
-                value = np.asarray(node.forward(*read)).view()
-                value.setflags(write=False)
-                if value.dtype != dtype and value.dtype.kind not in "iub":
-                    raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
-                if check_finite:
-                    check_output(self, len(values), value, read)
-                values.append(value)
-        except NonFiniteError:
-            raise
-        except Exception as error:
-            raise _rule_error("forward", node, read, error) from error
+        for node, sources in zip(self.order, self._sources, strict=True):
+            if not sources:
+                values.append(given[node])
+                continue
+            read = [values[k] for k in sources]
+            value = _value(node, read, dtype)
+            if check_finite:
+                check_output(self, len(values), value, read)
+            values.append(value)
         return values
 
     def sweep(
@@ -422,6 +411,18 @@ def _sealed(array: Array) -> Array:
     return array
 
 
+def _value(node: Node, read: Sequence[Array], dtype: np.dtype[Any]) -> Array:
+    """What the rule gives, checked and read-only."""
+    try:
+        value = np.asarray(node.forward(*read)).view()
+        value.setflags(write=False)
+        if value.dtype != dtype and value.dtype.kind not in "iub":
+            raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
+    except Exception as error:
+        raise _rule_error("forward", node, read, error) from error
+    return value
+
+
 def _local_gradients(node: Node, grad: Array, output: Array, inputs: Sequence[Array]) -> list[Array | None]:
     """What the rule sends to each input, checked: one gradient per input, of its shape and dtype, or None."""
     try:
@@ -459,10 +460,9 @@ def _checked(gradient: Any, x: Array, place: int) -> Array | None:
     return array
 
 
-def _rule_error(way: str, node: Node | None, read: Sequence[Array], error: Exception) -> RuleError:
-    assert node is not None  # an order is never empty
+def _rule_error(way: str, node: Node, read: Sequence[Array], error: Exception) -> RuleError:
     names = [source.name or type(source).__name__ for source in node.inputs]
-    given = ", ".join(f"{name} {value.shape} {value.dtype}" for name, value in zip(names, read, strict=False))
+    given = ", ".join(f"{name} {value.shape} {value.dtype}" for name, value in zip(names, read, strict=True))
     label = f"{type(node).__name__}{f' {node.name!r}' if node.name else ''}"
     what = f"{label}.{way}: {type(error).__name__}: {getattr(error, 'what', error)}"
     return RuleError(what, where=node.where, given=given, remedy=getattr(error, "remedy", ""), node=node)
@@ -494,4 +494,4 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
+    return "".join(c if c.isprintable() else "�" for c in text)
