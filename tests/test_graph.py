@@ -15,6 +15,7 @@ from chainrule.derivation import derivation
 from chainrule.drawing import draw_graph
 from chainrule.errors import CycleError, FeedError, NameConflictError, RuleError, UnknownNameError
 from chainrule.gradcheck import check_gradients
+from chainrule.ordering import topological_order
 from nets.training import SGD
 
 
@@ -64,8 +65,31 @@ def test_a_cycle_forced_by_mutation_is_shown_as_a_path() -> None:
     first.__dict__["inputs"] = (second,)
     with pytest.raises(CycleError) as caught:
         cr.Graph(second)
-    assert "Exp first" in str(caught.value)
-    assert "Sin second" in str(caught.value)
+    assert caught.value.what == "a node feeds itself"
+    assert caught.value.where == second.where
+    assert caught.value.given == "Sin second → Exp first → Sin second"
+    assert caught.value.remedy == "build new nodes; never change one"
+
+
+def test_what_has_neither_name_nor_line_is_sorted_and_shown_too() -> None:
+    """The sort knows inputs alone: it serves the steps of programs as well."""
+
+    class Thing:
+        inputs: tuple[Any, ...] = ()
+
+    first, second = Thing(), Thing()
+    first.inputs, second.inputs = (second,), (first,)
+    with pytest.raises(CycleError) as caught:
+        topological_order([first])
+    assert (caught.value.given, caught.value.where) == ("Thing → Thing → Thing", "")
+
+
+def test_outputs_are_ordered_as_they_are_given() -> None:
+    x, y = cr.Input("x"), cr.Input("y")
+    graph = cr.Graph(cr.Exp(x, name="first"), cr.Sin(y, name="second"), cr.Cos(x, name="third"), y)
+    assert list(graph.names) == ["x", "first", "third", "y", "second"]  # by the leaf that is ready first
+    graph = cr.Graph(y, cr.Sum(x, name="total"))
+    assert list(graph.names) == ["x", "total", "y"]
 
 
 def test_names_and_nodes_are_interchangeable() -> None:
@@ -386,6 +410,22 @@ def test_a_graph_prints_facts_that_are_arrays_and_leaves_out_the_usual_ones_in_a
 # --- what a graph hands over to other modules -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("dtype", "given"), [(int, [1, 2]), (bool, [True, False])])
+def test_whole_numbers_and_booleans_have_no_gradient_whatever_a_rule_sends(dtype: Any, given: Any) -> None:
+    picked = rule(forward=lambda x: x / 2, backward=lambda g, y, x: (g,))
+    graph = cr.Graph(cr.Sum(picked(cr.Input("x", (2,), dtype=dtype), name="y")))
+    run = graph.forward({"x": given})
+    assert "x" not in run.backward()
+    assert "y" in run.gradients
+
+
+def test_labels_that_are_computed_are_let_through() -> None:
+    """Only labels that are fed are looked at before anything is computed, and predictions are no labels."""
+    a, share = cr.Input("A", (1, "m")), cr.Input("share", (1, "m"))
+    run = cr.Graph(cr.BCELoss(a, share / 2.0, name="L")).forward({"A": [[0.5, 0.5]], "share": [[2.0, 0.0]]})
+    np.testing.assert_allclose(run["L"], np.log(2), rtol=1e-15)
+
+
 def test_a_graph_is_a_sequence_of_its_nodes() -> None:
     graph = two_layers()
     assert list(graph) == list(graph.order)
@@ -434,12 +474,12 @@ def test_formulas_are_judged_on_data_drawn_from_the_seed() -> None:
     graph = two_layers()
     seen: list[Any] = []
 
-    def formula(A1: Any) -> Any:
-        seen.append(A1)
-        return A1
+    def formula(A2: Any, Y: Any, m: Any) -> Any:
+        seen.append(A2)
+        return (A2 - Y) / m
 
     for drawn in ({}, {"seed": 0}, {"seed": 7}):
-        graph.check({"A1": formula}, **drawn)
+        graph.check({"dZ2": formula}, **drawn)
     first, same, other = np.array_split(np.arange(len(seen)), 3)
     assert len(first) == len(same) == len(other) > 0
     assert all(np.array_equal(seen[a], seen[b]) for a, b in zip(first, same, strict=True))

@@ -11,7 +11,7 @@ from chainrule.errors import ShapeError, Untraceable
 from chainrule.symbol import Symbol
 
 SIZES = {"m": 11, "n": 13}
-m = Dimension.named("m")
+m, n = Dimension.named("m"), Dimension.named("n")
 
 
 def number(size):
@@ -85,6 +85,9 @@ KEYS = [
     (np.array([0, 1]), np.array([2, 0])),
     (np.array([0, 1]), slice(None), np.array([2, 0])),
     (slice(None), np.array([[0], [1]]), np.array([2, 0, 1])),
+    (slice(None), np.array([[0], [1]]), None, np.array([2, 0, 1])),
+    (None, np.array([0, 1]), slice(None), np.array([[2], [0]])),
+    (0, slice(None), 1),
     (np.array([True, False, True, True]),),
 ]
 
@@ -203,6 +206,12 @@ REFUSED = [
         "transpose the first: (3, 2) @ (2, 3), or transpose the second: (2, 3) @ (3, 2)",
     ),
     (
+        lambda: shapes.matmul((2, 3), (7, 2, 3)),
+        "(2, 3) @ (7, 2, 3): the inner sizes 3 and 2 differ",
+        "",
+        "transpose the first: (3, 2) @ (2, 3), or transpose the second: (2, 3) @ (3, 2)",
+    ),
+    (
         lambda: shapes.matmul((3,), (2,)),
         "(3,) @ (2,): the inner sizes 3 and 2 differ",
         "",
@@ -242,10 +251,30 @@ def test_the_whole_message(work, what, given, remedy):
     assert (caught.value.what, caught.value.given, caught.value.remedy) == (what, given, remedy)
 
 
-@pytest.mark.parametrize("subscripts", ["ij,jk", "...i->...i"])
-def test_sums_of_products_without_an_arrow_are_not_followed(subscripts):
-    with pytest.raises(Untraceable, match="einsum is recorded with an explicit arrow and without an ellipsis"):
-        shapes.einsum(subscripts, (2, 3), (3, 5))
+NO_ARROW = "einsum is recorded with an explicit arrow and without an ellipsis"
+MASK = "how many elements a mask picks depends on the data"
+STEP = "the size of a slice with a step of an axis of size m depends on the data"
+WITHOUT_DATA = [
+    (lambda: shapes.einsum("ij,jk", (2, 3), (3, 5)), NO_ARROW),
+    (lambda: shapes.einsum("...i->...i", (2, 3)), NO_ARROW),
+    (lambda: shapes.reshaped((m, 3), (n + 1, -1)), "the size of (m, 3) reshaped to (n + 1, -1) depends on the data"),
+    (lambda: shapes.reshaped((m, 3), (0, -1)), "the size of (m, 3) reshaped to (0, -1) depends on the data"),
+    (lambda: shapes.indexed((m, 5), Symbol.leaf("k", (11,), bool)), MASK),
+    (lambda: shapes.indexed((3, 5), True), MASK),
+    (lambda: shapes.indexed((m, 5), slice(None, None, 2)), STEP),
+    (lambda: shapes.indexed((m, 5), slice(None, 3)), "whether an axis of size m reaches to 3 depends on the data"),
+]
+
+
+@pytest.mark.parametrize(("work", "what"), WITHOUT_DATA)
+def test_what_depends_on_the_data_is_said_in_whole(work, what):
+    with pytest.raises(Untraceable) as caught:
+        work()
+    assert str(caught.value) == what
+
+
+def test_arrays_are_laid_end_to_end_along_their_first_axis_unless_asked():
+    assert shapes.concatenated([(2, m), (3, m)]) == (5, m)
 
 
 def test_shapes_print_as_tuples():

@@ -75,6 +75,7 @@ def test_a_cast_to_another_dtype_is_a_step_and_to_its_own_none():
 
 
 def test_one_operand_of_unknown_shape_makes_the_result_unknown():
+    assert shape_of(X + np.ones((5, 1, 1, 1))) == (5, 2, 3, 11)
     unknown = Symbol.leaf("u", None)
     for result in (X + unknown, np.concatenate([X, unknown]), unknown.reshape(3)):
         assert result.known_shape is None

@@ -57,8 +57,8 @@ def _leaves_late(order: Sequence[T], ends: Sequence[T]) -> tuple[T, ...]:
     placed: dict[T, None] = {}
     for node in order:
         if node.inputs:
-            placed.update(dict.fromkeys(leaf for leaf in node.inputs if not leaf.inputs))  # type: ignore[misc]
-            placed[node] = None
+            leaves = (leaf for leaf in node.inputs if not leaf.inputs)
+            placed.update(dict.fromkeys((*leaves, node)))  # type: ignore[arg-type]  # inputs are of the same kind
     placed.update(dict.fromkeys(ends))  # an end that is a leaf and feeds nothing
     return tuple(placed)
 

@@ -47,7 +47,7 @@ def matmul(x: Shape, y: Shape) -> Shape:
     """
     if not x or not y:
         raise ShapeError("a matrix product takes no scalar", given=f"{shape_text(x)} @ {shape_text(y)}", remedy="use *")
-    inner_y = y[-2] if len(y) > 1 else y[0]
+    inner_y = y[-2:][0]
     if x[-1] != inner_y:
         raise ShapeError(
             f"{shape_text(x)} @ {shape_text(y)}: the inner sizes {x[-1]} and {inner_y} differ",
@@ -87,7 +87,7 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def size_of(shape: Iterable[Size]) -> Size:
     """The number of elements."""
-    return math.prod(shape, start=1)
+    return math.prod(shape)
 
 
 def reshaped(shape: Shape, new: Any) -> Shape:
@@ -203,9 +203,8 @@ def _positions(part: Any) -> tuple[Any, ...]:
 
 
 def _advanced(parts: list[Any]) -> list[int]:
-    """The places of index arrays; where there are any, a whole number is one, too: ``x[0, :, [1, 2]]`` has two."""
-    picking = [k for k, part in enumerate(parts) if part is not None and not isinstance(part, slice)]
-    return picking if any(not isinstance(parts[k], (int, np.integer)) for k in picking) else []
+    """The places of index arrays; a whole number is one, too: ``x[0, :, [1, 2]]`` has two."""
+    return [k for k, part in enumerate(parts) if part is not None and not isinstance(part, slice)]
 
 
 def _advanced_place(arrays: list[int]) -> int:
@@ -228,8 +227,6 @@ def _check_in_range(index: int, size: Size, shape: Shape) -> None:
 
 def _sliced(size: Size, part: slice) -> Size:
     """The size left by a slice; a named size is taken to be long enough for the bounds."""
-    if part == slice(None) or (part.start in (0, None) and part.stop == size and part.step in (1, None)):
-        return size
     if isinstance(size, int) and not any(isinstance(b, Dimension) for b in (part.start, part.stop)):
         return len(range(*part.indices(size)))
     if part.step == -1 and part.start is None and part.stop is None:

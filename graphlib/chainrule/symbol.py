@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule import shapes
-from chainrule.dimensions import Dimension, Shape, Size, as_shape, shape_text
+from chainrule.dimensions import Shape, Size, as_shape, shape_text
 from chainrule.entrywise import SymbolArray, entrywise
 from chainrule.errors import Untraceable
 
@@ -234,7 +234,7 @@ def _split(bound: inspect.BoundArguments) -> tuple[tuple[Any, ...], dict[str, An
 
 
 def _same(value: Any, default: Any) -> bool:
-    return value is default or (type(value) is type(default) and bool(value == default))
+    return type(value) is type(default) and bool(value == default)
 
 
 def _any_unknown(operands: tuple[Any, ...]) -> bool:
@@ -246,7 +246,8 @@ def known_shape(value: Any) -> Shape | None:
     """The shape of a Symbol, an array or a number; None when it is unknown."""
     if isinstance(value, Symbol):
         return value.known_shape
-    return () if isinstance(value, Dimension) else np.shape(value)
+    shape: Shape = np.shape(value)
+    return shape
 
 
 def _dtype(name: str, operands: tuple[Any, ...]) -> Any:

@@ -41,7 +41,8 @@ def out_of_reach(tree: ast.Module) -> list[Span]:
     spans: list[ast.expr | ast.stmt | None] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
-            spans += [node.returns, *([] if node.decorator_list else [node])]
+            marks = [ast.unparse(mark) for mark in node.decorator_list]
+            spans += [node.returns, *([node] if not marks or "overload" in marks else [])]
         elif isinstance(node, ast.arg | ast.AnnAssign):
             spans.append(node.annotation)
     return [((n.lineno, n.col_offset), (n.end_lineno or 0, n.end_col_offset or 0)) for n in spans if n is not None]
