@@ -113,10 +113,10 @@ def _remaining(total: Size, known: Size, shape: Shape, sizes: tuple[Any, ...]) -
         if known == 0 or total % known:
             raise ShapeError(f"{shape_text(shape)} does not divide into {shape_text(sizes)}")
         return total // known
-    quotient = total / known if known != 0 else NotImplemented
-    if not isinstance(quotient, (int, Dimension)):
-        raise Untraceable(f"the size of {shape_text(shape)} reshaped to {sizes} depends on the data")
-    return quotient
+    try:
+        return total / known  # type: ignore[return-value]  # one of them has a name, so the quotient has
+    except (TypeError, ZeroDivisionError):  # a sum with a name in it has no inverse, nor has 0
+        raise Untraceable(f"the size of {shape_text(shape)} reshaped to {sizes} depends on the data") from None
 
 
 def concatenated(shapes: Sequence[Shape], axis: int = 0) -> Shape:
