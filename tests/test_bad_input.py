@@ -559,9 +559,10 @@ def test_every_loss_of_probabilities_refuses_such_labels(kind: Any) -> None:
     graph = cr.Graph(kind(cr.Input("P", (3, "m")), Y, name="L"))
     feeds = {"P": np.full((3, 4), 0.25), "Y": Y0}
     graph.forward(feeds)
-    assert refusal(lambda: graph.forward({**feeds, "Y": Y0 - 0.5})).startswith(
-        f"FeedError: Y holds labels of {kind.__name__} outside [0, 1]\n"
-    )
+    for labels in (Y0 - 0.5, Y0 + 0.5):
+        assert refusal(lambda labels=labels: graph.forward({**feeds, "Y": labels})).startswith(
+            f"FeedError: Y holds labels of {kind.__name__} outside [0, 1]\n"
+        )
 
 
 WHOLE = [

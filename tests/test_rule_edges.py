@@ -80,3 +80,24 @@ def test_losses_of_a_row_are_left_as_they_are():
     """Where there are no rows to sum over, no sum is written."""
     node = cr.MSELoss(given("x", "m"), given("y", "m"), reduction="none", name="L")
     assert str(cr.Graph(node).derivation()["L"]) == "(x - y) ** 2"
+
+
+def value(node, **feeds):
+    return cr.Graph(node).forward(feeds)[node]
+
+
+def test_facts_that_are_left_out():
+    x = np.array([[-3.0, 0.5, 2.0], [4.0, -0.5, 1.0]])
+    leaf = given("x", 2, 3)
+    np.testing.assert_array_equal(value(cr.Clip(leaf), x=x), x)
+    np.testing.assert_array_equal(value(cr.Clip(leaf, low=0), x=x), np.maximum(x, 0))
+    np.testing.assert_array_equal(value(cr.Clip(leaf, high=1), x=x), np.minimum(x, 1))
+    np.testing.assert_array_equal(value(cr.LeakyReLU(leaf), x=x), np.where(x > 0, x, x / 100))
+    np.testing.assert_array_equal(value(cr.Reshape(leaf), x=x), [-3.0, 0.5, 2.0, 4.0, -0.5, 1.0])
+    assert value(cr.LogSumExp(leaf), x=x).shape == ()
+    assert value(cr.LogSumExp(leaf, axis=1), x=x).shape == (2,)
+    for kind in (cr.Softmax, cr.LogSoftmax):
+        np.testing.assert_array_equal(value(kind(leaf), x=x), value(kind(leaf, axis=0), x=x))
+        assert not np.array_equal(value(kind(leaf), x=x), value(kind(leaf, axis=1), x=x))
+    table, rows = np.arange(24.0).reshape(2, 3, 4), cr.Constant([2, 0], dtype=int)
+    np.testing.assert_array_equal(value(cr.Gather(given("table", 2, 3, 4), rows), table=table), table[..., [2, 0]])
