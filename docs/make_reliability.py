@@ -65,6 +65,11 @@ Each row is a test in `tests/test_bad_input.py`, which holds the whole message.
 {mutation}
 """
 
+MUTATION_HEAD = """The engine is changed in small ways, one at a time; the tests should notice every change. mutmut changes what stands
+in functions, cosmic-ray the rest: tables, defaults of fields, functions with a decorator. A mutant for which no test
+was run counts as alive. "equivalent" are those that nobody can tell from the original, each with its reason in
+[mutation-survivors.md](mutation-survivors.md), where the open ones stand as well."""
+
 
 def main() -> None:
     """Run what has not been run, and write the page."""
@@ -96,7 +101,7 @@ def page(folder: Path) -> str:
         ulps=ulp_table(properties(judged)),
         faults=fault_table(properties(faults)),
         load=load_table(json.loads(load.read_text("utf-8"))),
-        mutation=mutation_table(json.loads(MUTATION.read_text("utf-8"))),
+        mutation=mutation_tables(json.loads(MUTATION.read_text("utf-8"))),
     )
 
 
@@ -195,19 +200,22 @@ def load_table(load: dict[str, Any]) -> str:
     return table(("what", "runs", "found"), [*threads, *memory])
 
 
-def mutation_table(outcome: dict[str, Any]) -> str:
-    """Mutants by file."""
+def mutation_tables(tools: dict[str, Any]) -> str:
+    """Mutants by tool and file, and the command of each tool."""
+    commands = zip(("mutation.py", "mutation_tables.py"), tools.items(), strict=True)
+    parts = [mutation_table(command, tool, outcome) for command, (tool, outcome) in commands]
+    return "\n\n".join([MUTATION_HEAD, *parts])
+
+
+def mutation_table(command: str, tool: str, outcome: dict[str, Any]) -> str:
+    """Mutants by file; files without any are left out."""
     counts = ("mutants", "tried", "killed", "equivalent")
-    files = outcome["files"]
+    files = {name: row for name, row in outcome["files"].items() if row["mutants"]}
     total = {count: sum(row[count] for row in files.values()) for count in counts}
     rows = [
         [name, *(f"{row[count]:,}" for count in counts), _share(row)] for name, row in {**files, "all": total}.items()
     ]
-    head = (
-        f"{outcome['tool']}, mutants drawn with seed {outcome['seed']}: of those that change something, "
-        f"{_share(total)} are killed. The survivors stand in [mutation-survivors.md](mutation-survivors.md), "
-        "each with the reason why it changes nothing, or open."
-    )
+    head = f"`python tests/benchmarks/{command}`, {tool}, samples drawn with seed {outcome['seed']}:"
     return f"{head}\n\n{table(('file', *counts, 'killed of the others'), rows)}"
 
 
