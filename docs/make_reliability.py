@@ -65,10 +65,10 @@ Each row is a test in `tests/test_bad_input.py`, which holds the whole message.
 {mutation}
 """
 
-MUTATION_HEAD = """The engine is changed in small ways, one at a time; the tests should notice every change. mutmut changes what stands
-in functions, cosmic-ray the rest: tables, defaults of fields, functions with a decorator. A mutant for which no test
-was run counts as alive. "equivalent" are those that nobody can tell from the original, each with its reason in
-[mutation-survivors.md](mutation-survivors.md), where the open ones stand as well."""
+MUTATION_HEAD = """The engine is changed in small ways, one at a time; the tests should notice every change. mutmut
+changes what stands in functions, cosmic-ray the rest: tables, defaults of fields, functions with a decorator. A mutant
+for which no test was run counts as alive. "equivalent" are those that nobody can tell from the original, each with its
+reason in [mutation-survivors.md](mutation-survivors.md), where the open ones stand as well."""
 
 
 def main() -> None:
@@ -200,14 +200,12 @@ def load_table(load: dict[str, Any]) -> str:
     return table(("what", "runs", "found"), [*threads, *memory])
 
 
-def mutation_tables(tools: dict[str, Any]) -> str:
-    """Mutants by tool and file, and the command of each tool."""
-    commands = zip(("mutation.py", "mutation_tables.py"), tools.items(), strict=True)
-    parts = [mutation_table(command, tool, outcome) for command, (tool, outcome) in commands]
-    return "\n\n".join([MUTATION_HEAD, *parts])
+def mutation_tables(outcomes: dict[str, Any]) -> str:
+    """Mutants by tool and file."""
+    return "\n\n".join([MUTATION_HEAD, *(mutation_table(name, outcome) for name, outcome in outcomes.items())])
 
 
-def mutation_table(command: str, tool: str, outcome: dict[str, Any]) -> str:
+def mutation_table(name: str, outcome: dict[str, Any]) -> str:
     """Mutants by file; files without any are left out."""
     counts = ("mutants", "tried", "killed", "equivalent")
     files = {name: row for name, row in outcome["files"].items() if row["mutants"]}
@@ -215,7 +213,8 @@ def mutation_table(command: str, tool: str, outcome: dict[str, Any]) -> str:
     rows = [
         [name, *(f"{row[count]:,}" for count in counts), _share(row)] for name, row in {**files, "all": total}.items()
     ]
-    head = f"`python tests/benchmarks/{command}`, {tool}, samples drawn with seed {outcome['seed']}:"
+    samples = f"samples of large files drawn with seed {outcome['seed']}"
+    head = f"`python tests/benchmarks/mutation.py --only {name}`, {outcome['tool']}, {samples}:"
     return f"{head}\n\n{table(('file', *counts, 'killed of the others'), rows)}"
 
 

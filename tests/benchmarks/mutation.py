@@ -1,152 +1,98 @@
 """Changes the engine in small ways, one at a time, and counts how many of these mutants the tests kill.
 
-Run it with `python tests/benchmarks/mutation.py [TARGET ...]`; it needs the dependency group `mutation`. The mutants
-are mutmut's, which changes what stands in functions; mutation_tables.py changes the rest. mutmut takes the name of a
-module from its path and knows one source root, `src`: so every target gets a folder of its own under build/mutation/,
-in which `src` is a link to graphlib/. What was tried is remembered there and is not tried again.
+Run it with `python tests/benchmarks/mutation.py [TARGET ...]`; it needs the dependency group `mutation`. mutmut changes
+what stands in functions, cosmic-ray the rest. What was tried is remembered under build/mutation/ and not tried again.
+Targets, their tests and the reasons why a survivor is equivalent stand in mutation.toml.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
+import argparse
 import json
-import os
-import random
-import re
-import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
 import mutants
-from mutants import ROOT, Mutant, Target
+import mutation_functions
+import mutation_tables
 
-LINKS = {"src": "graphlib", "nets": "nets", "tests": "tests", "docs": "docs", "README.md": "README.md"}
-BATCH = 150  # mutants in one run of mutmut, which are remembered when it ends
-RECORD = "tried.json"
-
-CONFIGURATION = """
-[tool.mutmut]
-source_paths = ["src"]
-only_mutate = ["src/{source}"]
-also_copy = ["nets", "docs", "README.md"]
-pytest_add_cli_args = {arguments}
-pytest_add_cli_args_test_selection = {tests}
-process_isolation = "forkserver"
-forkserver_warmup = "{warmup}"
-preload_modules_file = "preload.txt"
-timeout_constant = 3.0  # seconds, beyond those that the tests of the mutant took
-timeout_multiplier = 10.0
-on_dependency_change = "ignore"
-use_git_change_detection = false
-"""
-PRELOADED = ("numpy", "hypothesis", "mpmath", "pytest", "sklearn.neural_network", "tests.benchmarks.mutation_order")
-ARGUMENTS = (
-    *("-p", "no:cacheprovider", "-p", "tests.benchmarks.mutation_order", "--hypothesis-seed=0"),
-    *("-o", "addopts="),  # the project's own ask for docstrings, in every copy of a function that mutmut makes
-    "-Wignore::pytest.PytestAssertRewriteWarning",  # of what was preloaded
-)
-# The exits of a killed mutant: a test failed, the mutant kept a file from being imported, pytest failed within, it was
-# too slow (a signal or its code), it crashed. mutmut also takes 255 for "too slow", with which it reports that no test
-# was run: here such a mutant is alive, as is one that no test calls.
-DEAD = frozenset({1, 2, 3, 36, 24, 152, -24, -11, -9})
+TOOLS = {"functions": mutation_functions, "tables": mutation_tables}
+AIM = 95  # percent of the mutants of a file
 
 
-def function_of(mutant: str) -> str:
-    """`chainrule.run.xǁRunǁbackward__mutmut_3` is a mutant of `Run.backward`."""
-    mangled = mutant.rpartition(".")[2].partition("__mutmut_")[0]
-    return mangled.removeprefix("x_") if mangled.startswith("x_") else mangled.removeprefix("xǁ").replace("ǁ", ".")
+def score(row: dict[str, Any]) -> float:
+    """Killed of those that are not equivalent, in percent."""
+    return 100 * row["killed"] / max(row["tried"] - row["equivalent"], 1)
 
 
-def prepare(target: Target, again: bool) -> None:
-    """The folder in which mutmut works on a target.
-
-    The first time a mutant runs in a copy of a process that has imported the engine and collected the tests; what was
-    built while they were imported was built without the change. The second time every mutant imports all of it anew.
-    """
-    target.stage.mkdir(parents=True, exist_ok=True)
-    for link, to in LINKS.items():
-        if not (target.stage / link).is_symlink():
-            (target.stage / link).symlink_to(ROOT / to)
-    settings = CONFIGURATION.format(
-        source=target.source,
-        arguments=json.dumps([*ARGUMENTS, *(f"--deselect={test}" for test in target.unfit)]),
-        tests=json.dumps([*target.tests, *(target.slower if again else ())]),
-        warmup="import" if again else "collect",
-    )
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    (target.stage / "pyproject.toml").write_text(project + settings, encoding="utf-8")
-    (target.stage / "preload.txt").write_text("\n".join(PRELOADED), encoding="utf-8")
+def show(files: dict[str, dict[str, Any]]) -> None:
+    """The outcome by file."""
+    print(f"{'file':<24}{'mutants':>9}{'tried':>7}{'killed':>8}{'equivalent':>12}{'open':>6}{'score':>8}")
+    for name, row in files.items():
+        left = row["tried"] - row["killed"] - row["equivalent"]
+        counts = f"{row['mutants']:>9}{row['tried']:>7}{row['killed']:>8}{row['equivalent']:>12}{left:>6}"
+        print(f"{name:<24}{counts}{score(row):>7.1f}%")
 
 
-def mutmut(target: Target, *arguments: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", *arguments]
-    done = subprocess.run(command, cwd=target.stage, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        told = re.sub(r"^\S Running .*\n", "", done.stdout, flags=re.MULTILINE)  # the turns of its spinner
-        raise SystemExit(f"mutmut {arguments[0]} failed for {target.name}:\n{told[-3000:]}{done.stderr}")
+def write(path: Path, name: str, outcome: dict[str, Any]) -> None:
+    """Put the outcome of a tool beside that of the other, and write the survivors of both as Markdown."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known[name] = outcome
+    path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.with_name("mutation-survivors.md").write_text(_listed(known), encoding="utf-8")
 
 
-def all_mutants(target: Target) -> list[str]:
-    """The names of all mutants of a target."""
-    from mutmut.mutation.file_mutation import mutate_file_contents
-
-    module = target.source.removesuffix(".py").replace("/", ".")
-    with contextlib.chdir(target.stage):  # mutmut reads its configuration here
-        made = mutate_file_contents(target.source, target.path.read_text(encoding="utf-8"))
-    return [f"{module}.{name}" for name in made.mutant_names]
-
-
-def chosen(target: Target, names: list[str]) -> list[str]:
-    count = min(target.sample, len(names))
-    return sorted(random.Random(target.seed).sample(names, count)) if count else names
+def _listed(tools: dict[str, Any]) -> str:
+    """The survivors, those that wait for a test or a reason first."""
+    lines = ["# Mutants that survive", "", "Written by the commands of [reliability.md](reliability.md).", ""]
+    for title, wanted in (("Without a reason yet", False), ("Equivalent", True)):
+        lines += [f"## {title}", ""]
+        for outcome in tools.values():
+            for name, row in outcome["files"].items():
+                lines += [_line(name, one) for one in row["survivors"] if bool(one["reason"]) == wanted]
+        lines.append("")
+    return "\n".join(lines)
 
 
-def latest(target: Target) -> dict[str, int]:
-    """The exits of mutmut's last run; it forgets those before when it is given other tests."""
-    told = target.stage / "mutants" / "src" / f"{target.source}.meta"
-    exits = json.loads(told.read_text(encoding="utf-8"))["exit_code_by_key"]
-    return {name: code for name, code in exits.items() if code is not None}
+def _line(file: str, survivor: dict[str, str]) -> str:
+    removed, added = (_code(survivor[key] or "(nothing)") for key in ("removed", "added"))
+    reason = f": {survivor['reason']}" if survivor["reason"] else ""
+    return f"- {file}, `{survivor['where']}`: {removed} becomes {added}{reason}"
 
 
-def run(target: Target, again: bool) -> None:
-    """Try every chosen mutant that was not tried before; with `again` those that survived without a reason."""
-    prepare(target, again)
-    known, names = mutants.tried(target, RECORD), chosen(target, all_mutants(target))
-    waiting = [name for name in names if name not in known]
-    if again:
-        found = {name: known[name] for name in names if name in known}
-        waiting = [mutant.name for mutant in survivors(target, found) if not mutant.reason]
-    for k in range(0, len(waiting), BATCH):
-        mutmut(target, "run", "--max-children", "1", *waiting[k : k + BATCH])
-        mutants.remember(target, RECORD, latest(target))
+def _code(text: str) -> str:
+    fence = "``" if "`" in text else "`"
+    return f"{fence} {text} {fence}" if fence == "``" else f"`{text}`"
 
 
-def survivors(target: Target, found: dict[str, int]) -> list[Mutant]:
-    alive = [name for name, code in found.items() if code not in DEAD]
-    return mutants.explained(target, [shown(target, name) for name in alive])
+def main() -> None:
+    """Run the targets that are named and report; exit 1 when the tests of a file kill less than 95 %."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("targets", nargs="*", help="such as nodes/linear; all when none is named")
+    parser.add_argument("--only", choices=TOOLS, help="what stands in functions, or the rest; both when not given")
+    parser.add_argument("--again", action="store_true", help="try the survivors again, with slower tests too")
+    parser.add_argument("--report", action="store_true", help="only report what has been tried")
+    parser.add_argument("--json", type=Path, help="write the outcome to this file, and mutation-survivors.md beside it")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample of a large file's mutants")
+    given = parser.parse_args()
+    targets = [t for t in mutants.read_targets(given.seed) if not given.targets or t.name in given.targets]
+    low = [_missed(given, targets, name) for name in TOOLS if given.only in (None, name)]
+    raise SystemExit(any(low))
 
 
-def shown(target: Target, name: str) -> Mutant:
-    """A mutant with the lines it removes and adds."""
-    from mutmut.mutation.diff_apply import get_diff_for_mutant
-
-    with contextlib.chdir(target.stage):  # where mutmut has written its mutants
-        lines = get_diff_for_mutant(name, path=f"src/{target.source}").splitlines()
-    body = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
-    removed, added = (" ".join(line[1:].strip() for line in body if line.startswith(sign)) for sign in "-+")
-    return Mutant(name, function_of(name), removed, added)
-
-
-def summary(target: Target) -> dict[str, Any]:
-    """The figures of a target, its survivors included."""
-    prepare(target, again=False)
-    names, known = all_mutants(target), mutants.tried(target, RECORD)
-    found = {name: known[name] for name in chosen(target, names) if name in known}
-    return mutants.summary(len(names), len(found), survivors(target, found))
+def _missed(given: argparse.Namespace, targets: list[mutants.Target], name: str) -> bool:
+    """Whether the tests miss the aim in a file, with the mutants of one tool."""
+    tool, files = TOOLS[name], {}
+    for target in targets:
+        if not given.report:
+            tool.run(target, given.again)
+        files[target.name] = tool.summary(target)
+        print(target.name, {k: v for k, v in files[target.name].items() if k != "survivors"}, flush=True)
+    show(files)
+    if given.json:
+        write(given.json, name, {"tool": tool.tool(), "seed": given.seed, "files": files})
+    return any(row["mutants"] and score(row) < AIM for row in files.values())
 
 
 if __name__ == "__main__":
-    title = (__doc__ or "").splitlines()[0]
-    mutants.command(title, f"mutmut {importlib.metadata.version('mutmut')}", run, summary)
+    main()

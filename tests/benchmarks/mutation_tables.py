@@ -1,8 +1,6 @@
-"""Changes what stands outside functions and in decorated ones, where mutmut changes nothing, and counts what survives.
+"""Mutants of what stands outside functions and in decorated ones, where mutmut changes nothing: cosmic-ray makes them.
 
-Run it with `python tests/benchmarks/mutation_tables.py [TARGET ...]`; it needs the dependency group `mutation`. The
-mutants are cosmic-ray's, which changes a file on the disk: so it works on a copy of graphlib/ under build/mutation/.
-What was tried is remembered there and is not tried again.
+cosmic-ray changes a file on the disk, so it works on a copy of graphlib/ under build/mutation/.
 """
 
 from __future__ import annotations
@@ -56,6 +54,10 @@ def in_reach(mutation: MutationSpec, lines: list[str], spans: list[Span]) -> boo
 
 def key(mutation: MutationSpec) -> str:
     return f"{mutation.operator_name.removeprefix('core/')} {mutation.occurrence}"
+
+
+def tool() -> str:
+    return f"cosmic-ray {importlib.metadata.version('cosmic-ray')}"
 
 
 # --- cosmic-ray ------------------------------------------------------------------------------------------------------
@@ -144,8 +146,3 @@ def summary(target: Target) -> dict[str, Any]:
     known = mutants.tried(target, RECORD)
     found = {name: known[name] for name in names if name in known}
     return mutants.summary(len(names), len(found), survivors(target, found))
-
-
-if __name__ == "__main__":
-    title = (__doc__ or "").splitlines()[0]
-    mutants.command(title, f"cosmic-ray {importlib.metadata.version('cosmic-ray')}", run, summary)
