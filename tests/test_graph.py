@@ -62,12 +62,13 @@ def test_a_cycle_forced_by_mutation_is_shown_as_a_path() -> None:
     x = cr.Input("x")
     first = cr.Exp(x, name="first")
     second = cr.Sin(first, name="second")
-    first.__dict__["inputs"] = (second,)
+    third = cr.Cos(second, name="third")
+    first.__dict__["inputs"] = (third,)
     with pytest.raises(CycleError) as caught:
-        cr.Graph(second)
+        cr.Graph(cr.Square(third))
     assert caught.value.what == "a node feeds itself"
-    assert caught.value.where == second.where
-    assert caught.value.given == "Sin second → Exp first → Sin second"
+    assert caught.value.where == third.where
+    assert caught.value.given == "Cos third → Sin second → Exp first → Cos third"
     assert caught.value.remedy == "build new nodes; never change one"
 
 

@@ -162,6 +162,9 @@ def test_a_rule_may_send_a_number_or_a_list():
 def test_inputs_without_a_name_are_shown_by_their_operation():
     graph = cr.Graph(rule(forward=fail)(cr.Negate(cr.Input("x", (2,))), name="y"))
     assert refusal(RuleError, lambda: graph.forward({"x": [1.0, 2.0]})).given == "Negate (2,) float64"
+    graph = cr.Graph(cr.Gather(cr.Input("table", (2, 3)), cr.Input("ids", "k", dtype=int)))
+    error = refusal(RuleError, lambda: graph.forward({"table": np.zeros((2, 3)), "ids": [0, 7]}))
+    assert error.given == "table (2, 3) float64, ids (2,) int64"
 
 
 def test_an_unknown_name_is_answered_with_the_next_one_and_the_first_twenty():
