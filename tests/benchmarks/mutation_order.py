@@ -42,8 +42,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     wanted = set(config.args)
     items = [item for name, item in _kept.items() if name in wanted]
     for item, following in zip(items, [*items[1:], None], strict=True):
-        if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
-            return 1
+        for report in runtestprotocol(item, log=False, nextitem=following):
+            if report.failed:
+                print(report.nodeid, report.longreprtext, sep="\n")  # read when a test fails without a mutant
+                return 1
     return 0 if len(items) == len(wanted) else 4
 
 
