@@ -219,7 +219,8 @@ def mutation_table(name: str, outcome: dict[str, Any]) -> str:
 
 
 def _share(row: dict[str, Any]) -> str:
-    return f"{100 * row['killed'] / max(row['tried'] - row['equivalent'], 1):.1f} %"
+    told_apart = row["tried"] - row["equivalent"]
+    return f"{100 * row['killed'] / told_apart:.1f} %" if told_apart else "all equivalent"
 
 
 if __name__ == "__main__":

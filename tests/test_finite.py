@@ -140,6 +140,12 @@ def test_without_the_check_the_run_goes_on() -> None:
         assert run.backward()["x"].tolist() == [1, np.inf, 0.5]
 
 
+def test_backward_goes_on_too_and_numpy_warns_as_ever() -> None:
+    run = cr.Graph(cr.Sqrt(cr.Input("x"), name="y")).forward({"x": 0.0})
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        assert run.backward()["x"] == np.inf
+
+
 def test_backward_can_be_checked_on_its_own_and_be_let_off() -> None:
     graph = cr.Graph(cr.Sum(cr.Sqrt(cr.Input("x", (3,)), name="a"), name="L"))
     run = graph.forward({"x": [1, 0, 4]})

@@ -22,7 +22,8 @@ AIM = 95  # percent of the mutants of a file
 
 def score(row: dict[str, Any]) -> float:
     """Killed of those that are not equivalent, in percent."""
-    return 100 * row["killed"] / max(row["tried"] - row["equivalent"], 1)
+    told_apart = row["tried"] - row["equivalent"]
+    return 100 * row["killed"] / told_apart if told_apart else 100.0 * bool(row["tried"])
 
 
 def show(files: dict[str, dict[str, Any]]) -> None:
