@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.errors import Untraceable
 from chainrule.symbol import Symbol
 
@@ -86,6 +87,8 @@ def test_one_operand_of_unknown_shape_makes_the_result_unknown():
         (lambda: np.linalg.inv(Symbol.leaf("x", (3, 3))), "np.inv cannot be recorded"),
         (lambda: np.add.outer(X, X), "np.add.outer with [] cannot be recorded"),
         (lambda: np.exp(X, where=True), "np.exp.__call__ with ['where'] cannot be recorded"),
+        (lambda: np.vecdot(X, X), "np.vecdot is no function of entries with one result: it cannot be recorded"),
+        (lambda: np.modf(X), "np.modf is no function of entries with one result: it cannot be recorded"),
         (lambda: np.logical_and.reduce(X), "np.logical_and.reduce with [] cannot be recorded"),
         (lambda: list(X), "a Symbol stands for a value, and a loop over its entries cannot be recorded"),
         (lambda: len(Symbol.leaf("x", ("m", 2))), "a Symbol stands for a value, and its length depends on the data"),
@@ -100,6 +103,25 @@ def test_what_cannot_be_recorded_says_why(work, why):
     with pytest.raises(Untraceable) as caught:
         work()
     assert str(caught.value) == why
+
+
+def test_a_rule_written_with_a_function_of_rows_is_called_as_it_is():
+    """It was recorded as a function of entries: the node had the shape (2, 3), and its plan broke down in NumPy."""
+
+    class Products(cr.Node):
+        def forward(self, x, y):
+            return np.vecdot(x, y)
+
+        def backward(self, grad, out, x, y):
+            return grad[:, None] * y, grad[:, None] * x
+
+    products = Products(cr.Input("x", (2, 3)), cr.Parameter("y", (2, 3)), name="p")
+    assert products.shape is None
+    graph = cr.Graph(cr.Sum(products, name="L"))
+    feeds = {"x": np.arange(6.0).reshape(2, 3), "y": np.ones((2, 3))}
+    assert graph.forward(feeds)["p"].tolist() == [3, 12]
+    loss, gradients = graph.compile()(feeds)
+    assert (float(loss), gradients["y"].tolist()) == (15, feeds["x"].tolist())
 
 
 def test_the_length_of_a_numbered_axis_is_known():

@@ -188,10 +188,12 @@ _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
 
 
 def _record_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Symbol:
+    rule = _SHAPE_RULES.get(ufunc)
+    if rule is None and (ufunc.signature is not None or ufunc.nout != 1):  # such as np.vecdot, np.modf
+        raise Untraceable(f"np.{ufunc.__name__} is no function of entries with one result: it cannot be recorded")
     known = [known_shape(operand) for operand in operands]
     shape: Shape | None = None
     if None not in known:
-        rule = _SHAPE_RULES.get(ufunc)
         shape = rule(*operands) if rule else shapes.broadcast(*known)  # type: ignore[arg-type]  # none is None
     return Symbol(ufunc, operands, shape=shape, dtype=_dtype(ufunc.__name__, operands))
 
