@@ -124,6 +124,30 @@ def test_a_rule_written_with_a_function_of_rows_is_called_as_it_is():
     assert (float(loss), gradients["y"].tolist()) == (15, feeds["x"].tolist())
 
 
+@pytest.mark.parametrize("key", [[1, 0], (slice(None), [2, 0, 2]), ([0, 1, 0], [2, 2, 1]), [True, False]], ids=str)
+def test_a_list_in_an_index_is_an_array_to_a_rule_as_to_numpy(key):
+    """As a tuple, [1, 0] was the entry x[1, 0]: the derivation said so, and there was no plan."""
+
+    class Picked(cr.Node):
+        def forward(self, x):
+            return x[key]
+
+        def backward(self, grad, y, x):
+            gradient = np.zeros_like(x)
+            np.add.at(gradient, key, grad)
+            return (gradient,)
+
+    picked = Picked(cr.Parameter("x", (2, 3)), name="y")
+    x = np.arange(6.0).reshape(2, 3)
+    assert picked.shape == x[key].shape
+    graph = cr.Graph(cr.Sum(cr.Square(picked), name="L"))
+    text = str(graph.derivation()["y"])
+    np.testing.assert_array_equal(eval(text, {"np": np, "x": x}), x[key])  # noqa: S307 — the text is the engine's own
+    loss, gradients = graph.compile()({"x": x})
+    assert loss == (x[key] ** 2).sum()
+    np.testing.assert_array_equal(gradients["x"], graph.forward({"x": x}).backward()["x"])
+
+
 def test_the_length_of_a_numbered_axis_is_known():
     assert len(X) == 2
 

@@ -123,7 +123,9 @@ class Symbol(NDArrayOperatorsMixin):
         return record(function, args, kwargs)
 
     def __getitem__(self, key: Any) -> Symbol:
-        return record(index, (self, key), {})
+        if isinstance(key, tuple):
+            return record(index, (self, tuple(map(_fixed, key))), {})
+        return record(index, (self, _fixed(key)), {})
 
     def astype(self, dtype: Any, copy: bool = True) -> Symbol:
         """The value converted to a dtype; nothing to record when it has that dtype already."""
@@ -430,6 +432,11 @@ def _full_like(x: Any, fill_value: Any) -> Shape:
 def index(x: Any, key: Any) -> Any:
     """``x[key]`` as a function, so that indexing is an operation like any other."""
     return x[key]
+
+
+def _fixed(part: Any) -> Any:
+    """A list in an index as the array that NumPy makes of it: written down as a tuple, it would be another index."""
+    return np.array(part) if isinstance(part, list) else part
 
 
 @shape_rule(index)
