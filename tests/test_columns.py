@@ -11,6 +11,7 @@ import chainrule as cr
 from chainrule import elementary
 from chainrule.dimensions import Dimension
 from chainrule.plan.columns import Role, Unsplittable, column_name, roles, split
+from chainrule.plan.passes import typed
 from chainrule.plan.step import compile_graph
 from chainrule.program import record
 
@@ -219,6 +220,8 @@ def test_a_program_is_cut_into_what_comes_before_each_block_and_after_all_of_the
         "return L",
     ]
     assert (parts.name, parts.sliced, parts.joined) == ("m", {"x": 1}, {"dx": 1})
+    assert parts.block.outputs == tuple(parts.block.values)  # all of them, of a part as of any program
+    assert len(parts.block.only()) == len(parts.block)
 
 
 def test_every_step_of_a_program_has_its_role():
@@ -254,11 +257,25 @@ def test_what_is_fed_as_rows_is_cut_along_its_rows():
 
 def test_a_constant_is_copied_into_the_part_that_reads_it():
     """It is known from the start, so it is no result that one part hands to the next."""
-    table = np.arange(6.0).reshape(2, 3)
-    graph = cr.Graph(cr.Sum(cr.Constant(table) @ cr.Input("x", (3, "m")), name="L"), watch=[cr.Constant(5.0, name="c")])
-    parts = split(record(graph).only(["L"]))
-    assert [step.operands[0].tolist() for step in parts.block if step.is_constant] == [table.tolist()]
-    assert (parts.before.values, list(parts.block.values), parts.after.values) == ({}, ["L"], {})
+    table, scale = np.arange(6.0).reshape(2, 3), np.array(4.0)
+    total = cr.Sum(cr.Constant(table) @ cr.Input("x", (3, "m")))
+    parts = split(record(cr.Graph(cr.Multiply(total, cr.Constant(scale), name="L"))).only())
+    for part, constant in ((parts.block, table), (parts.after, scale)):
+        assert [step.operands[0].tolist() for step in part if step.is_constant] == [constant.tolist()]
+    assert (parts.before.values, list(parts.after.values)) == ({}, ["L"])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_what_is_handed_from_part_to_part_keeps_its_dtype(dtype):
+    x, w, i = cr.Input("x", (2, "m")), cr.Parameter("w", (1, 2)), cr.Input("i", ("m",), dtype=int)
+    graph = cr.Graph(cr.Mean(cr.Multiply(w @ x, cr.Gather(cr.Exp(w), i))), watch=[w])
+    parts = split(typed(record(graph).only(gradients=["w"]), dtype))
+    handed = {
+        step.name: step.dtype for part in (parts.before, parts.block, parts.after) for step in part if step.is_feed
+    }
+    assert handed.pop("i") == np.int64
+    assert len(handed) > 3
+    assert set(handed.values()) == {np.dtype(dtype)}
 
 
 @pytest.mark.parametrize(
@@ -402,6 +419,18 @@ REFUSED = [
         "y = multiply(%1, %2) has shape (2, m, m), in which columns meet",
     ),
     (
+        "columns from last to first before another axis",
+        lambda x: x[..., ::-1, :],
+        [STACK],
+        f"y = index(%0, (Ellipsis, slice(None, None, -1), {ALL})) lets columns meet",
+    ),
+    (
+        "columns twice in a step without a name",
+        lambda x: np.exp(x.T @ x),
+        [X],
+        "step %2, matmul(%1, %0), has shape (m, m), in which columns meet",
+    ),
+    (
         "columns and three more",
         lambda x, w: np.concatenate([x, w.T], axis=1),
         [X, W],
@@ -429,3 +458,21 @@ def test_an_operation_that_cannot_be_split_is_named_with_the_reason(function, le
     with pytest.raises(Unsplittable) as refused:
         role_of(function, *leaves)
     assert str(refused.value) == why
+
+
+def test_a_backward_that_is_called_as_it_is_is_named_by_its_number():
+    class Halved(cr.Node):
+        """A gradient that is looked at: no symbol passes."""
+
+        def forward(self, x):
+            return x / 2
+
+        def backward(self, grad, y, x):
+            return (grad / 2,) if grad.any() else (grad,)
+
+    program = record(cr.Graph(cr.Sum(Halved(X), name="L"))).only(gradients=["x"])
+    with pytest.raises(Unsplittable) as refused:
+        split(program)
+    step = next(k for k, step in enumerate(program) if step.shape is None)
+    called = "Halved.backward(%4, %1, %0)"
+    assert str(refused.value) == f"step %{step}, {called}, is a rule that is called as it is, and may let columns meet"

@@ -94,7 +94,7 @@ def _role(steps: Sequence[Step], step: Step, found: Sequence[Role], name: str, k
         raise Unsplittable(f"{_label(step, k)} is a rule that is called as it is, and may let columns meet")
     if axis is not None and _is_by_column(steps, step, found, axis):
         return Role("columns", axis)
-    return _sum_role(step, axis, k)
+    return _sum_role(step, k)
 
 
 def _label(step: Step, k: int) -> str:
@@ -160,13 +160,13 @@ def _summed(step: Step, ndim: int) -> tuple[int, ...]:
 _SUMS: Final = frozenset((np.sum, np.matmul, elementary.put))
 
 
-def _sum_role(step: Step, axis: int | None, k: int) -> Role:
+def _sum_role(step: Step, k: int) -> Role:
     """A sum over the columns: np.sum, a matrix product over them, or entries added where columns name them.
 
     Where an operand has columns and the result has none, these have added them up. A sum of another named size is
     not handed from block to block.
     """
-    if axis is None and step.operation in _SUMS and not names_in(step.shape or ()):
+    if step.operation in _SUMS and not names_in(step.shape or ()):
         return Role("sum")
     raise Unsplittable(f"{_label(step, k)} lets columns meet")
 
