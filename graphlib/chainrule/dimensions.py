@@ -49,7 +49,7 @@ class Dimension:
         Raises KeyError for a name without a number, ValueError when the result is no whole number.
         """
         parts = (factor * prod(Fraction(sizes[n]) ** p for n, p in monomial) for monomial, factor in self.terms)
-        total = sum(parts, Fraction(0))
+        total = sum(parts)
         if total.denominator != 1:
             raise ValueError(f"{self} is {total} for {dict(sizes)}, which is no whole number")
         return total.numerator
@@ -82,7 +82,7 @@ class Dimension:
         return NotImplemented if _terms(other) is None else self + -1 * other
 
     def __rsub__(self, other: Any) -> Any:
-        return -self + other
+        return NotImplemented if _terms(other) is None else -self + other
 
     __radd__ = __add__
     __rmul__ = __mul__

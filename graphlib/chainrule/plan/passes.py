@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -273,18 +274,11 @@ def _sum_of_one(builder: Builder, step: Step) -> Any:
     if step.operation is not np.sum or not isinstance(step.operands[0], Ref):
         return None
     x = builder.steps[step.operands[0].step]
-    if x.shape is None or step.shape is None or x.dtype != step.dtype or _size(x.shape) != _size(step.shape):
+    if x.shape is None or step.shape is None or x.dtype != step.dtype or prod(x.shape) != prod(step.shape):
         return None
     if x.shape == step.shape:
         return step.operands[0]
     return builder.append(replace(step, operation=np.reshape, options={"shape": step.shape}))
-
-
-def _size(shape: Shape) -> Any:
-    size: Any = 1
-    for factor in shape:
-        size = size * factor
-    return size
 
 
 def products_of_vectors(program: Program) -> Program:
