@@ -216,6 +216,7 @@ ENTRIES = [
     (softmax_rest, {"axis": 0}, "1 - np.exp(x10) / (np.exp(x00) + np.exp(x10))"),
     (log_softmax, {}, "x10 - np.log(np.exp(x00) + np.exp(x01) + np.exp(x10) + np.exp(x11))"),
     (log_softmax, {"axis": 0}, "x10 - np.log(np.exp(x00) + np.exp(x10))"),
+    (log_softmax, {"axis": 1}, "x10 - np.log(np.exp(x10) + np.exp(x11))"),
     (logsumexp, {"axis": 1, "keepdims": True}, "np.log(np.exp(x10) + np.exp(x11))"),
     (sigmoid, {}, "sigmoid(x10)"),
 ]
