@@ -308,31 +308,32 @@ def test_what_is_not_opened_stays_as_it_is(program):
 KINDS = {"f": np.float32, "i": np.int32, "b": np.bool_}
 
 
+DTYPES = [
+    (np.add, "ff", {}, np.float32),
+    (np.add, "fi", {}, np.float64),
+    (np.add, "ii", {}, np.int32),
+    (np.divide, "ii", {}, np.float64),
+    (np.multiply, ("f", 2.5), {}, np.float32),
+    (np.multiply, ("f", np.float64(2.5)), {}, np.float64),
+    (np.multiply, ("f", Dimension.named("m")), {}, np.float32),
+    (np.greater, "ff", {}, np.bool_),
+    (np.sum, "b", {"axis": 0}, np.int64),
+    (np.sum, "f", {"axis": (0, 1), "keepdims": True}, np.float32),
+    (np.argmax, "f", {"axis": 1}, np.intp),
+    (np.mean, "i", {}, np.float64),
+    (np.where, "bfi", {}, np.float64),
+    (np.concatenate, (("f", "i"),), {"axis": 1}, np.float64),
+    (np.transpose, "i", {}, np.int32),
+    (np.reshape, "i", {"shape": (6, 1)}, np.int32),
+    (np.astype, "f", {"dtype": np.dtype(np.int16)}, np.int16),
+    (index, ("i", (slice(None), [0, 1])), {}, np.int32),
+    (elementary.sigmoid, "f", {}, np.float32),
+    (elementary.put, ("f", (0, slice(None)), "i"), {}, np.float32),
+]
+
+
 @pytest.mark.parametrize(
-    ("operation", "operands", "options", "dtype"),
-    [
-        (np.add, "ff", {}, np.float32),
-        (np.add, "fi", {}, np.float64),
-        (np.add, "ii", {}, np.int32),
-        (np.divide, "ii", {}, np.float64),
-        (np.multiply, ("f", 2.5), {}, np.float32),
-        (np.multiply, ("f", np.float64(2.5)), {}, np.float64),
-        (np.multiply, ("f", Dimension.named("m")), {}, np.float32),
-        (np.greater, "ff", {}, np.bool_),
-        (np.sum, "b", {"axis": 0}, np.int64),
-        (np.sum, "f", {"axis": (0, 1), "keepdims": True}, np.float32),
-        (np.argmax, "f", {"axis": 1}, np.intp),
-        (np.mean, "i", {}, np.float64),
-        (np.where, "bfi", {}, np.float64),
-        (np.concatenate, (("f", "i"),), {"axis": 1}, np.float64),
-        (np.transpose, "i", {}, np.int32),
-        (np.reshape, "i", {"shape": (6, 1)}, np.int32),
-        (np.astype, "f", {"dtype": np.dtype(np.int16)}, np.int16),
-        (index, ("i", (slice(None), [0, 1])), {}, np.int32),
-        (elementary.sigmoid, "f", {}, np.float32),
-        (elementary.put, ("f", (0, slice(None)), "i"), {}, np.float32),
-    ],
-    ids=str,
+    ("operation", "operands", "options", "dtype"), DTYPES, ids=[f"{row[0].__name__} {row[1]}" for row in DTYPES]
 )
 def test_the_dtype_of_a_step_is_the_one_that_numpy_gives(operation, operands, options, dtype):
     steps = [Step(None, shape=(2, 3), dtype=np.dtype(kind), name=name) for name, kind in KINDS.items()]
