@@ -155,6 +155,22 @@ def test_an_update_that_looks_at_numbers_is_one_call_and_leaves_no_other_step():
     assert {after.steps[k].formula for k in after.updates.values()} == {"Clipped.update(…)"}
 
 
+def test_a_called_update_has_the_shape_of_the_parameter_where_that_of_the_gradient_is_unknown():
+    class Loop(cr.Node):
+        """Forward looks at numbers, so that nothing after it has a shape before there is data."""
+
+        def forward(self, x):
+            return np.array([float(number) for number in x])
+
+        def backward(self, grad, y, x):
+            return (grad * 2,)
+
+    before = record(cr.Graph(cr.Sum(Loop(cr.Parameter("w", (4,))), name="L"))).only(gradients=["w"])
+    assert before.steps[before.gradients["w"]].shape is None
+    after = with_updates(before, Clipped(), memories(Clipped(), {"w": (4,)}))
+    assert [after.steps[k].shape for k in after.updates.values()] == [(4,), (3,), (4,)]
+
+
 def test_an_update_that_remembers_more_or_less_than_it_started_with_is_refused():
     class Forgetful(Optimizer):
         def start(self, parameter):

@@ -109,8 +109,8 @@ def _moved(builder: Builder, update: Update, given: Sequence[Ref]) -> list[tuple
 
 def _called(builder: Builder, update: Update, given: Sequence[Ref]) -> list[Ref]:
     every = builder.append(Step(UpdateCall(update), tuple(given)))
-    like = [builder.steps[ref.step] for ref in (given[0], *given[2:])]
-    return [builder.append(Step(pick, (every,), {"place": k}, step.shape, step.dtype)) for k, step in enumerate(like)]
+    shapes = [builder.steps[ref.step].shape for ref in (given[0], *given[2:])]
+    return [builder.append(Step(pick, (every,), {"place": k}, shape)) for k, shape in enumerate(shapes)]
 
 
 def updated(
