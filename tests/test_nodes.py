@@ -112,7 +112,7 @@ def test_the_layer_ends_when_its_block_raises() -> None:
         (lambda: cr.Input(3), "a name is a text"),  # type: ignore[arg-type]
         (lambda: cr.Input("x", shape=(-1,)), "a size is zero or more"),
         (lambda: cr.Input("x", shape=("two words",)), "a plain name"),
-        (lambda: cr.Input("x", shape=2.5), "not iterable"),
+        (lambda: cr.Input("x", shape=2.5), "a size is a whole number or a name such as 'm', not 2.5"),
         (lambda: cr.Input("x", dtype=complex), "float, int or bool"),
         (lambda: cr.BCELoss(A, A, reduction="median"), "reduction='median' is none of mean, sum, none"),
         (lambda: cr.Graph(), "a graph needs an output"),

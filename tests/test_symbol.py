@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.errors import Untraceable
 from chainrule.symbol import Symbol
 
@@ -87,6 +88,8 @@ def test_one_operand_of_unknown_shape_makes_the_result_unknown():
         (lambda: np.linalg.inv(Symbol.leaf("x", (3, 3))), "np.inv cannot be recorded"),
         (lambda: np.add.outer(X, X), "np.add.outer with [] cannot be recorded"),
         (lambda: np.exp(X, where=True), "np.exp.__call__ with ['where'] cannot be recorded"),
+        (lambda: np.vecdot(X, X), "np.vecdot is no function of entries with one result: it cannot be recorded"),
+        (lambda: np.modf(X), "np.modf is no function of entries with one result: it cannot be recorded"),
         (lambda: np.logical_and.reduce(X), "np.logical_and.reduce with [] cannot be recorded"),
         (lambda: list(X), "a Symbol stands for a value, and a loop over its entries cannot be recorded"),
         (lambda: len(Symbol.leaf("x", ("m", 2))), "a Symbol stands for a value, and its length depends on the data"),
@@ -101,6 +104,49 @@ def test_what_cannot_be_recorded_says_why(work, why):
     with pytest.raises(Untraceable) as caught:
         work()
     assert str(caught.value) == why
+
+
+def test_a_rule_written_with_a_function_of_rows_is_called_as_it_is():
+    """It was recorded as a function of entries: the node had the shape (2, 3), and its plan broke down in NumPy."""
+
+    class Products(cr.Node):
+        def forward(self, x, y):
+            return np.vecdot(x, y)
+
+        def backward(self, grad, out, x, y):
+            return grad[:, None] * y, grad[:, None] * x
+
+    products = Products(cr.Input("x", (2, 3)), cr.Parameter("y", (2, 3)), name="p")
+    assert products.shape is None
+    graph = cr.Graph(cr.Sum(products, name="L"))
+    feeds = {"x": np.arange(6.0).reshape(2, 3), "y": np.ones((2, 3))}
+    assert graph.forward(feeds)["p"].tolist() == [3, 12]
+    loss, gradients = graph.compile()(feeds)
+    assert (float(loss), gradients["y"].tolist()) == (15, feeds["x"].tolist())
+
+
+@pytest.mark.parametrize("key", [[1, 0], (slice(None), [2, 0, 2]), ([0, 1, 0], [2, 2, 1]), [True, False]], ids=str)
+def test_a_list_in_an_index_is_an_array_to_a_rule_as_to_numpy(key):
+    """As a tuple, [1, 0] was the entry x[1, 0]: the derivation said so, and there was no plan."""
+
+    class Picked(cr.Node):
+        def forward(self, x):
+            return x[key]
+
+        def backward(self, grad, y, x):
+            gradient = np.zeros_like(x)
+            np.add.at(gradient, key, grad)
+            return (gradient,)
+
+    picked = Picked(cr.Parameter("x", (2, 3)), name="y")
+    x = np.arange(6.0).reshape(2, 3)
+    assert picked.shape == x[key].shape
+    graph = cr.Graph(cr.Sum(cr.Square(picked), name="L"))
+    text = str(graph.derivation()["y"])
+    np.testing.assert_array_equal(eval(text, {"np": np, "x": x}), x[key])  # noqa: S307 — the text is the engine's own
+    loss, gradients = graph.compile()({"x": x})
+    assert loss == (x[key] ** 2).sum()
+    np.testing.assert_array_equal(gradients["x"], graph.forward({"x": x}).backward()["x"])
 
 
 def test_the_length_of_a_numbered_axis_is_known():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from math import prod
+from operator import index
 from typing import Any, TypeAlias, final
 
 Monomial: TypeAlias = tuple[tuple[str, int], ...]  # m²n is (("m", 2), ("n", 1)), sorted by name; 1 is ()
@@ -48,7 +49,7 @@ class Dimension:
         Raises KeyError for a name without a number, ValueError when the result is no whole number.
         """
         parts = (factor * prod(Fraction(sizes[n]) ** p for n, p in monomial) for monomial, factor in self.terms)
-        total = sum(parts, Fraction(0))
+        total = sum(parts)
         if total.denominator != 1:
             raise ValueError(f"{self} is {total} for {dict(sizes)}, which is no whole number")
         return total.numerator
@@ -81,7 +82,7 @@ class Dimension:
         return NotImplemented if _terms(other) is None else self + -1 * other
 
     def __rsub__(self, other: Any) -> Any:
-        return -self + other
+        return NotImplemented if _terms(other) is None else -self + other
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -160,7 +161,7 @@ def as_shape(shape: Any) -> Shape:
 
     Raises TypeError or ValueError for anything that is not a size.
     """
-    sizes = (shape,) if isinstance(shape, (str, int, Dimension)) else tuple(shape)
+    sizes = shape if isinstance(shape, Iterable) and not isinstance(shape, str) else (shape,)
     return tuple(_as_size(size) for size in sizes)
 
 
@@ -171,7 +172,10 @@ def _as_size(size: Any) -> Size:
         if not size.isidentifier():
             raise ValueError(f"a named dimension is a plain name such as 'm', not {size!r}")
         return Dimension.named(size)
-    number = int(size.__index__())
+    try:
+        number = index(size)
+    except TypeError:
+        raise TypeError(f"a size is a whole number or a name such as 'm', not {size!r}") from None
     if number < 0:
         raise ValueError(f"a size is zero or more, not {number}")
     return number

@@ -209,11 +209,9 @@ def _rest(flat: Value) -> Value:
 
 
 def _log_total(flat: Value) -> Value:
-    """log of the sum of exp(x - max): log1p of the rest where the row has a finite largest entry."""
-    finite = np.isfinite(np.max(flat, axis=-1, keepdims=True))
-    with np.errstate(divide="ignore"):
-        total = np.log(np.exp(flat - _shift(flat)).sum(axis=-1, keepdims=True))
-    return np.where(finite, np.log1p(_rest(flat)), total)
+    """log of the sum of exp(x - max): log1p of the rest; the largest entry itself where it is infinite."""
+    largest = np.max(flat, axis=-1, keepdims=True)
+    return np.where(np.isfinite(largest), np.log1p(_rest(flat)), largest)
 
 
 def _complex_safe(x: Value) -> bool:

@@ -391,7 +391,7 @@ def _checked_name(name: Any) -> str | None:
 def _declared_shape(node: Node, shape: Any) -> Shape:
     try:
         return as_shape(shape)
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError) as error:
         raise ArgumentError(str(error), where=node.where, given=f"shape={shape!r}", remedy='shape=(2, "m")') from None
 
 

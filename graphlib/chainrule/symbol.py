@@ -123,7 +123,9 @@ class Symbol(NDArrayOperatorsMixin):
         return record(function, args, kwargs)
 
     def __getitem__(self, key: Any) -> Symbol:
-        return record(index, (self, key), {})
+        if isinstance(key, tuple):
+            return record(index, (self, tuple(map(_fixed, key))), {})
+        return record(index, (self, _fixed(key)), {})
 
     def astype(self, dtype: Any, copy: bool = True) -> Symbol:
         """The value converted to a dtype; nothing to record when it has that dtype already."""
@@ -188,10 +190,12 @@ _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
 
 
 def _record_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Symbol:
+    rule = _SHAPE_RULES.get(ufunc)
+    if rule is None and (ufunc.signature is not None or ufunc.nout != 1):  # such as np.vecdot, np.modf
+        raise Untraceable(f"np.{ufunc.__name__} is no function of entries with one result: it cannot be recorded")
     known = [known_shape(operand) for operand in operands]
     shape: Shape | None = None
     if None not in known:
-        rule = _SHAPE_RULES.get(ufunc)
         shape = rule(*operands) if rule else shapes.broadcast(*known)  # type: ignore[arg-type]  # none is None
     return Symbol(ufunc, operands, shape=shape, dtype=_dtype(ufunc.__name__, operands))
 
@@ -429,6 +433,11 @@ def _full_like(x: Any, fill_value: Any) -> Shape:
 def index(x: Any, key: Any) -> Any:
     """``x[key]`` as a function, so that indexing is an operation like any other."""
     return x[key]
+
+
+def _fixed(part: Any) -> Any:
+    """A list in an index as the array that NumPy makes of it: written down as a tuple, it would be another index."""
+    return np.array(part) if isinstance(part, list) else part
 
 
 @shape_rule(index)

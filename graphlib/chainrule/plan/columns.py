@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
@@ -52,15 +53,15 @@ class Role:
 
 
 _ALONG_AXIS: Final = frozenset(
-    (elementary.softmax, elementary.log_softmax, elementary.softmax_rest, elementary.logsumexp, np.max, np.min, np.mean,
-     np.prod, np.any, np.all, np.argmax, np.argmin, np.cumsum, np.var, np.std)
+    (elementary.softmax, elementary.log_softmax, elementary.softmax_rest, elementary.logsumexp, np.sum, np.max, np.min,
+     np.mean, np.prod, np.any, np.all, np.argmax, np.argmin, np.cumsum, np.var, np.std)
 )  # fmt: skip
 _ENTRYWISE: Final = frozenset(
     (np.where, np.clip, np.astype, np.copy, np.zeros_like, np.ones_like, elementary.sigmoid, elementary.sigmoid_slope,
      elementary.tanh_slope, elementary.softplus, elementary.normal_cdf, elementary.xlogy, elementary.xlog1m,
      elementary.ratio, elementary.power_slope)
 )  # fmt: skip
-_MOVES: Final = frozenset((np.transpose, np.swapaxes, np.expand_dims, np.squeeze, np.reshape, np.broadcast_to, index))
+_MOVES: Final = frozenset((np.transpose, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to))
 
 
 def column_name(program: Program) -> str | None:
@@ -91,7 +92,9 @@ def _role(steps: Sequence[Step], step: Step, found: Sequence[Role], name: str, k
         return Role("before" if axis is None else "columns", axis)
     if step.shape is None:
         raise Unsplittable(f"{_label(step, k)} is a rule that is called as it is, and may let columns meet")
-    return Role("columns", axis) if _is_by_column(steps, step, found, axis) else _sum_role(steps, step, found, k)
+    if axis is not None and _is_by_column(steps, step, found, axis):
+        return Role("columns", axis)
+    return _sum_role(step, k)
 
 
 def _label(step: Step, k: int) -> str:
@@ -108,59 +111,34 @@ def _axis_of(step: Step, name: str, k: int) -> int | None:
     return axes[0]
 
 
-def _column_axes(step: Step, found: Sequence[Role]) -> list[int | None]:
-    """For every operand, the axis of its columns; None where it has none."""
-    return [found[o.step].axis if isinstance(o, Ref) else None for o in step.operands]
+def _is_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis: int) -> bool:
+    """Whether every column of the result, of which some operand has columns, comes from the same column of operands.
 
-
-def _is_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis: int | None) -> bool:
-    """Whether every column of the result comes from the same column of the operands."""
-    if axis is None:
-        return False
-    axes, operation = _column_axes(step, found), step.operation
-    shapes = [steps[o.step].shape or () if isinstance(o, Ref) else _literal_shape(o) for o in step.operands]
-    if operation is np.matmul:
-        return _product_by_column(axes, shapes, axis, step.shape or ())
-    if isinstance(operation, np.ufunc) or operation in _ENTRYWISE:
-        here = [a - len(s) for a, s in zip(axes, shapes, strict=True) if a is not None]
-        return all(a == axis - len(step.shape or ()) for a in here)
-    if operation in _MOVES:
-        return _moved_by_column(step, axes[0], shapes[0], axis)
-    return _reduced_or_joined_by_column(steps, step, found, axis)
-
-
-def _literal_shape(operand: Any) -> Shape:
-    return () if isinstance(operand, (tuple, slice, Dimension)) else np.shape(operand)
-
-
-def _reduced_or_joined_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis: int) -> bool:
-    axes = _column_axes(step, found)
-    if step.operation in _ALONG_AXIS or step.operation is np.sum:
-        return axes[0] is not None and axes[0] not in _summed(step, len(steps[step.refs[0]].shape or ()))
-    if step.operation is np.concatenate:
-        return _laid_by_column(steps, step, found, axis)
-    return step.operation is np.take and axes[0] is None and axes[1] is not None
-
-
-def _product_by_column(axes: Sequence[int | None], shapes: Sequence[Any], axis: int, shape: Shape) -> bool:
-    """W @ A has the columns of A, A.T @ W the rows of A.T; in a stack of matrices, columns may be the stack."""
-    (x, y), (left, right) = axes, map(len, shapes)
-    if x is None:
-        return y is not None and right > 1 and y != right - 2
-    if y is None:
-        return x != left - 1
-    return bool(x - left == y - right == axis - len(shape) and x < left - 2)
-
-
-def _moved_by_column(step: Step, source: int | None, shape: Shape, axis: int) -> bool:
-    if source is None:
-        return step.operation is np.broadcast_to
-    if step.operation is np.reshape:
-        new = step.shape or ()
-        return bool(_size(shape[:source]) == _size(new[:axis]))
-    if step.operation is not index:
+    No value has two axes of columns. So where a result has one, it is that of the operands, unless the operation
+    itself mixes along it or lays it elsewhere.
+    """
+    operation, first = step.operation, step.operands[0]
+    if isinstance(operation, np.ufunc) or operation in _ENTRYWISE:  # a matrix product sums over columns, or keeps them
         return True
-    return _whole_axis_in_key(step.operands[1], source, len(shape))
+    if operation is np.concatenate:
+        return bool(step.options.get("axis", 0) % len(step.shape or ()) != axis)
+    if operation is elementary.put:
+        return _whole_axis_in_key(step.operands[1], axis, len(step.shape or ()))
+    source = found[first.step].axis if isinstance(first, Ref) else None
+    if source is None:
+        return operation is np.take  # the columns are those of the places
+    return _keeps_columns(step, steps[first.step].shape or (), source, axis)
+
+
+def _keeps_columns(step: Step, shape: Shape, source: int, axis: int) -> bool:
+    """Whether a function of one value of this shape leaves its columns, on axis ``source``, alone."""
+    if step.operation in _ALONG_AXIS:
+        return source not in _summed(step, len(shape))
+    if step.operation is np.reshape:
+        return bool(prod(shape[:source]) == prod((step.shape or ())[:axis]))
+    if step.operation is index:
+        return _whole_axis_in_key(step.operands[1], source, len(shape))
+    return step.operation in _MOVES
 
 
 def _whole_axis_in_key(key: Any, axis: int, ndim: int) -> bool:
@@ -174,47 +152,23 @@ def _whole_axis_in_key(key: Any, axis: int, ndim: int) -> bool:
     return bool([part for part in full if part is not None][axis] == slice(None))
 
 
-def _size(shape: Shape) -> Any:
-    size: Any = 1
-    for factor in shape:
-        size = size * factor
-    return size
-
-
-def _laid_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis: int) -> bool:
-    along = step.options.get("axis", 0) % len(step.shape or (0,))
-    return along != axis and all(found[source].axis == axis for source in step.refs)
-
-
-def _sum_role(steps: Sequence[Step], step: Step, found: Sequence[Role], k: int) -> Role:
-    """A sum over the columns: np.sum, a matrix product over them, or entries added where columns name them."""
-    axes = _column_axes(step, found)
-    if step.shape is not None and not any(isinstance(size, Dimension) for size in step.shape):
-        if step.operation is np.sum and axes[0] in _summed(step, len(steps[step.refs[0]].shape or ())):
-            return Role("sum")
-        if step.operation is np.matmul and all(axis is not None for axis in axes):
-            left, right = (len(steps[source].shape or ()) for source in step.refs)
-            if axes[0] == left - 1 and axes[1] == max(right - 2, 0):
-                return Role("sum")
-        if (
-            step.operation is elementary.put
-            and axes[0] is not None
-            and axes[2] is None
-            and _key_has_columns(step, found)
-        ):
-            return Role("sum")
-    raise Unsplittable(f"{_label(step, k)} lets columns meet")
-
-
 def _summed(step: Step, ndim: int) -> tuple[int, ...]:
     axis = step.options.get("axis")
     return tuple(range(ndim)) if axis is None else normal_axes(axis, ndim)
 
 
-def _key_has_columns(step: Step, found: Sequence[Role]) -> bool:
-    keys: list[Role] = []
-    map_refs(step.operands[1], lambda ref: keys.append(found[ref.step]))
-    return len(keys) == 1 and keys[0].axis == 0
+_SUMS: Final = frozenset((np.sum, np.matmul, elementary.put))
+
+
+def _sum_role(step: Step, k: int) -> Role:
+    """A sum over the columns: np.sum, a matrix product over them, or entries added where columns name them.
+
+    Where an operand has columns and the result has none, these have added them up. A sum of another named size is
+    not handed from block to block.
+    """
+    if step.operation in _SUMS and not names_in(step.shape or ()):
+        return Role("sum")
+    raise Unsplittable(f"{_label(step, k)} lets columns meet")
 
 
 # --- cutting -----------------------------------------------------------------------------------------------------

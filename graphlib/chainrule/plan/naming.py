@@ -33,10 +33,9 @@ class Names:
         return name
 
 
-_NAMES_OF_OPERATIONS: Final = frozenset(name for name in vars(elementary))
+_NAMES_OF_OPERATIONS: Final = frozenset(vars(elementary))
 
 
 def constant_name(number: float) -> str:
-    """A name for a number: _minus_700."""
-    text = f"{abs(number):g}" if np.isfinite(number) else "inf"
-    return f"{'_minus' if number < 0 else ''}_{re.sub(r'[^0-9a-z]', '_', text)}"
+    """A name for a number: _minus_700, _0_5, _nan."""
+    return f"{'_minus' if number < 0 else ''}_{re.sub(r'[^0-9a-z]', '_', f'{abs(number):g}')}"

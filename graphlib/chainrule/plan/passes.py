@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -34,10 +35,11 @@ def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     if step.operation in _KEEPS_FIRST and isinstance(step.operands[0], Ref):
         return steps[step.operands[0].step].dtype
     samples = map_refs(step.operands, lambda ref: _Sample(steps[ref.step].dtype, len(steps[ref.step].shape or ())))
+    asked = (step.operation, samples, tuple(step.options.items()), _key(samples))
     try:
-        return _dtype_of(step.operation, samples, tuple(step.options.items()))
+        return _dtype_of(*asked)
     except TypeError:  # an option or a literal that cannot be hashed
-        return _dtype_of.__wrapped__(step.operation, samples, tuple(step.options.items()))
+        return _dtype_of.__wrapped__(*asked)
 
 
 class _Sample(tuple[np.dtype[Any], int]):
@@ -50,8 +52,11 @@ class _Sample(tuple[np.dtype[Any], int]):
 
 
 @functools.lru_cache(maxsize=4096)
-def _dtype_of(operation: Callable[..., Any], samples: tuple[Any, ...], options: Any) -> np.dtype[Any]:
-    """Found by asking NumPy: the operation on ones, with one entry along every axis."""
+def _dtype_of(operation: Callable[..., Any], samples: tuple[Any, ...], options: Any, _: Any) -> np.dtype[Any]:
+    """Found by asking NumPy: the operation on ones, with one entry along every axis.
+
+    The last argument is there for the cache, to which 1, 1.0 and True are one.
+    """
     with np.errstate(all="ignore"):
         return np.asarray(operation(*map(_ones, samples), **dict(options))).dtype
 
@@ -273,18 +278,11 @@ def _sum_of_one(builder: Builder, step: Step) -> Any:
     if step.operation is not np.sum or not isinstance(step.operands[0], Ref):
         return None
     x = builder.steps[step.operands[0].step]
-    if x.shape is None or step.shape is None or x.dtype != step.dtype or _size(x.shape) != _size(step.shape):
+    if x.shape is None or step.shape is None or x.dtype != step.dtype or prod(x.shape) != prod(step.shape):
         return None
     if x.shape == step.shape:
         return step.operands[0]
     return builder.append(replace(step, operation=np.reshape, options={"shape": step.shape}))
-
-
-def _size(shape: Shape) -> Any:
-    size: Any = 1
-    for factor in shape:
-        size = size * factor
-    return size
 
 
 def products_of_vectors(program: Program) -> Program:
@@ -340,7 +338,7 @@ def _softplus_of_negative(z: Value, highest: float) -> Value:
     return (np.maximum(z, 0) - z) + np.log1p(np.exp(-np.abs(z)))  # max(z, 0) - z is max(-z, 0), exactly
 
 
-_OPENED: Final[dict[Any, tuple[Callable[..., Any], Callable[..., Any] | None]]] = {
+_OPENED: Final[dict[Any, tuple[Callable[..., Any], Callable[..., Any]]]] = {
     elementary.sigmoid: (_sigmoid, _sigmoid_of_negative),
     elementary.sigmoid_slope: (_sigmoid_slope, _sigmoid_slope),
     elementary.tanh_slope: (_tanh_slope, _tanh_slope),
@@ -356,14 +354,14 @@ def opened(program: Program) -> Program:
         if step.operation not in _OPENED or step.dtype not in _HIGHEST or step.shape is None:
             return builder.append(step)
         of_z, of_negative = _OPENED[step.operation]
-        z = step.operands[0]
+        z, highest = step.operands[0], _HIGHEST[step.dtype]
         if not isinstance(z, Ref) or builder.steps[z.step].dtype != step.dtype:
             return builder.append(step)
         source = builder.steps[z.step]
-        if source.operation is np.negative and of_negative is not None and isinstance(source.operands[0], Ref):
-            ref = traced(builder, lambda x: of_negative(x, _HIGHEST[step.dtype]), source.operands[0])
+        if source.operation is np.negative and isinstance(source.operands[0], Ref):
+            ref = traced(builder, lambda x: of_negative(x, highest), source.operands[0])
         else:
-            ref = traced(builder, lambda x: of_z(x, _HIGHEST[step.dtype]), z)
+            ref = traced(builder, lambda x: of_z(x, highest), z)
         if step.name:
             builder.label(ref, step.name, step.formula)
         return ref  # type: ignore[no-any-return]  # a Symbol went in, so a step comes out

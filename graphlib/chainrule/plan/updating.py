@@ -48,14 +48,11 @@ class UpdateCall(Call):
 
 
 def memories(update: Update, parameters: Mapping[str, Shape]) -> dict[str, dict[str, Input]]:
-    """By parameter, the inputs for what the update remembers of it, by name.
-
-    Raises ArgumentError when an update remembers arrays whose shape has nothing to do with the parameter's.
-    """
+    """By parameter, the inputs for what the update remembers of it, by name."""
     return {name: _memory(update, name, shape) for name, shape in parameters.items()}
 
 
-_STAND_INS = (2, 3, 5, 7, 11)
+_STAND_INS = (17, 19, 23, 29, 31)  # sizes that an update hardly gives to an array by itself
 
 
 def _memory(update: Update, name: str, shape: Shape) -> dict[str, Input]:
@@ -112,8 +109,8 @@ def _moved(builder: Builder, update: Update, given: Sequence[Ref]) -> list[tuple
 
 def _called(builder: Builder, update: Update, given: Sequence[Ref]) -> list[Ref]:
     every = builder.append(Step(UpdateCall(update), tuple(given)))
-    like = [builder.steps[ref.step] for ref in (given[0], *given[2:])]
-    return [builder.append(Step(pick, (every,), {"place": k}, step.shape, step.dtype)) for k, step in enumerate(like)]
+    shapes = [builder.steps[ref.step].shape for ref in (given[0], *given[2:])]
+    return [builder.append(Step(pick, (every,), {"place": k}, shape)) for k, shape in enumerate(shapes)]
 
 
 def updated(
