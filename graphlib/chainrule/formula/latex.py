@@ -106,7 +106,8 @@ _LONGEST_SPLIT: Final = 40  # a longer word is one name
 _RAISED_LETTERS: Final = frozenset("ᵀᵗⁿⁱ")
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _BRACED_WORD: Final = re.compile(
-    r"\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}(?=\s*(?:\\?_|\^\s*(?:\{\s*)?\[|(?:\\left\s*)?\())|\{\s*(d)\s*\}(?=\s*(?:[A-Za-z]|\\math[a-z]+))"
+    r"\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}(?=\s*(?:\\?_|\^\s*(?:\{\s*)?\[|(?:\\left\s*)?\())"
+    r"|\{\s*(d)\s*\}(?=\s*(?:[A-Za-z]|\\math[a-z]+))"
 )
 _COMMAND: Final = re.compile(r"\\([A-Za-z]+)")
 _LOW: Final = {ord(low): str(digit) for digit, low in enumerate("₀₁₂₃₄₅₆₇₈₉")} | {
