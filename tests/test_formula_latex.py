@@ -532,6 +532,7 @@ def test_brackets_indices_and_calls_are_read_as_python_reads_them(text):
         ("W_1^{[2]}", "W12"),
         (r"\mathbf{W}^{[2]} \mathbf A^{[1]}", "W2 @ A1"),
         (r"\delta^{[2]}", "δ2"),
+        (r"g^{[2]} \log^{[2]}", "g2 @ log2"),
         # d and ∂
         ("d A", "dA"),
         ("d {A} B", "dA @ B"),
@@ -722,6 +723,11 @@ def test_the_derivative_of_a_loss_is_a_gradient(loss):
         ("sigmoid_slope A", "A", "sigmoid_slope(A)"),
         ("W_1^{[2]}", "W_1", "W_12"),
         ("W_ab", "W_ab", "W_ab"),
+        # of several the one that is most like what was written
+        ("W₁", "W1 W_1 W₁", "W1"),
+        ("W₁", "W_1 W₁", "W_1"),
+        ("δ₁", "δ₁ delta1 delta_1", "values['δ₁']"),
+        ("δ₁", "delta1 delta_1", "delta1"),
         # what a value hides
         ("e^A", "e A", "e ** A"),
         ("e^A", "A", "np.exp(A)"),
@@ -830,6 +836,9 @@ MANY_BY_MANY = "what it comes to, such as W3.T or A3 * (1 - A3); ∂L/∂Z₃ is
         ("A [0]", "'[' cannot stand here", 3, ""),
         ("A = B", "'=' cannot stand here", 3, RIGHT_SIDE),
         ("= B", "'=' cannot stand here, where a value should", 1, RIGHT_SIDE),
+        (r"\frac W^{[2]T}", "'T' cannot stand here, where a value should", 15, ""),
+        (r"A \right|", "'|' cannot stand here", 9, ""),
+        (r"A \}", r"'\}' cannot stand here", 3, ""),
         ("A * ⊙ B", "'⊙' cannot stand here, where a value should", 5, ""),
         ("A + ^T", "'^T' cannot stand here, where a value should", 5, ""),
         ("A + ′", "'′' cannot stand here, where a value should", 5, ""),

@@ -223,8 +223,8 @@ class Lexer:
         self.at = token.end
         return True
 
-    def _add(self, kind: str, text: str, end: int, base: str = "", number: str = "") -> bool:
-        return self._put(Token(kind, text, self.at, end, base, number))
+    def _add(self, kind: str, text: str, end: int) -> bool:
+        return self._put(Token(kind, text, self.at, end))
 
     def _last(self, *kinds: str) -> bool:
         return bool(self.tokens) and self.tokens[-1].kind in kinds
@@ -321,7 +321,7 @@ class Lexer:
         if command in ("mathbb", "mathds"):
             raise self.source.error(self.at, "an indicator is written as its condition", "(Z_1 > 0)")
         if command in FUNCTIONS or command in _FUNCTION_WORDS:
-            return self._add("name", command, end, command)
+            return self._put(Token("name", command, self.at, end, command))
         if command in _REFUSED_COMMANDS:
             raise self.source.error(self.at, f"{readable(found[0])}: {_REFUSED_COMMANDS[command]}")
         close = did_you_mean(command, [*_COMMANDS, *_GREEK, *_STYLES, *FUNCTIONS, *_FUNCTION_WORDS])
@@ -331,7 +331,7 @@ class Lexer:
         """A word with its number; one written with an underscore is taken to the letter where that has a meaning."""
         plain = _PLAIN_WORD.match(self.text, self.at)
         if plain and "_" in plain[0] and (plain[0] in self.known or plain[0] in FUNCTIONS):
-            return self._add("name", plain[0], plain.end(), plain[0])
+            return self._put(Token("name", plain[0], self.at, plain.end(), plain[0]))
         braced = _BRACED_WORD.match(self.text, self.at)
         if braced:
             return self._name(braced[1] or braced[2], braced.end())
@@ -351,7 +351,7 @@ class Lexer:
         """A name with its number, or the known names that somebody wrote without a space between: ``WX``, ``mA₂``."""
         number, end = self._number_of(end)
         for piece in (pieces := self._pieces(base, number))[:-1]:
-            self._put(Token("name", piece, self.at, self.at + len(piece), piece))
+            self._add("name", piece, self.at + len(piece))
         last = base[sum(map(len, pieces[:-1])) :]
         return self._put(self._named(last, number, self.at, end))
 
