@@ -21,11 +21,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Final, NamedTuple, final
+from typing import Final, NamedTuple, TypeVar, final
 
 from chainrule.errors import FormulaError, did_you_mean
 from chainrule.formula.vocabulary import FUNCTIONS
+
+Item = TypeVar("Item")
 
 DEEPEST: Final = 60
 """How deep parentheses may stand inside each other, and half as deep as operations may."""
@@ -58,8 +59,14 @@ class Source:
 
 
 def readable(text: str) -> str:
-    """A piece of foreign text for a message: in quotes, short, with nothing in it that cannot be printed."""
-    return ascii(text[:40]) if any(unicodedata.category(c)[0] == "C" for c in text[:40]) else repr(text[:40])
+    r"""A piece of foreign text for a message: in quotes, short, with nothing in it that cannot be printed.
+
+    >>> print(readable(r"\hat"), readable("a\tb"), readable("\u200b"))
+    '\hat' 'a\tb' '\u200b'
+    """
+    shown = text[:40]
+    unseen = any(unicodedata.category(character)[0] == "C" for character in shown)
+    return ascii(shown) if unseen else repr(shown).replace(r"\\", "\\")
 
 
 def name_node(name: str) -> ast.expr:
@@ -83,22 +90,24 @@ class Token(NamedTuple):
     number: str = ""
 
 
-_STYLES: Final = (
+_STYLES: Final = tuple(
     "mathbf bold boldsymbol bm mathrm mathit mathsf mathcal mathscr rm bf text textbf textit textrm operatorname boxed"
     " small large Large LARGE huge Huge normalsize displaystyle textstyle left right big Big bigl bigr Bigl Bigr bigg"
-    " Bigg biggl biggr limits nolimits quad qquad"
+    " Bigg biggl biggr limits nolimits quad qquad".split()
 )
 _SKIPPED: Final = re.compile(
-    rf"[\s\u2061-\u2064\ufe0e]+|\\[,;:!> ]|\\\\|\\[()]|\$+|\\(?:{'|'.join(_STYLES.split())})\*?(?![A-Za-z])"
+    rf"[\s\u2061-\u2064\ufe0e]+|\\[,;:!> ]|\\\\|\\[()]|\$+|\\(?:{'|'.join(_STYLES)})\*?(?![A-Za-z])"
     r"|\\(?:color|hspace)\*?\s*\{[^{}]*\}|\\textcolor\s*\{[^{}]*\}"
 )
 _NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_ONE_SIGN_FRACTION: Final = re.compile(r"(\d+)\u2044(\d+)", re.ASCII)
 _STRING: Final = re.compile(r"""'[A-Za-z,> -]*'|"[A-Za-z,> -]*\"""")
 _LONGEST_SPLIT: Final = 40  # a longer word is one name
 _RAISED_LETTERS: Final = frozenset("ᵀᵗⁿⁱ")
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _BRACED_WORD: Final = re.compile(
-    r"\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}(?=\s*(?:\\?_|(?:\\left\s*)?\())|\{\s*(d)\s*\}(?=\s*[A-Za-z])"
+    r"\{\s*([A-Za-z][A-Za-z0-9]*)\s*\}(?=\s*(?:\\?_|\^\s*(?:\{\s*)?\[|(?:\\left\s*)?\())"
+    r"|\{\s*(d)\s*\}(?=\s*(?:[A-Za-z]|\\math[a-z]+))"
 )
 _COMMAND: Final = re.compile(r"\\([A-Za-z]+)")
 _LOW: Final = {ord(low): str(digit) for digit, low in enumerate("₀₁₂₃₄₅₆₇₈₉")} | {
@@ -114,7 +123,12 @@ _TRANSPOSE: Final = re.compile(
 _PRIME: Final = re.compile(r"['′’]|\\prime(?![A-Za-z])|\^\s*(?:\\prime(?![A-Za-z])|\{\s*(?:\\prime|['′])\s*\})")
 _LAYER: Final = re.compile(r"\^\s*(?:\{\s*)?\[\s*(\w+)\s*\]\s*(T|\\top)?\s*(\})?")
 _SUBSCRIPT: Final = re.compile(r"\s*\\?_\s*")
+_SUM: Final = re.compile(r"\\sum(?![A-Za-z])|[∑Σ]")
+_SUM_WORD: Final = re.compile(r"\\?_(columns|rows)(?![A-Za-z])")
 _SUM_BOUND: Final = re.compile(r"\s*\\?([_^])\s*(?:\{([^{}]*)\}|\{\s*\\\w+\s*\{([^{}]*)\}\s*\}|(\w))")
+_SUBSCRIPT_IN_SUBSCRIPT: Final = re.compile(r"\\?[_*]\s*\{.*", re.DOTALL)
+_COMMANDS_AND_SPACE: Final = re.compile(r"\\[A-Za-z]+|[\s{}\\]")
+_ARGUMENT: Final = re.compile(r"\d+|\w")
 _SHAPE_NOTE: Final = re.compile(r"(?:\\ |\s)*\(?\s*\w+\s*(?:\\times|×|x)\s*\w+\s*\)?\s*")
 
 _SIGNS: Final = {
@@ -149,6 +163,7 @@ _SLOPES: Final = {
     "exp": "exp",
     "sin": "cos",
 }
+_IN_NUMPY: Final = frozenset("log exp tanh sin cos sqrt max min abs sum mean maximum minimum".split())
 _LOSSES: Final = frozenset("L J C E ℓ ℒ loss Loss cost Cost".split())
 _REFUSED_COMMANDS: Final = {
     "begin": "a table such as cases or a matrix is no formula of whole values",
@@ -159,6 +174,11 @@ _REFUSED_COMMANDS: Final = {
 
 def _is_letter(character: str) -> bool:
     return character.isalpha() and ord(character) not in _LOW and character not in _RAISED_LETTERS
+
+
+def _plain(word: str) -> str:
+    """The word in the letters that Python takes for the same, but for ℓ, which it takes for an l."""
+    return "ℓ".join(unicodedata.normalize("NFKC", part) for part in word.split("ℓ"))
 
 
 @final
@@ -203,8 +223,8 @@ class Lexer:
         self.at = token.end
         return True
 
-    def _add(self, kind: str, text: str, end: int, base: str = "", number: str = "") -> bool:
-        return self._put(Token(kind, text, self.at, end, base, number))
+    def _add(self, kind: str, text: str, end: int) -> bool:
+        return self._put(Token(kind, text, self.at, end))
 
     def _last(self, *kinds: str) -> bool:
         return bool(self.tokens) and self.tokens[-1].kind in kinds
@@ -226,9 +246,11 @@ class Lexer:
 
     def _layer(self) -> bool:
         """W^{[2]} and W^{[2]T}, the number of a layer in square brackets."""
-        found = _LAYER.match(self.text, self.at) if self._last("name") else None
+        found = _LAYER.match(self.text, self.at)
         if not found:
             return False
+        if not self._last("name"):
+            raise self.source.error(self.at, "the number of a layer belongs to a name", "W^{[2]}")
         name = self.tokens.pop()
         self.tokens.append(self._named(name.base, name.number + found[1], name.start, found.end()))
         self.at = found.end()
@@ -236,11 +258,11 @@ class Lexer:
 
     def _transpose(self) -> bool:
         found = _TRANSPOSE.match(self.text, self.at)
-        return self._add("T", "T", found.end()) if found and self.tokens else False
+        return self._add("T", found[0], found.end()) if found and self.tokens else False
 
     def _prime(self) -> bool:
         found = _PRIME.match(self.text, self.at)
-        return self._add("′", "′", found.end()) if found else False
+        return self._add("′", found[0], found.end()) if found else False
 
     def _exponent(self) -> bool:
         found = _HIGH_RUN.match(self.text, self.at)
@@ -254,13 +276,11 @@ class Lexer:
 
     def _fraction(self) -> bool:
         """½ and its like."""
-        if unicodedata.category(self.text[self.at]) != "No" or unicodedata.numeric(self.text[self.at], None) is None:
-            return False
-        value = Fraction(unicodedata.numeric(self.text[self.at])).limit_denominator(10)
-        return self._add("fraction", f"{value.numerator}/{value.denominator}", self.at + 1)
+        found = _ONE_SIGN_FRACTION.fullmatch(unicodedata.normalize("NFKC", self.text[self.at]))
+        return self._add("fraction", f"{found[1]}/{found[2]}", self.at + 1) if found else False
 
     def _sum(self) -> bool:
-        found = re.compile(r"\\sum(?![A-Za-z])|[∑Σ]").match(self.text, self.at)
+        found = _SUM.match(self.text, self.at)
         if not found or ("Σ" in self.known and found[0] == "Σ"):
             return False
         start, bounds = self.at, {"_": "", "^": ""}
@@ -268,16 +288,17 @@ class Lexer:
         low = _LOW_RUN.match(self.text, self.at)
         if low:
             bounds["_"], self.at = low[0].translate(_LOW), low.end()
-        words = re.compile(r"_(columns|rows)(?![A-Za-z])").match(self.text, self.at)
-        while bound := words or _SUM_BOUND.match(self.text, self.at):
-            sign = "_" if words else bound[1]
-            bounds[sign] = next(group for group in bound.groups()[0 if words else 1 :] if group is not None)
-            self.at, words = bound.end(), None
+        word = _SUM_WORD.match(self.text, self.at)
+        if word:
+            bounds["_"], self.at = word[1], word.end()
+        while bound := _SUM_BOUND.match(self.text, self.at):
+            bounds[bound[1]] = next(group for group in bound.groups()[1:] if group is not None)
+            self.at = bound.end()
         return self._put(Token("sum", self._summed(start, bounds["_"], bounds["^"]), start, self.at))
 
     def _summed(self, start: int, low: str, high: str) -> str:
         """What a sum runs over: "columns", "rows" or "all"."""
-        index = re.sub(r"\\[A-Za-z]+|[\s{}\\]", "", low).partition("=")[0]
+        index = _COMMANDS_AND_SPACE.sub("", low).partition("=")[0]
         if index in ("columns", "j", "examples") or high.strip() == "m":
             return "columns"
         if index in ("rows", "i"):
@@ -300,22 +321,22 @@ class Lexer:
         if command in ("mathbb", "mathds"):
             raise self.source.error(self.at, "an indicator is written as its condition", "(Z_1 > 0)")
         if command in FUNCTIONS or command in _FUNCTION_WORDS:
-            return self._add("name", command, end, command)
+            return self._put(Token("name", command, self.at, end, command))
         if command in _REFUSED_COMMANDS:
             raise self.source.error(self.at, f"{readable(found[0])}: {_REFUSED_COMMANDS[command]}")
-        close = did_you_mean(command, [*_COMMANDS, *_GREEK, *_STYLES.split(), "sum", "log", "exp", "tanh"])
+        close = did_you_mean(command, [*_COMMANDS, *_GREEK, *_STYLES, *FUNCTIONS, *_FUNCTION_WORDS])
         raise self.source.error(self.at, f"the command {close} is not read in formulas")
 
     def _word(self) -> bool:
         """A word with its number; one written with an underscore is taken to the letter where that has a meaning."""
         plain = _PLAIN_WORD.match(self.text, self.at)
         if plain and "_" in plain[0] and (plain[0] in self.known or plain[0] in FUNCTIONS):
-            return self._add("name", plain[0], plain.end(), plain[0])
+            return self._put(Token("name", plain[0], self.at, plain.end(), plain[0]))
         braced = _BRACED_WORD.match(self.text, self.at)
         if braced:
             return self._name(braced[1] or braced[2], braced.end())
         end = self._word_end()
-        return end > self.at and self._name(unicodedata.normalize("NFKC", self.text[self.at : end]), end)
+        return end > self.at and self._name(_plain(self.text[self.at : end]), end)
 
     def _word_end(self) -> int:
         """Letters and plain digits make a word; lowered and raised ones end it."""
@@ -330,14 +351,14 @@ class Lexer:
         """A name with its number, or the known names that somebody wrote without a space between: ``WX``, ``mA₂``."""
         number, end = self._number_of(end)
         for piece in (pieces := self._pieces(base, number))[:-1]:
-            self._put(Token("name", piece, self.at, self.at + len(piece), piece))
+            self._add("name", piece, self.at + len(piece))
         last = base[sum(map(len, pieces[:-1])) :]
         return self._put(self._named(last, number, self.at, end))
 
     def _pieces(self, base: str, number: str) -> list[str]:
         """The word as it is where it means something, else as known names and a last one that takes the number."""
         pieces, rest = list[str](), base
-        while rest and self.known and not self._means_something(rest, number):
+        while self.known and not self._means_something(rest, number):
             cut = next((k for k in range(len(rest) - 1, 0, -1) if rest[:k] in self.known), None)
             if cut is None or len(base) > _LONGEST_SPLIT:
                 return [base]
@@ -369,16 +390,15 @@ class Lexer:
         content, end = self._argument(mark.end())
         if _SHAPE_NOTE.fullmatch(content):
             return "", end
-        plain = re.sub(r"\\?[_*]\s*\{.*", "", content, flags=re.DOTALL)
-        plain = re.sub(r"\\[A-Za-z]+|\\ |[\s{}]", "", plain)
-        if not re.fullmatch(r"[^\W_]+", plain):
+        plain = _COMMANDS_AND_SPACE.sub("", _SUBSCRIPT_IN_SUBSCRIPT.sub("", content))
+        if not plain.isalnum():
             raise self.source.error(mark.end(), f"{readable(content)} cannot number a name")
         return plain, end
 
     def _argument(self, at: int) -> tuple[str, int]:
         """The text of a group in braces, or of one run of digits, or of one letter."""
         if not self.text.startswith("{", at):
-            run = re.compile(r"\d+|\w").match(self.text, at)
+            run = _ARGUMENT.match(self.text, at)
             if not run:
                 raise self.source.error(at, "a subscript is missing here")
             return run[0], run.end()
@@ -426,6 +446,7 @@ _COMPARISONS: Final[dict[str, type[ast.cmpop]]] = {
 _LOGIC: Final[tuple[tuple[str, type[ast.operator]], ...]] = (("|", ast.BitOr), ("&", ast.BitAnd))
 _PRODUCTS: Final[dict[str, type[ast.operator]]] = {"*": ast.Mult, "@": ast.MatMult, "/": ast.Div}
 _BEGINS: Final = frozenset(("number", "fraction", "name", "sum", "(", "{", "frac", "√", "abs(", "∂"))
+_SHOWN: Final = {"name": "a name", ")abs": "the end of an absolute value"}  # kinds of tokens that are no signs
 _LITERALS: Final = {"True": True, "False": False, "None": None}
 
 
@@ -463,7 +484,7 @@ class Parser:
     def _expect(self, kind: str) -> Token:
         found = self._take(kind)
         if found is None:
-            raise self._unexpected(f", where {kind!r} should stand")
+            raise self._unexpected(f", where {_SHOWN.get(kind, repr(kind))} should stand")
         return found
 
     def _unexpected(self, where: str = "") -> FormulaError:
@@ -473,12 +494,11 @@ class Parser:
         return self.source.error(token.start, f"{shown} cannot stand here{where}", remedy)
 
     def _make(self, node: ast.expr, start: int) -> ast.expr:
-        """The node with its place in the text; the number of nodes is bounded while they are made."""
+        """The node with the place where it begins; the number of nodes is bounded while they are made."""
         self.made += 1
         if self.made > MOST_NODES:
             raise self.source.error(start, f"the formula has more than {MOST_NODES} parts")
-        node.lineno = node.end_lineno = 1
-        node.col_offset, node.end_col_offset = start, self.tokens[self.position - 1].end
+        node.col_offset = start
         return node
 
     def _operation(self, left: ast.expr, operator: type[ast.operator], right: ast.expr) -> ast.expr:
@@ -655,7 +675,7 @@ class Parser:
         return self._make(ast.BinOp(ast.Constant(above), ast.Div(), ast.Constant(below)), token.start)
 
     def _list(self, token: Token) -> ast.expr:
-        return self._make(ast.List(self._items("]"), ast.Load()), token.start)
+        return self._make(ast.List(self._items("]", self._comparison), ast.Load()), token.start)
 
     def _fraction(self, token: Token) -> ast.expr:
         above, below = self._group_or_token(), self._group_or_token()
@@ -664,10 +684,20 @@ class Parser:
         return tree
 
     def _root(self, token: Token) -> ast.expr:
+        if self._next.kind == "[":
+            raise self.source.error(token.start, "only the square root has a sign here", "A^{1/3}")
         return self._make(ast.Call(_numpy("sqrt"), [self._group_or_token()], []), token.start)
 
     def _partial(self, token: Token) -> ast.expr:
-        return self._make(ast.Name("∂" + self._expect("name").text, ast.Load()), token.start)
+        return self._make(ast.Name("∂" + self._braced_name().text, ast.Load()), token.start)
+
+    def _braced_name(self) -> Token:
+        r"""The name that \partial and d take; it may stand in braces, as in \partial \mathcal{L}."""
+        if not self._take("{"):
+            return self._expect("name")
+        name = self._expect("name")
+        self._expect("}")
+        return name
 
     def _text(self, token: Token) -> ast.expr:
         return self._make(ast.Constant(token.text), token.start)
@@ -694,15 +724,16 @@ class Parser:
             return self._function(function, token)
         if name == "π" and name not in self.known:
             return self._make(_numpy("pi"), at)
-        if name == "d" and name not in self.known and self._next.kind == "name":
-            return self._make(name_node("d" + self._expect("name").text), at)
+        ahead = [token.kind for token in self.tokens[self.position : self.position + 3]]
+        if name == "d" and name not in self.known and (ahead[0] == "name" or ahead == ["{", "name", "}"]):
+            return self._make(name_node("d" + self._braced_name().text), at)
         if keyword.iskeyword(name) and name not in self.known:
             raise self.source.error(at, f"{name!r} is a word of Python that formulas do not have")
         return self._make(name_node(name), at)
 
     def _is_taken_of_something(self) -> bool:
         ahead = self.position
-        while self.tokens[ahead].kind in ("′", "power", "^") and ahead < self.position + 2:
+        while self.tokens[ahead].kind in ("′", "power", "^"):
             ahead += 1
         return self.tokens[ahead].kind in _BEGINS
 
@@ -714,7 +745,7 @@ class Parser:
             name = _SLOPES[name]
         raised = self._take("power", "^")
         power = self._exponent(raised) if raised else None
-        called = ast.Name(name, ast.Load()) if not _in_numpy(name) else _numpy(name)
+        called = _numpy(name) if name in _IN_NUMPY else ast.Name(name, ast.Load())
         if self._next.kind in ("(", "{"):
             opening = self._expect(self._next.kind)
             tree = self._call(self._make(called, token.start), token.start, _CLOSING[opening.kind])
@@ -725,17 +756,20 @@ class Parser:
     def _call(self, function: ast.expr, start: int, closing: str = ")") -> ast.expr:
         arguments: list[ast.expr] = []
         options: list[ast.keyword] = []
-        while not self._take(closing):
-            following = self.tokens[min(self.position + 1, len(self.tokens) - 1)]
-            if self._next.kind == "name" and following.kind == "=":
-                name = self._expect("name")
-                self._expect("=")
-                options.append(ast.keyword(name.text, self._comparison()))
+        for given in self._items(closing, self._argument):
+            if isinstance(given, ast.keyword):
+                options.append(given)
             else:
-                arguments.append(self._comparison())
-            if self._next.kind != closing:
-                self._expect(",")
+                arguments.append(given)
         return self._make(ast.Call(function, arguments, options), start)
+
+    def _argument(self) -> ast.expr | ast.keyword:
+        """A value, or axis=1."""
+        if self._next.kind != "name" or self.tokens[self.position + 1].kind != "=":
+            return self._comparison()
+        name = self._expect("name")
+        self._expect("=")
+        return ast.keyword(name.text, self._comparison())
 
     def _total(self, token: Token) -> ast.expr:
         """A sum takes the whole product behind it."""
@@ -758,12 +792,12 @@ class Parser:
             tree = self._comparison()
             self._expect(")abs")
             return self._make(ast.Call(_numpy("abs"), [tree], []), token.start)
-        items = self._items(closing := _CLOSING[token.kind])
+        items = self._items(_CLOSING[token.kind], self._comparison)
         comma = self.tokens[self.position - 2].kind == ","
-        if closing == "}" and len(items) != 1:
-            raise self.source.error(token.start, "braces hold one value")
         if len(items) == 1 and not comma:
             return items[0]
+        if token.kind == "{":
+            raise self.source.error(token.start, "braces hold one value")
         return self._make(ast.Tuple(items, ast.Load()), token.start)
 
     def _bars(self, token: Token) -> ast.expr:
@@ -776,40 +810,39 @@ class Parser:
         self.depth -= 1
         return self._make(ast.Call(_numpy("abs"), [tree], []), token.start)
 
-    def _items(self, closing: str) -> list[ast.expr]:
-        items: list[ast.expr] = []
+    def _items(self, closing: str, read: Callable[[], Item]) -> list[Item]:
+        """What stands between commas, up to the closing bracket."""
+        items: list[Item] = []
         while not self._take(closing):
-            items.append(self._comparison())
+            items.append(read())
             if self._next.kind != closing and not self._take(","):
                 raise self._unexpected(f", where {closing!r} should stand")
         return items
 
     def _index(self) -> ast.expr:
-        parts: list[ast.expr] = []
-        while not (parts and self._take("]")):
-            parts.append(self._slice())
-            if self._next.kind != "]":
-                self._expect(",")
+        if self._next.kind == "]":
+            raise self._unexpected(", where an index should")
+        parts = self._items("]", self._slice)
         return parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
 
     def _slice(self) -> ast.expr:
-        bounds: list[ast.expr | None] = [None]
-        while self._next.kind not in (",", "]") and len(bounds) <= 3:
-            if self._take(":"):
-                bounds.append(None)
-            else:
-                bounds[-1] = self._comparison()
-        if len(bounds) == 1 and bounds[0] is not None:
-            return bounds[0]
-        if not 2 <= len(bounds) <= 3:
+        bounds: list[ast.expr | None] = [self._bound()]
+        while len(bounds) < 3 and self._take(":"):
+            bounds.append(self._bound())
+        if len(bounds) > 1:
+            return ast.Slice(*bounds)
+        if bounds[0] is None:
             raise self._unexpected(", where an index should")
-        return ast.Slice(*bounds)
+        return bounds[0]
+
+    def _bound(self) -> ast.expr | None:
+        return None if self._next.kind in (":", ",", "]") else self._comparison()
 
     def _group_or_token(self) -> ast.expr:
         r"""What \frac and \sqrt take: a group in braces, or one digit, or one name."""
         self.depth += 1
         if self.depth > DEEPEST:
-            raise self.source.error(self._next.start, f"fractions stand more than {DEEPEST} deep")
+            raise self.source.error(self._next.start, f"fractions or roots stand more than {DEEPEST} deep")
         token = self._next
         if token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
             self.tokens[self.position] = token._replace(text=token.text[1:], start=token.start + 1)
@@ -839,24 +872,6 @@ _ATOMS: Final[dict[str, Callable[[Parser, Token], ast.expr]]] = {
 
 def _numpy(name: str) -> ast.expr:
     return ast.Attribute(ast.Name("np", ast.Load()), name, ast.Load())
-
-
-def _in_numpy(name: str) -> bool:
-    return name in (
-        "log",
-        "exp",
-        "tanh",
-        "sin",
-        "cos",
-        "sqrt",
-        "max",
-        "min",
-        "abs",
-        "sum",
-        "mean",
-        "maximum",
-        "minimum",
-    )
 
 
 def _is_negative(node: ast.expr) -> bool:
@@ -899,7 +914,7 @@ def _is_one_minus(whole: ast.expr, part: ast.expr) -> bool:
 
 
 def read(source: Source, known: Collection[str] = ()) -> ast.expr:
-    r"""A formula in LaTeX or Unicode as an expression in plain NumPy form, each node with its place in the text.
+    r"""A formula in LaTeX or Unicode as an expression in plain NumPy form, each node with where it begins in the text.
 
     Raises FormulaError, with line and column, for text that cannot be read.
 
