@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import itertools
 import keyword
 import re
@@ -139,7 +140,7 @@ def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, User
 
 
 def _without_comment(line: str) -> str:
-    return re.split(r"#|(?<!\\)%", line, maxsplit=1)[0].rstrip().removesuffix("\\\\")
+    return re.split(r"#|(?<!\\)%", line)[0].rstrip().removesuffix("\\\\")
 
 
 def _sides(content: str, number: int) -> tuple[Source, Source]:
@@ -229,6 +230,7 @@ _INSTEAD: Final = {
     "not": "~(a > 0)",
     "if": "np.where(a > 0, x, y)",
 }
+_NO_ROOM: Final = "the stack has no room for the formula"  # the depth is bounded: the caller is near its end
 _ALLOWED: Final = "names, numbers, + - * / @ **, comparisons, .T, indices, np.sum and other functions of NumPy"
 
 
@@ -241,13 +243,13 @@ def _tree(source: Source, known: Collection[str] | None) -> ast.expr:
     _check_text(source)
     written = is_written(_STRING.sub("", source.text))
     try:
-        return read(source, known or ()) if written else _numbered(_numpy_tree(source), known)
+        return read(source, known or ()) if written else _numpy_tree(source, known)
     except FormulaError:
         if written or not re.search(r"_\d", source.text):
             raise
         return read(source, known or ())
     except (RecursionError, MemoryError):
-        raise source.error(0, f"the formula is more than {DEEPEST} deep") from None
+        raise source.error(0, _NO_ROOM) from None
 
 
 def _check_text(source: Source) -> None:
@@ -262,24 +264,22 @@ def _check_text(source: Source) -> None:
             raise source.error(at, f"brackets stand more than {DEEPEST} deep")
 
 
-def _numpy_tree(source: Source) -> ast.expr:
+def _numpy_tree(source: Source, known: Collection[str] | None) -> ast.expr:
     """NumPy text as Python reads it, after a look at every token: what could warn or overflow never gets there."""
     _check_tokens(source)
-    text = re.sub(r"\s", " ", source.text)
-    indent = _indent(text)
+    indent, text = _indent(source.text), re.sub(r"\s", " ", source.text).strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        at = min(indent + max((error.offset or 1) - 1, 0), len(source.text))
+        at = indent + (error.offset - 1 if error.offset else len(text))  # 0: behind a dot
         equals = source.text[at : at + 2].strip() == "="
         remedy = "what stands to the right of the equals sign" if equals else _ALLOWED
         raise source.error(at, f"the formula cannot be read: {error.msg}", remedy) from None
-    except (ValueError, OverflowError) as error:
-        raise source.error(0, f"the formula cannot be read: {error}") from None
-    _check_size(tree, source)
     for node in ast.walk(tree):
         if hasattr(node, "col_offset"):
-            node.col_offset = indent + len(text.strip().encode()[: node.col_offset].decode(errors="ignore"))
+            node.col_offset = indent + len(text.encode()[: node.col_offset].decode())
+        if isinstance(node, ast.Name) and node.id not in (known or ()):
+            node.id = re.sub(r"^([^\W_]+)_(\d+)$", r"\1\2", node.id)  # dZ_3 is dZ3
     return tree
 
 
@@ -289,7 +289,7 @@ def _check_tokens(source: Source) -> None:
         if at == len(source.text):
             return
         found = _TOKEN.match(source.text, at)
-        if found is None or count > MOST_TOKENS:
+        if found is None or count == MOST_TOKENS:
             raise _unreadable(source, at) if found is None else source.error(at, "the formula has too many parts")
         word = found["word"]
         if word and ((keyword.iskeyword(word) and word not in ("True", "False", "None")) or len(word) > _LONGEST_NAME):
@@ -304,7 +304,7 @@ def _check_tokens(source: Source) -> None:
 def _refused_word(source: Source, at: int, word: str) -> FormulaError:
     if len(word) > _LONGEST_NAME:
         return source.error(at, f"a name of {len(word)} characters has more than {_LONGEST_NAME}")
-    what = _REFUSED_WORDS.get(word, f"{word!r}, a word of Python")
+    what = _REFUSED_WORDS.get(word, f"{word!r}, a word of Python,")
     return source.error(at, f"{what} is not part of a formula", _INSTEAD.get(word, _ALLOWED))
 
 
@@ -322,27 +322,6 @@ def _unreadable(source: Source, at: int) -> FormulaError:
             at, f"{readable(text[at : at + 12])} is no number with a sign behind it", "2 * A, 0.5, 1e-3"
         )
     return source.error(at, f"{readable(text[at])} is not part of a formula", _ALLOWED)
-
-
-@final
-class _Numbered(ast.NodeTransformer):
-    """dZ_3 becomes dZ3, unless a value is called dZ_3."""
-
-    def __init__(self, known: Collection[str] | None) -> None:
-        self.known = known
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        found = re.fullmatch(r"([^\W_]+)_(\d+)", node.id)
-        if found and node.id not in (self.known or ()):
-            return ast.copy_location(ast.Name(found[1] + found[2], ast.Load()), node)
-        return node
-
-
-def _numbered(tree: ast.expr, known: Collection[str] | None) -> ast.expr:
-    if not any(isinstance(node, ast.Name) and "_" in node.id for node in ast.walk(tree)):
-        return tree
-    changed: ast.expr = _Numbered(known).visit(tree)
-    return changed
 
 
 # --- the whitelist -----------------------------------------------------------------------------------------------
@@ -364,10 +343,15 @@ def _check_size(tree: ast.expr, source: Source) -> None:
         count += len(level)
         if depth > 2 * DEEPEST or count > MOST_NODES:
             what = f"the formula has more than {MOST_NODES} parts" if count > MOST_NODES else "the formula is too deep"
-            raise source.error(0, what, "name a part of it, in a line of its own")
+            raise _error(source, tree, what, "name a part of it, in a line of its own")
         level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, _COUNTED)]
         if not level:
             return
+
+
+def _error(source: Source, node: ast.expr, what: str, remedy: str = "") -> FormulaError:
+    """A FormulaError at a node; one that was made and not read has no place."""
+    return source.error(node.col_offset, what, remedy) if source.text else FormulaError(what, remedy=remedy)
 
 
 _COUNTED: Final = (ast.expr, ast.keyword, ast.comprehension)
@@ -439,11 +423,9 @@ class _Check:
                 raise self.error(node, f"{what} is not part of a formula", _ALLOWED)
             rule(self, node)
 
-    def error(self, node: ast.AST, what: str, remedy: str = "") -> FormulaError:
-        """A FormulaError at a node; one that was made and not read has no place."""
-        if not self.source.text:
-            return FormulaError(what, remedy=remedy)
-        return self.source.error(getattr(node, "col_offset", 0), what, remedy)
+    def error(self, node: ast.expr, what: str, remedy: str = "") -> FormulaError:
+        """A FormulaError at a node."""
+        return _error(self.source, node, what, remedy)
 
     def name(self, node: ast.expr, name: str) -> None:
         """The name of a value."""
@@ -539,8 +521,7 @@ class _Check:
         try:
             _signature(function).bind(*arguments, **{option.arg or "**": None for option in node.keywords})
         except TypeError as error:
-            takes = re.sub(r": '?\w+'?| -> '?\w+'?", "", str(_signature(function)))
-            raise self.error(node, f"{shown}: {error}", f"{shown}{takes}") from None
+            raise self.error(node, f"{shown}: {error}", f"{shown}{_takes(node, function)}") from None
         if function is NUMPY["power"]:
             self.exponent(arguments[-1])
         for argument in self.operands(node, function):
@@ -628,6 +609,14 @@ def _arguments(node: ast.Call) -> list[ast.expr]:
     return node.args
 
 
+def _takes(node: ast.Call, function: Function) -> str:
+    """What a function takes, as Python writes it; a method is not told its array."""
+    signature = _signature(function)
+    parameters = list(signature.parameters.values())[len(_arguments(node)) - len(node.args) :]
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain))
+
+
 def _dtype(node: ast.expr) -> np.dtype[Any] | None:
     match node:
         case ast.Name(id=name) | ast.Constant(value=str(name)):
@@ -658,7 +647,7 @@ def _value(value: Any, name: str) -> Any:
     try:
         return vocabulary.as_array(value)
     except (ValueError, TypeError) as error:
-        raise FormulaError(f"the value {name!r} is no array of real numbers: {error}") from None
+        raise FormulaError(f"the value {name!r} cannot be used: {error}") from None
 
 
 @final
@@ -672,8 +661,8 @@ class _Evaluation:
     def result(self, tree: ast.expr) -> Array:
         try:
             result = self.value(tree)
-        except RecursionError:  # the depth is bounded; only a caller near the end of the stack gets here
-            raise FormulaError("the stack has no room for the formula") from None
+        except RecursionError:
+            raise FormulaError(_NO_ROOM) from None
         if isinstance(result, (tuple, slice)) or result is None:
             raise FormulaError("the formula gives no array", where=ast.unparse(tree)[:200])
         return np.array(result)
@@ -758,6 +747,8 @@ class _Evaluation:
         text = ast.unparse(node)
         shown = text if len(text) <= 80 else text[:77] + "..."
         joined = f" {sign} ".join(shapes) if sign != "," else ", ".join(shapes)
+        if not joined:
+            return FormulaError(f"{shown}: {what}", where=shown, remedy=remedy)
         return FormulaError(f"{shown}: {joined}: {what}", where=shown, given=f"shapes {joined}", remedy=remedy)
 
 

@@ -175,7 +175,7 @@ def _broadcast_size(*operands: Operand) -> int:
     return math.prod(shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes))
 
 
-def power(work: Work, x: Operand, y: Operand) -> Any:
+def power(work: Work, x: Operand, y: Operand, /) -> Any:
     """x**y, always in floats but for whole numbers that stay small: 9**9**9 is infinite, and at once."""
     x, y = as_operand(x), as_operand(y)
     if is_number(x) and is_number(y):
@@ -329,7 +329,7 @@ def outer(work: Work, x: Operand, y: Operand) -> Any:
 _SUBSCRIPTS: Final = re.compile(r"[A-Za-z]*(,[A-Za-z]*)*(->[A-Za-z]*)?")
 
 
-def einsum(work: Work, subscripts: str, *operands: Operand) -> Any:
+def einsum(work: Work, subscripts: str, /, *operands: Operand) -> Any:
     """Einstein's sum over named axes, such as "ij,kj->ik"."""
     arrays = [as_array(operand) for operand in operands]
     sizes = _label_sizes(subscripts, arrays)
@@ -512,7 +512,7 @@ def eye(work: Work, N: Operand, M: Operand = None, dtype: Any = None) -> Any:
     rows = _whole(N, "a size")
     columns = rows if M is None else _whole(M, "a size")
     work(math.prod(_sizes((rows, columns))))
-    return np.eye(rows, columns, dtype=dtype or np.dtype(float))
+    return np.eye(rows, columns, dtype=dtype)
 
 
 def arange(work: Work, stop: Operand) -> Any:
@@ -535,7 +535,7 @@ def astype(work: Work, x: Operand, dtype: Any) -> Any:
     """The values converted to a dtype."""
     x = as_array(x)
     work(x.size, 2)
-    return x.astype(np.dtype(dtype))
+    return x.astype(dtype)
 
 
 def length(work: Work, x: Operand) -> Any:
