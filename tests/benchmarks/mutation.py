@@ -1,16 +1,14 @@
 """Changes the engine in small ways, one at a time, and counts how many of these mutants the tests kill.
 
 Run it with `python tests/benchmarks/mutation.py [TARGET ...]`; it needs the dependency group `mutation`. The mutants
-are mutmut's. mutmut takes the name of a module from its path and knows one source root, `src`: so every target gets a
-folder of its own under build/mutation/, in which `src` is a link to graphlib/. What was tried is remembered there and
-is not tried again. Targets, their tests and the reasons why a survivor is equivalent stand in mutation.toml.
+are mutmut's, which changes what stands in functions; mutation_tables.py changes the rest. mutmut takes the name of a
+module from its path and knows one source root, `src`: so every target gets a folder of its own under build/mutation/,
+in which `src` is a link to graphlib/. What was tried is remembered there and is not tried again.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -18,15 +16,14 @@ import random
 import re
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-STAGES = ROOT / "build" / "mutation"
+import mutants
+from mutants import ROOT, Mutant, Target
+
 LINKS = {"src": "graphlib", "nets": "nets", "tests": "tests", "docs": "docs", "README.md": "README.md"}
 BATCH = 150  # mutants in one run of mutmut, which are remembered when it ends
+RECORD = "tried.json"
 
 CONFIGURATION = """
 [tool.mutmut]
@@ -49,82 +46,16 @@ ARGUMENTS = (
     *("-o", "addopts="),  # the project's own ask for docstrings, in every copy of a function that mutmut makes
     "-Wignore::pytest.PytestAssertRewriteWarning",  # of what was preloaded
 )
-# The exits of a killed mutant: a test failed, the mutant kept a file from being imported, pytest failed within, too slow
-# (a signal or its code), crashed. mutmut also takes 255 for "too slow", with which it reports that no test was run: here
-# such a mutant is alive, as is one that no test calls.
+# The exits of a killed mutant: a test failed, the mutant kept a file from being imported, pytest failed within, it was
+# too slow (a signal or its code), it crashed. mutmut also takes 255 for "too slow", with which it reports that no test
+# was run: here such a mutant is alive, as is one that no test calls.
 DEAD = frozenset({1, 2, 3, 36, 24, 152, -24, -11, -9})
-
-
-class Target(NamedTuple):
-    """A file that is mutated, tests for its mutants and slower ones for what survives those, how many are tried."""
-
-    source: str
-    tests: tuple[str, ...]
-    slower: tuple[str, ...]
-    sample: int  # 0: all
-    seed: int  # of the sample
-    unfit: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return self.source.removeprefix("chainrule/").removesuffix(".py")
-
-    @property
-    def stage(self) -> Path:
-        return STAGES / self.name.replace("/", ".")
-
-    @property
-    def record(self) -> Path:
-        return self.stage / "tried.json"
-
-    def fingerprint(self) -> str:
-        return hashlib.sha256((ROOT / "graphlib" / self.source).read_bytes()).hexdigest()
-
-
-class Survivor(NamedTuple):
-    """A mutant that no test killed: what it changed, and why it is equivalent, if it is."""
-
-    name: str
-    removed: str
-    added: str
-    reason: str
-
-
-# --- targets and reasons ---------------------------------------------------------------------------------------------
-
-
-def read_targets(table: dict[str, Any], seed: int = 0) -> list[Target]:
-    """The targets of mutation.toml; the tests of a group are listed once."""
-    return [
-        Target(
-            f"chainrule/{name}.py",
-            tuple(group["tests"]),
-            tuple(group.get("slower", ())),
-            group.get("sample", 0),
-            seed,
-            tuple(table.get("unfit", ())),
-        )
-        for group in table["group"]
-        for name in group["files"]
-    ]
-
-
-def reason_for(entries: list[dict[str, str]], target: Target, name: str, removed: str, added: str) -> str:
-    """The reason written for a change; patterns are matched against "removed → added"."""
-    for entry in entries:
-        here = entry.get("file", target.name) == target.name and entry.get("function", "") in function_of(name)
-        if here and re.search(entry["change"], f"{removed} → {added}"):
-            return entry["reason"]
-    return ""
 
 
 def function_of(mutant: str) -> str:
     """`chainrule.run.xǁRunǁbackward__mutmut_3` is a mutant of `Run.backward`."""
     mangled = mutant.rpartition(".")[2].partition("__mutmut_")[0]
     return mangled.removeprefix("x_") if mangled.startswith("x_") else mangled.removeprefix("xǁ").replace("ǁ", ".")
-
-
-# --- mutmut ----------------------------------------------------------------------------------------------------------
 
 
 def prepare(target: Target, again: bool) -> None:
@@ -148,14 +79,13 @@ def prepare(target: Target, again: bool) -> None:
     (target.stage / "preload.txt").write_text("\n".join(PRELOADED), encoding="utf-8")
 
 
-def mutmut(target: Target, *arguments: str, quiet: bool = True) -> str:
+def mutmut(target: Target, *arguments: str) -> None:
     environment = {**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", *arguments]
-    done = subprocess.run(command, cwd=target.stage, env=environment, capture_output=quiet, text=True, check=False)
+    done = subprocess.run(command, cwd=target.stage, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        told = re.sub(r"^\S Running .*\n", "", done.stdout or "", flags=re.MULTILINE)  # a line for each turn of its spinner
+        told = re.sub(r"^\S Running .*\n", "", done.stdout, flags=re.MULTILINE)  # the turns of its spinner
         raise SystemExit(f"mutmut {arguments[0]} failed for {target.name}:\n{told[-3000:]}{done.stderr}")
-    return done.stdout or ""
 
 
 def all_mutants(target: Target) -> list[str]:
@@ -163,135 +93,60 @@ def all_mutants(target: Target) -> list[str]:
     from mutmut.mutation.file_mutation import mutate_file_contents
 
     module = target.source.removesuffix(".py").replace("/", ".")
-    text = (ROOT / "graphlib" / target.source).read_text(encoding="utf-8")
     with contextlib.chdir(target.stage):  # mutmut reads its configuration here
-        return [f"{module}.{name}" for name in mutate_file_contents(target.source, text).mutant_names]
+        made = mutate_file_contents(target.source, target.path.read_text(encoding="utf-8"))
+    return [f"{module}.{name}" for name in made.mutant_names]
 
 
 def chosen(target: Target, names: list[str]) -> list[str]:
-    return names if not target.sample else sorted(random.Random(target.seed).sample(names, min(target.sample, len(names))))
+    count = min(target.sample, len(names))
+    return sorted(random.Random(target.seed).sample(names, count)) if count else names
 
 
-def tried(target: Target) -> dict[str, int]:
-    """The exit of each mutant so far; nothing when the file has changed since."""
-    if not target.record.exists():
-        return {}
-    known = json.loads(target.record.read_text(encoding="utf-8"))
-    return dict(known["exits"]) if known["source"] == target.fingerprint() else {}
-
-
-def remember(target: Target) -> None:
-    """Add mutmut's latest exits to those before: it forgets all of them when it is given other tests."""
+def latest(target: Target) -> dict[str, int]:
+    """The exits of mutmut's last run; it forgets those before when it is given other tests."""
     told = target.stage / "mutants" / "src" / f"{target.source}.meta"
-    latest = json.loads(told.read_text(encoding="utf-8"))["exit_code_by_key"]
-    known = tried(target) | {name: code for name, code in latest.items() if code is not None}
-    target.record.write_text(json.dumps({"source": target.fingerprint(), "exits": known}, indent=1), encoding="utf-8")
+    exits = json.loads(told.read_text(encoding="utf-8"))["exit_code_by_key"]
+    return {name: code for name, code in exits.items() if code is not None}
 
 
-def run(target: Target, again: bool, entries: list[dict[str, str]]) -> None:
+def run(target: Target, again: bool) -> None:
     """Try every chosen mutant that was not tried before; with `again` those that survived without a reason."""
     prepare(target, again)
-    known, names = tried(target), chosen(target, all_mutants(target))
+    known, names = mutants.tried(target, RECORD), chosen(target, all_mutants(target))
     waiting = [name for name in names if name not in known]
     if again:
         found = {name: known[name] for name in names if name in known}
-        waiting = [survivor.name for survivor in survivors(target, found, entries) if not survivor.reason]
+        waiting = [mutant.name for mutant in survivors(target, found) if not mutant.reason]
     for k in range(0, len(waiting), BATCH):
         mutmut(target, "run", "--max-children", "1", *waiting[k : k + BATCH])
-        remember(target)
+        mutants.remember(target, RECORD, latest(target))
 
 
-# --- the outcome -----------------------------------------------------------------------------------------------------
-
-
-def change(target: Target, name: str) -> tuple[str, str]:
-    """The lines a mutant removes and adds."""
-    lines = mutmut(target, "show", name).splitlines()
-    body = [line for line in lines if not line.startswith(("---", "+++", "@@", "# "))]
-    return tuple(" ".join(line[1:].strip() for line in body if line.startswith(sign)) for sign in "-+")  # type: ignore[return-value]
-
-
-def survivors(target: Target, found: dict[str, int], entries: list[dict[str, str]]) -> list[Survivor]:
+def survivors(target: Target, found: dict[str, int]) -> list[Mutant]:
     alive = [name for name, code in found.items() if code not in DEAD]
-    changes = {name: change(target, name) for name in alive}
-    return [Survivor(name, *changes[name], reason_for(entries, target, name, *changes[name])) for name in alive]
+    return mutants.explained(target, [shown(target, name) for name in alive])
 
 
-def summary(target: Target, entries: list[dict[str, str]]) -> dict[str, Any]:
+def shown(target: Target, name: str) -> Mutant:
+    """A mutant with the lines it removes and adds."""
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+    with contextlib.chdir(target.stage):  # where mutmut has written its mutants
+        lines = get_diff_for_mutant(name, path=f"src/{target.source}").splitlines()
+    body = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
+    removed, added = (" ".join(line[1:].strip() for line in body if line.startswith(sign)) for sign in "-+")
+    return Mutant(name, function_of(name), removed, added)
+
+
+def summary(target: Target) -> dict[str, Any]:
     """The figures of a target, its survivors included."""
-    names = all_mutants(target)
-    known = tried(target)
+    prepare(target, again=False)
+    names, known = all_mutants(target), mutants.tried(target, RECORD)
     found = {name: known[name] for name in chosen(target, names) if name in known}
-    alive = survivors(target, found, entries)
-    return {
-        "mutants": len(names),
-        "tried": len(found),
-        "killed": len(found) - len(alive),
-        "equivalent": sum(bool(s.reason) for s in alive),
-        "survivors": [s._asdict() for s in alive],
-    }
-
-
-def score(row: dict[str, Any]) -> float:
-    """Killed of those that are not equivalent, in percent."""
-    return 100 * row["killed"] / max(row["tried"] - row["equivalent"], 1)
-
-
-def show(files: dict[str, dict[str, Any]]) -> None:
-    print(f"{'file':<24}{'mutants':>9}{'tried':>7}{'killed':>8}{'equivalent':>12}{'open':>6}{'score':>8}")
-    for name, row in files.items():
-        left = row["tried"] - row["killed"] - row["equivalent"]
-        counts = f"{row['mutants']:>9}{row['tried']:>7}{row['killed']:>8}{row['equivalent']:>12}{left:>6}"
-        print(f"{name:<24}{counts}{score(row):>7.1f}%")
-
-
-def listed(files: dict[str, dict[str, Any]]) -> str:
-    """The survivors as Markdown, those that wait for a test or a reason first."""
-    lines = [
-        "# Mutants that survive",
-        "",
-        "Written by `python tests/benchmarks/mutation.py --json docs/mutation.json`.",
-        "",
-    ]
-    for title, wanted in (("Without a reason yet", False), ("Equivalent", True)):
-        lines += [f"## {title}", ""]
-        for name, row in files.items():
-            for one in row["survivors"]:
-                if bool(one["reason"]) == wanted:
-                    change = f"`{one['removed'] or '(nothing)'}` becomes `{one['added'] or '(nothing)'}`"
-                    lines.append(f"- {name}, `{function_of(one['name'])}`: {change}" + f": {one['reason']}" * wanted)
-        lines.append("")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Run the targets and report; 1 when fewer than 95 % of a file's mutants are killed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("targets", nargs="*", help="such as nodes/linear; all when none is named")
-    parser.add_argument("--again", action="store_true", help="try the survivors again, with slower tests too")
-    parser.add_argument("--report", action="store_true", help="only report what has been tried")
-    parser.add_argument("--json", type=Path, help="write the outcome to this file, and mutation-survivors.md beside it")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample of a large file's mutants")
-    given = parser.parse_args()
-    table = tomllib.loads((HERE / "mutation.toml").read_text(encoding="utf-8"))
-    targets = [t for t in read_targets(table, given.seed) if not given.targets or t.name in given.targets]
-    entries = table.get("equivalent", [])
-    files: dict[str, dict[str, Any]] = {}
-    for target in targets:
-        if given.report:
-            prepare(target, again=False)
-        else:
-            run(target, given.again, entries)
-        files[target.name] = summary(target, entries)
-        print(target.name, {k: v for k, v in files[target.name].items() if k != "survivors"}, flush=True)
-    show(files)
-    if given.json:
-        version = importlib.metadata.version("mutmut")
-        outcome = {"tool": f"mutmut {version}", "seed": given.seed, "files": files}
-        given.json.write_text(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        given.json.with_name("mutation-survivors.md").write_text(listed(files), encoding="utf-8")
-    raise SystemExit(any(score(row) < 95 for row in files.values()))
+    return mutants.summary(len(names), len(found), survivors(target, found))
 
 
 if __name__ == "__main__":
-    main()
+    title = (__doc__ or "").splitlines()[0]
+    mutants.command(title, f"mutmut {importlib.metadata.version('mutmut')}", run, summary)
