@@ -192,7 +192,7 @@ _TOKEN: Final = re.compile(
     r"(?P<space>[ \t\r\n\f]+)"
     # As much of a number as Python reads: of 1.e5or it reads 1.e5, and warns; (?>...) is not tried again with less.
     rf"|(?P<number>(?>(?:\d{{1,{LONGEST_NUMBER}}}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?))(?![\w\"'])"
-    r"|(?P<word>[A-Za-z_]\w*)(?![\"'])"
+    r"|(?P<word>[A-Za-z_]\w*+)(?![\"'])"
     rf"|(?P<string>{_STRING.pattern})(?![\w\"'])"
     r"|(?P<sign>\.\.\.|\*\*|==|!=|<=|>=|-(?!>)|/(?!/)|<(?!<)|>(?!>)|:(?!=)|[+~*@=&|.,()\[\]])",
     re.ASCII,
@@ -313,6 +313,8 @@ def _unreadable(source: Source, at: int) -> FormulaError:
     for sign, what in _REFUSED.items():
         if text.startswith(sign, at):
             return source.error(at, f"{what} ({sign}) is not part of a formula", _ALLOWED)
+    if re.compile(r"[A-Za-z_]\w*'[^']*$").match(text, at):
+        return source.error(at, "a prime (') is not part of a formula", "A.T is the transpose")
     if re.compile(r"[A-Za-z_]\w*[\"']").match(text, at):
         return source.error(at, "text with a prefix, such as an f-string, is not part of a formula", _ALLOWED)
     if text[at] in "\"'":
@@ -330,8 +332,11 @@ def _unreadable(source: Source, at: int) -> FormulaError:
 def _formula(tree: ast.expr, text: str | None, source: Source, known: Collection[str] | None) -> UserFormula:
     _check_size(tree, source)
     check = _Check(source, known)
-    check.run(tree)
-    plain = ast.unparse(tree)
+    try:
+        check.run(tree)
+        plain = ast.unparse(tree)
+    except RecursionError:
+        raise _error(source, tree, _NO_ROOM) from None
     return UserFormula(plain if text is None else text, tree, plain, frozenset(check.names))
 
 
@@ -361,7 +366,7 @@ _WHAT: Final[Mapping[type[ast.AST], str]] = MappingProxyType(
         ast.IfExp: "a choice (if)",
         ast.NamedExpr: "an assignment (:=)",
         ast.Starred: "an unpacking (*)",
-        ast.BoolOp: "'and' and 'or' between truth values",
+        ast.BoolOp: "'and' or 'or' between truth values",
         ast.Dict: "a dictionary",
         ast.Set: "a set",
         ast.ListComp: "a loop in brackets",
@@ -536,6 +541,8 @@ class _Check:
         if isinstance(callee, ast.Name):
             raise self.error(node, f"no function is called {_suggest(callee.id, FUNCTIONS)}", _ALLOWED)
         if isinstance(callee, ast.Attribute) and isinstance(callee.value, ast.Name) and callee.value.id in _MODULES:
+            if callee.attr in FUNCTIONS:
+                raise self.error(node, f"np has no function {callee.attr!r}, but formulas have", f"{callee.attr}(A)")
             raise self.error(
                 node, f"np has no function {_suggest(callee.attr, NUMPY)} that formulas may call", _ALLOWED
             )
