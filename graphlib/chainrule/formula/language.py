@@ -458,24 +458,25 @@ class _Check:
         self.waiting += node.elts
 
     def unary(self, node: ast.UnaryOp) -> None:
-        self.operator(node, node.op)
+        self.operator(node.op)
         self.waiting.append(node.operand)
 
     def binary(self, node: ast.BinOp) -> None:
-        self.operator(node, node.op)
+        self.operator(node.op)
         if isinstance(node.op, ast.Pow):
             self.exponent(node.right)
         self.waiting += (node.left, node.right)
 
     def compare(self, node: ast.Compare) -> None:
         for operator in node.ops:
-            self.operator(node, operator)
+            self.operator(operator)
         self.waiting += (node.left, *node.comparators)
 
-    def operator(self, node: ast.expr, operator: ast.AST) -> None:
+    def operator(self, operator: ast.AST) -> None:
+        """One of the list; in a text every other was refused as a token, so what is none has no place here."""
         if type(operator) not in _OPERATORS:
             instead = "~ for the opposite, & and | between comparisons" if isinstance(operator, ast.Not) else _ALLOWED
-            raise self.error(node, f"the operator {type(operator).__name__} is not part of a formula", instead)
+            raise FormulaError(f"the operator {type(operator).__name__} is not part of a formula", remedy=instead)
 
     def exponent(self, node: ast.expr) -> None:
         """An exponent is no power itself, and no large number."""
@@ -727,7 +728,7 @@ class _Evaluation:
         assert function is not None  # the whitelist has looked it up
         given = _arguments(node)
         dtype_last = function is NUMPY["astype"] and len(given) == 2
-        values = [_dtype(part) if dtype_last and k == 1 else self.argument(part) for k, part in enumerate(given)]
+        values = [_dtype(part) if dtype_last and k == 1 else self.value(part) for k, part in enumerate(given)]
         options = {
             option.arg: _dtype(option.value) if option.arg == "dtype" else self.value(option.value)
             for option in node.keywords
@@ -735,15 +736,12 @@ class _Evaluation:
         }
         return self.apply(node, function, *values, **options)
 
-    def argument(self, node: ast.expr) -> Any:
-        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else self.value(node)
-
     def apply(self, node: ast.expr, function: Function, *values: Any, **options: Any) -> Any:
         """One step; whatever NumPy raises becomes an error that names the step and the shapes."""
         try:
             return function(self.work, *values, **options)
         except FormulaError as error:
-            raise error if error.where else self.failed(node, error.what, values, error.remedy) from None
+            raise self.failed(node, error.what, values, error.remedy) from None
         except Exception as error:  # NumPy raises whatever it likes, and all of it means: not on these values
             raise self.failed(node, _reason(error), values) from None
 

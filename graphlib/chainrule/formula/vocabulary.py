@@ -129,7 +129,9 @@ def _sizes(shape: Operand) -> tuple[int, ...]:
 def _axis(axis: Operand) -> Any:
     if axis is None:
         return None
-    return _shape(axis) if isinstance(axis, (tuple, list)) else _whole(axis, "an axis")
+    if isinstance(axis, (tuple, list)):
+        return tuple(_whole(one, "an axis") for one in axis)
+    return _whole(axis, "an axis")
 
 
 def _flag(flag: Operand) -> bool:
@@ -185,7 +187,7 @@ def power(work: Work, x: Operand, y: Operand, /) -> Any:
     if is_number(y) and y == 2:
         return multiply(work, x, x)
     work(_broadcast_size(x, y), 60)
-    return np.power(x if is_number(x) else _as_floating(x), y)
+    return np.power(float(x) if is_number(x) else _as_floating(x), y)
 
 
 def relu(work: Work, z: Operand) -> Any:
@@ -343,7 +345,8 @@ def _label_sizes(subscripts: str, arrays: Sequence[Any]) -> dict[str, int]:
     terms, _, result = plain.partition("->")
     named = terms.split(",")
     if not _SUBSCRIPTS.fullmatch(plain) or len(named) != len(arrays) or set(result) - set(terms):
-        raise FormulaError(f"{subscripts!r} does not name the axes of {len(arrays)} operands", remedy="'ij,kj->ik'")
+        operands = "1 operand" if len(arrays) == 1 else f"{len(arrays)} operands"
+        raise FormulaError(f"{subscripts!r} does not name the axes of {operands}", remedy="'ij,kj->ik'")
     if any(len(term) != array.ndim for term, array in zip(named, arrays, strict=True)):
         raise FormulaError(f"{subscripts!r} does not fit the shapes {_shapes(arrays)}: one letter for every axis")
     sizes: dict[str, int] = {}
@@ -365,7 +368,7 @@ def _shapes(arrays: Sequence[Any]) -> str:
 def transpose(work: Work, x: Operand, axes: Operand = None) -> Any:
     """The axes in reverse order, or in the order given."""
     work(0)
-    return np.transpose(as_array(x), None if axes is None else _shape(axes))
+    return np.transpose(as_array(x), _axis(axes))
 
 
 def swapaxes(work: Work, x: Operand, axis1: Operand, axis2: Operand) -> Any:
@@ -444,7 +447,9 @@ def repeat(work: Work, x: Operand, repeats: Operand, axis: Operand = None) -> An
 def take(work: Work, x: Operand, indices: Operand, axis: Operand = None) -> Any:
     """Entries, rows or columns by their numbers."""
     x, indices, along = as_array(x), as_array(indices), _axis(axis)
-    rest = 1 if along is None or not x.ndim else x.size // max(x.shape[along], 1)
+    rest = 1
+    if along is not None and x.ndim:
+        rest = x.size // max(x.shape[np.lib.array_utils.normalize_axis_index(along, x.ndim)], 1)
     work(indices.size * rest, 4)
     return np.take(x, indices, axis=along)
 
