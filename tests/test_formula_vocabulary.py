@@ -577,6 +577,8 @@ def test_an_index_in_three_dimensions_takes_the_axes_in_turn():
     assert vocabulary.indexed_size(x, (0, ...)) == 15
     assert vocabulary.indexed_size(x, (..., 0)) == 6
     assert vocabulary.indexed_size(x, (0, ..., IDS)) == 3 * 2
+    assert vocabulary.indexed_size(x, (np.zeros(7, int), ..., 0)) == 7 * 3
+    assert vocabulary.indexed_size(x, (ALL, ..., 0, None)) == 2 * 3
     assert vocabulary.indexed_size(x, (ALL, np.ones((3, 5), bool))) == 2 * 15
     assert vocabulary.indexed_size(x, (np.ones((2, 3), bool), IDS)) == 6 * 2
     assert vocabulary.indexed_size(x, (0, 0, 0, ...)) == 1
