@@ -121,7 +121,7 @@ def _shape(shape: Operand) -> tuple[int, ...]:
 def _sizes(shape: Operand) -> tuple[int, ...]:
     """A shape to build, no size of which is negative."""
     sizes = _shape(shape)
-    if min(sizes, default=0) < 0:
+    if any(size < 0 for size in sizes):
         raise FormulaError(f"the shape {sizes} has a negative size")
     return sizes
 
@@ -350,11 +350,10 @@ def _label_sizes(subscripts: str, arrays: Sequence[Any]) -> dict[str, int]:
     if any(len(term) != array.ndim for term, array in zip(named, arrays, strict=True)):
         raise FormulaError(f"{subscripts!r} does not fit the shapes {_shapes(arrays)}: one letter for every axis")
     sizes: dict[str, int] = {}
-    for label, size in (
-        pair for term, array in zip(named, arrays, strict=True) for pair in zip(term, array.shape, strict=True)
-    ):
-        if sizes.setdefault(label, size) != size:
-            raise FormulaError(f"{subscripts!r}: {label} is {sizes[label]} and {size} in {_shapes(arrays)}")
+    for term, array in zip(named, arrays, strict=True):
+        for label, size in zip(term, array.shape, strict=True):
+            if sizes.setdefault(label, size) != size:
+                raise FormulaError(f"{subscripts!r}: {label} is {sizes[label]} and {size} in {_shapes(arrays)}")
     return sizes
 
 
