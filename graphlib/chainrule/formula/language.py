@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import itertools
 import keyword
 import re
@@ -139,7 +140,7 @@ def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, User
 
 
 def _without_comment(line: str) -> str:
-    return re.split(r"#|(?<!\\)%", line, maxsplit=1)[0].rstrip().removesuffix("\\\\")
+    return re.split(r"#|(?<!\\)%", line)[0].rstrip().removesuffix("\\\\")
 
 
 def _sides(content: str, number: int) -> tuple[Source, Source]:
@@ -191,7 +192,7 @@ _TOKEN: Final = re.compile(
     r"(?P<space>[ \t\r\n\f]+)"
     # As much of a number as Python reads: of 1.e5or it reads 1.e5, and warns; (?>...) is not tried again with less.
     rf"|(?P<number>(?>(?:\d{{1,{LONGEST_NUMBER}}}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?))(?![\w\"'])"
-    r"|(?P<word>[A-Za-z_]\w*)(?![\"'])"
+    r"|(?P<word>[A-Za-z_]\w*+)(?![\"'])"
     rf"|(?P<string>{_STRING.pattern})(?![\w\"'])"
     r"|(?P<sign>\.\.\.|\*\*|==|!=|<=|>=|-(?!>)|/(?!/)|<(?!<)|>(?!>)|:(?!=)|[+~*@=&|.,()\[\]])",
     re.ASCII,
@@ -229,6 +230,7 @@ _INSTEAD: Final = {
     "not": "~(a > 0)",
     "if": "np.where(a > 0, x, y)",
 }
+_NO_ROOM: Final = "the stack has no room for the formula"  # the depth is bounded: the caller is near its end
 _ALLOWED: Final = "names, numbers, + - * / @ **, comparisons, .T, indices, np.sum and other functions of NumPy"
 
 
@@ -241,13 +243,13 @@ def _tree(source: Source, known: Collection[str] | None) -> ast.expr:
     _check_text(source)
     written = is_written(_STRING.sub("", source.text))
     try:
-        return read(source, known or ()) if written else _numbered(_numpy_tree(source), known)
+        return read(source, known or ()) if written else _numpy_tree(source, known)
     except FormulaError:
         if written or not re.search(r"_\d", source.text):
             raise
         return read(source, known or ())
     except (RecursionError, MemoryError):
-        raise source.error(0, f"the formula is more than {DEEPEST} deep") from None
+        raise source.error(0, _NO_ROOM) from None
 
 
 def _check_text(source: Source) -> None:
@@ -262,24 +264,22 @@ def _check_text(source: Source) -> None:
             raise source.error(at, f"brackets stand more than {DEEPEST} deep")
 
 
-def _numpy_tree(source: Source) -> ast.expr:
+def _numpy_tree(source: Source, known: Collection[str] | None) -> ast.expr:
     """NumPy text as Python reads it, after a look at every token: what could warn or overflow never gets there."""
     _check_tokens(source)
-    text = re.sub(r"\s", " ", source.text)
-    indent = _indent(text)
+    indent, text = _indent(source.text), re.sub(r"\s", " ", source.text).strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        at = min(indent + max((error.offset or 1) - 1, 0), len(source.text))
+        at = indent + (error.offset - 1 if error.offset else len(text))  # 0: behind a dot
         equals = source.text[at : at + 2].strip() == "="
         remedy = "what stands to the right of the equals sign" if equals else _ALLOWED
         raise source.error(at, f"the formula cannot be read: {error.msg}", remedy) from None
-    except (ValueError, OverflowError) as error:
-        raise source.error(0, f"the formula cannot be read: {error}") from None
-    _check_size(tree, source)
     for node in ast.walk(tree):
         if hasattr(node, "col_offset"):
-            node.col_offset = indent + len(text.strip().encode()[: node.col_offset].decode(errors="ignore"))
+            node.col_offset = indent + len(text.encode()[: node.col_offset].decode())
+        if isinstance(node, ast.Name) and node.id not in (known or ()):
+            node.id = re.sub(r"^([^\W_]+)_(\d+)$", r"\1\2", node.id)  # dZ_3 is dZ3
     return tree
 
 
@@ -289,7 +289,7 @@ def _check_tokens(source: Source) -> None:
         if at == len(source.text):
             return
         found = _TOKEN.match(source.text, at)
-        if found is None or count > MOST_TOKENS:
+        if found is None or count == MOST_TOKENS:
             raise _unreadable(source, at) if found is None else source.error(at, "the formula has too many parts")
         word = found["word"]
         if word and ((keyword.iskeyword(word) and word not in ("True", "False", "None")) or len(word) > _LONGEST_NAME):
@@ -304,7 +304,7 @@ def _check_tokens(source: Source) -> None:
 def _refused_word(source: Source, at: int, word: str) -> FormulaError:
     if len(word) > _LONGEST_NAME:
         return source.error(at, f"a name of {len(word)} characters has more than {_LONGEST_NAME}")
-    what = _REFUSED_WORDS.get(word, f"{word!r}, a word of Python")
+    what = _REFUSED_WORDS.get(word, f"{word!r}, a word of Python,")
     return source.error(at, f"{what} is not part of a formula", _INSTEAD.get(word, _ALLOWED))
 
 
@@ -313,6 +313,8 @@ def _unreadable(source: Source, at: int) -> FormulaError:
     for sign, what in _REFUSED.items():
         if text.startswith(sign, at):
             return source.error(at, f"{what} ({sign}) is not part of a formula", _ALLOWED)
+    if re.compile(r"[A-Za-z_]\w*'[^']*$").match(text, at):
+        return source.error(at, "a prime (') is not part of a formula", "A.T is the transpose")
     if re.compile(r"[A-Za-z_]\w*[\"']").match(text, at):
         return source.error(at, "text with a prefix, such as an f-string, is not part of a formula", _ALLOWED)
     if text[at] in "\"'":
@@ -324,35 +326,17 @@ def _unreadable(source: Source, at: int) -> FormulaError:
     return source.error(at, f"{readable(text[at])} is not part of a formula", _ALLOWED)
 
 
-@final
-class _Numbered(ast.NodeTransformer):
-    """dZ_3 becomes dZ3, unless a value is called dZ_3."""
-
-    def __init__(self, known: Collection[str] | None) -> None:
-        self.known = known
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        found = re.fullmatch(r"([^\W_]+)_(\d+)", node.id)
-        if found and node.id not in (self.known or ()):
-            return ast.copy_location(ast.Name(found[1] + found[2], ast.Load()), node)
-        return node
-
-
-def _numbered(tree: ast.expr, known: Collection[str] | None) -> ast.expr:
-    if not any(isinstance(node, ast.Name) and "_" in node.id for node in ast.walk(tree)):
-        return tree
-    changed: ast.expr = _Numbered(known).visit(tree)
-    return changed
-
-
 # --- the whitelist -----------------------------------------------------------------------------------------------
 
 
 def _formula(tree: ast.expr, text: str | None, source: Source, known: Collection[str] | None) -> UserFormula:
     _check_size(tree, source)
     check = _Check(source, known)
-    check.run(tree)
-    plain = ast.unparse(tree)
+    try:
+        check.run(tree)
+        plain = ast.unparse(tree)
+    except RecursionError:
+        raise _error(source, tree, _NO_ROOM) from None
     return UserFormula(plain if text is None else text, tree, plain, frozenset(check.names))
 
 
@@ -364,10 +348,15 @@ def _check_size(tree: ast.expr, source: Source) -> None:
         count += len(level)
         if depth > 2 * DEEPEST or count > MOST_NODES:
             what = f"the formula has more than {MOST_NODES} parts" if count > MOST_NODES else "the formula is too deep"
-            raise source.error(0, what, "name a part of it, in a line of its own")
+            raise _error(source, tree, what, "name a part of it, in a line of its own")
         level = [child for node in level for child in ast.iter_child_nodes(node) if isinstance(child, _COUNTED)]
         if not level:
             return
+
+
+def _error(source: Source, node: ast.expr, what: str, remedy: str = "") -> FormulaError:
+    """A FormulaError at a node; one that was made and not read has no place."""
+    return source.error(node.col_offset, what, remedy) if source.text else FormulaError(what, remedy=remedy)
 
 
 _COUNTED: Final = (ast.expr, ast.keyword, ast.comprehension)
@@ -377,7 +366,7 @@ _WHAT: Final[Mapping[type[ast.AST], str]] = MappingProxyType(
         ast.IfExp: "a choice (if)",
         ast.NamedExpr: "an assignment (:=)",
         ast.Starred: "an unpacking (*)",
-        ast.BoolOp: "'and' and 'or' between truth values",
+        ast.BoolOp: "'and' or 'or' between truth values",
         ast.Dict: "a dictionary",
         ast.Set: "a set",
         ast.ListComp: "a loop in brackets",
@@ -439,11 +428,9 @@ class _Check:
                 raise self.error(node, f"{what} is not part of a formula", _ALLOWED)
             rule(self, node)
 
-    def error(self, node: ast.AST, what: str, remedy: str = "") -> FormulaError:
-        """A FormulaError at a node; one that was made and not read has no place."""
-        if not self.source.text:
-            return FormulaError(what, remedy=remedy)
-        return self.source.error(getattr(node, "col_offset", 0), what, remedy)
+    def error(self, node: ast.expr, what: str, remedy: str = "") -> FormulaError:
+        """A FormulaError at a node."""
+        return _error(self.source, node, what, remedy)
 
     def name(self, node: ast.expr, name: str) -> None:
         """The name of a value."""
@@ -471,24 +458,25 @@ class _Check:
         self.waiting += node.elts
 
     def unary(self, node: ast.UnaryOp) -> None:
-        self.operator(node, node.op)
+        self.operator(node.op)
         self.waiting.append(node.operand)
 
     def binary(self, node: ast.BinOp) -> None:
-        self.operator(node, node.op)
+        self.operator(node.op)
         if isinstance(node.op, ast.Pow):
             self.exponent(node.right)
         self.waiting += (node.left, node.right)
 
     def compare(self, node: ast.Compare) -> None:
         for operator in node.ops:
-            self.operator(node, operator)
+            self.operator(operator)
         self.waiting += (node.left, *node.comparators)
 
-    def operator(self, node: ast.expr, operator: ast.AST) -> None:
+    def operator(self, operator: ast.AST) -> None:
+        """One of the list; in a text every other was refused as a token, so what is none has no place here."""
         if type(operator) not in _OPERATORS:
             instead = "~ for the opposite, & and | between comparisons" if isinstance(operator, ast.Not) else _ALLOWED
-            raise self.error(node, f"the operator {type(operator).__name__} is not part of a formula", instead)
+            raise FormulaError(f"the operator {type(operator).__name__} is not part of a formula", remedy=instead)
 
     def exponent(self, node: ast.expr) -> None:
         """An exponent is no power itself, and no large number."""
@@ -539,8 +527,7 @@ class _Check:
         try:
             _signature(function).bind(*arguments, **{option.arg or "**": None for option in node.keywords})
         except TypeError as error:
-            takes = re.sub(r": '?\w+'?| -> '?\w+'?", "", str(_signature(function)))
-            raise self.error(node, f"{shown}: {error}", f"{shown}{takes}") from None
+            raise self.error(node, f"{shown}: {error}", f"{shown}{_takes(node, function)}") from None
         if function is NUMPY["power"]:
             self.exponent(arguments[-1])
         for argument in self.operands(node, function):
@@ -555,6 +542,8 @@ class _Check:
         if isinstance(callee, ast.Name):
             raise self.error(node, f"no function is called {_suggest(callee.id, FUNCTIONS)}", _ALLOWED)
         if isinstance(callee, ast.Attribute) and isinstance(callee.value, ast.Name) and callee.value.id in _MODULES:
+            if callee.attr in FUNCTIONS:
+                raise self.error(node, f"np has no function {callee.attr!r}, but formulas have", f"{callee.attr}(A)")
             raise self.error(
                 node, f"np has no function {_suggest(callee.attr, NUMPY)} that formulas may call", _ALLOWED
             )
@@ -628,6 +617,14 @@ def _arguments(node: ast.Call) -> list[ast.expr]:
     return node.args
 
 
+def _takes(node: ast.Call, function: Function) -> str:
+    """What a function takes, as Python writes it; a method is not told its array."""
+    signature = _signature(function)
+    parameters = list(signature.parameters.values())[len(_arguments(node)) - len(node.args) :]
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain))
+
+
 def _dtype(node: ast.expr) -> np.dtype[Any] | None:
     match node:
         case ast.Name(id=name) | ast.Constant(value=str(name)):
@@ -658,7 +655,7 @@ def _value(value: Any, name: str) -> Any:
     try:
         return vocabulary.as_array(value)
     except (ValueError, TypeError) as error:
-        raise FormulaError(f"the value {name!r} is no array of real numbers: {error}") from None
+        raise FormulaError(f"the value {name!r} cannot be used: {error}") from None
 
 
 @final
@@ -672,8 +669,8 @@ class _Evaluation:
     def result(self, tree: ast.expr) -> Array:
         try:
             result = self.value(tree)
-        except RecursionError:  # the depth is bounded; only a caller near the end of the stack gets here
-            raise FormulaError("the stack has no room for the formula") from None
+        except RecursionError:
+            raise FormulaError(_NO_ROOM) from None
         if isinstance(result, (tuple, slice)) or result is None:
             raise FormulaError("the formula gives no array", where=ast.unparse(tree)[:200])
         return np.array(result)
@@ -731,7 +728,7 @@ class _Evaluation:
         assert function is not None  # the whitelist has looked it up
         given = _arguments(node)
         dtype_last = function is NUMPY["astype"] and len(given) == 2
-        values = [_dtype(part) if dtype_last and k == 1 else self.argument(part) for k, part in enumerate(given)]
+        values = [_dtype(part) if dtype_last and k == 1 else self.value(part) for k, part in enumerate(given)]
         options = {
             option.arg: _dtype(option.value) if option.arg == "dtype" else self.value(option.value)
             for option in node.keywords
@@ -739,15 +736,12 @@ class _Evaluation:
         }
         return self.apply(node, function, *values, **options)
 
-    def argument(self, node: ast.expr) -> Any:
-        return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else self.value(node)
-
     def apply(self, node: ast.expr, function: Function, *values: Any, **options: Any) -> Any:
         """One step; whatever NumPy raises becomes an error that names the step and the shapes."""
         try:
             return function(self.work, *values, **options)
         except FormulaError as error:
-            raise error if error.where else self.failed(node, error.what, values, error.remedy) from None
+            raise self.failed(node, error.what, values, error.remedy) from None
         except Exception as error:  # NumPy raises whatever it likes, and all of it means: not on these values
             raise self.failed(node, _reason(error), values) from None
 
@@ -758,6 +752,8 @@ class _Evaluation:
         text = ast.unparse(node)
         shown = text if len(text) <= 80 else text[:77] + "..."
         joined = f" {sign} ".join(shapes) if sign != "," else ", ".join(shapes)
+        if not joined:
+            return FormulaError(f"{shown}: {what}", where=shown, remedy=remedy)
         return FormulaError(f"{shown}: {joined}: {what}", where=shown, given=f"shapes {joined}", remedy=remedy)
 
 

@@ -121,7 +121,7 @@ def _shape(shape: Operand) -> tuple[int, ...]:
 def _sizes(shape: Operand) -> tuple[int, ...]:
     """A shape to build, no size of which is negative."""
     sizes = _shape(shape)
-    if min(sizes, default=0) < 0:
+    if any(size < 0 for size in sizes):
         raise FormulaError(f"the shape {sizes} has a negative size")
     return sizes
 
@@ -129,7 +129,9 @@ def _sizes(shape: Operand) -> tuple[int, ...]:
 def _axis(axis: Operand) -> Any:
     if axis is None:
         return None
-    return _shape(axis) if isinstance(axis, (tuple, list)) else _whole(axis, "an axis")
+    if isinstance(axis, (tuple, list)):
+        return tuple(_whole(one, "an axis") for one in axis)
+    return _whole(axis, "an axis")
 
 
 def _flag(flag: Operand) -> bool:
@@ -175,7 +177,7 @@ def _broadcast_size(*operands: Operand) -> int:
     return math.prod(shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes))
 
 
-def power(work: Work, x: Operand, y: Operand) -> Any:
+def power(work: Work, x: Operand, y: Operand, /) -> Any:
     """x**y, always in floats but for whole numbers that stay small: 9**9**9 is infinite, and at once."""
     x, y = as_operand(x), as_operand(y)
     if is_number(x) and is_number(y):
@@ -185,7 +187,7 @@ def power(work: Work, x: Operand, y: Operand) -> Any:
     if is_number(y) and y == 2:
         return multiply(work, x, x)
     work(_broadcast_size(x, y), 60)
-    return np.power(x if is_number(x) else _as_floating(x), y)
+    return np.power(float(x) if is_number(x) else _as_floating(x), y)
 
 
 def relu(work: Work, z: Operand) -> Any:
@@ -329,7 +331,7 @@ def outer(work: Work, x: Operand, y: Operand) -> Any:
 _SUBSCRIPTS: Final = re.compile(r"[A-Za-z]*(,[A-Za-z]*)*(->[A-Za-z]*)?")
 
 
-def einsum(work: Work, subscripts: str, *operands: Operand) -> Any:
+def einsum(work: Work, subscripts: str, /, *operands: Operand) -> Any:
     """Einstein's sum over named axes, such as "ij,kj->ik"."""
     arrays = [as_array(operand) for operand in operands]
     sizes = _label_sizes(subscripts, arrays)
@@ -343,15 +345,15 @@ def _label_sizes(subscripts: str, arrays: Sequence[Any]) -> dict[str, int]:
     terms, _, result = plain.partition("->")
     named = terms.split(",")
     if not _SUBSCRIPTS.fullmatch(plain) or len(named) != len(arrays) or set(result) - set(terms):
-        raise FormulaError(f"{subscripts!r} does not name the axes of {len(arrays)} operands", remedy="'ij,kj->ik'")
+        operands = "1 operand" if len(arrays) == 1 else f"{len(arrays)} operands"
+        raise FormulaError(f"{subscripts!r} does not name the axes of {operands}", remedy="'ij,kj->ik'")
     if any(len(term) != array.ndim for term, array in zip(named, arrays, strict=True)):
         raise FormulaError(f"{subscripts!r} does not fit the shapes {_shapes(arrays)}: one letter for every axis")
     sizes: dict[str, int] = {}
-    for label, size in (
-        pair for term, array in zip(named, arrays, strict=True) for pair in zip(term, array.shape, strict=True)
-    ):
-        if sizes.setdefault(label, size) != size:
-            raise FormulaError(f"{subscripts!r}: {label} is {sizes[label]} and {size} in {_shapes(arrays)}")
+    for term, array in zip(named, arrays, strict=True):
+        for label, size in zip(term, array.shape, strict=True):
+            if sizes.setdefault(label, size) != size:
+                raise FormulaError(f"{subscripts!r}: {label} is {sizes[label]} and {size} in {_shapes(arrays)}")
     return sizes
 
 
@@ -365,7 +367,7 @@ def _shapes(arrays: Sequence[Any]) -> str:
 def transpose(work: Work, x: Operand, axes: Operand = None) -> Any:
     """The axes in reverse order, or in the order given."""
     work(0)
-    return np.transpose(as_array(x), None if axes is None else _shape(axes))
+    return np.transpose(as_array(x), _axis(axes))
 
 
 def swapaxes(work: Work, x: Operand, axis1: Operand, axis2: Operand) -> Any:
@@ -444,7 +446,9 @@ def repeat(work: Work, x: Operand, repeats: Operand, axis: Operand = None) -> An
 def take(work: Work, x: Operand, indices: Operand, axis: Operand = None) -> Any:
     """Entries, rows or columns by their numbers."""
     x, indices, along = as_array(x), as_array(indices), _axis(axis)
-    rest = 1 if along is None or not x.ndim else x.size // max(x.shape[along], 1)
+    rest = 1
+    if along is not None and x.ndim:
+        rest = x.size // max(x.shape[np.lib.array_utils.normalize_axis_index(along, x.ndim)], 1)
     work(indices.size * rest, 4)
     return np.take(x, indices, axis=along)
 
@@ -512,7 +516,7 @@ def eye(work: Work, N: Operand, M: Operand = None, dtype: Any = None) -> Any:
     rows = _whole(N, "a size")
     columns = rows if M is None else _whole(M, "a size")
     work(math.prod(_sizes((rows, columns))))
-    return np.eye(rows, columns, dtype=dtype or np.dtype(float))
+    return np.eye(rows, columns, dtype=dtype)
 
 
 def arange(work: Work, stop: Operand) -> Any:
@@ -535,7 +539,7 @@ def astype(work: Work, x: Operand, dtype: Any) -> Any:
     """The values converted to a dtype."""
     x = as_array(x)
     work(x.size, 2)
-    return x.astype(np.dtype(dtype))
+    return x.astype(dtype)
 
 
 def length(work: Work, x: Operand) -> Any:
