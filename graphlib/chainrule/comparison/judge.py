@@ -17,7 +17,7 @@ import numpy.typing as npt
 from chainrule.comparison.diagnosis import Case, Fix, Reading, difference_text, distance, fix, same, tolerance
 from chainrule.comparison.repairs import Scene, Shape, shifted, sites, substituted
 from chainrule.comparison.verdicts import Report, Verdict
-from chainrule.dimensions import Dimension, names_in
+from chainrule.dimensions import Dimension, Size, names_in
 from chainrule.errors import ArgumentError, ChainruleError, FormulaError, UnknownNameError, did_you_mean
 from chainrule.formula import UserFormula, parse
 from chainrule.graph import Graph
@@ -137,9 +137,14 @@ def _sizes(graph: Graph, values: Values) -> dict[str, int]:
     found: dict[str, int] = {}
     for node in graph.inputs:
         for size, number in zip(node.shape or (), values[graph.name(node)].shape, strict=True):
-            if isinstance(size, Dimension) and size == Dimension.named(str(size)):
+            if _is_name(size):
                 found[str(size)] = number
     return found
+
+
+def _is_name(size: Size) -> bool:
+    """Whether a size is a name alone, such as m, and neither a number nor 2*m."""
+    return size == Dimension.named(str(size))
 
 
 def _random_draws(graph: Graph, seed: int, given: bool) -> list[_Draw]:
@@ -163,8 +168,10 @@ class _Ground:
     def __init__(self, graph: Graph, draws: Sequence[_Draw]) -> None:
         self.graph, self.draws = graph, draws
         self.batch = _batch(graph)
-        self.scaled = self._per_column() if self.batch is not None and self._is_mean() else frozenset()
+        self.scaled = self._per_column() if self.batch and self._is_mean() else frozenset()
         self.conventions = (MEAN, PER_EXAMPLE) if self.scaled else (MEAN,)
+        first = draws[0]
+        self.names = {**first.sizes, **first.gradients, **first.values}.keys()
         self._known: dict[tuple[int, str], Values] = {}
 
     def values(self, k: int, convention: str) -> Values:
@@ -179,7 +186,7 @@ class _Ground:
         gradient = draw.gradients[name]
         if convention == MEAN or name not in self.scaled:
             return gradient
-        return _sealed(gradient * gradient.dtype.type(draw.sizes[self.batch or ""]))
+        return _sealed(gradient * gradient.dtype.type(draw.sizes[self.batch]))
 
     def _per_column(self) -> frozenset[str]:
         """The gradients of everything that has the columns of the batch."""
@@ -188,27 +195,23 @@ class _Ground:
 
     def _is_mean(self) -> bool:
         """Whether the loss is a mean over columns: then every column twice leaves it as it is."""
-        draw = self.draws[0]
-        feeds = {
-            self.graph.name(n): draw.values[self.graph.name(n)] for n in (*self.graph.inputs, *self.graph.parameters)
-        }
+        graph, values = self.graph, self.draws[0].values
+        leaves = (*graph.inputs, *graph.parameters)
         try:
-            twice = {name: _doubled(self.graph[name], value, self.batch) for name, value in feeds.items()}
-            run = self.graph.forward(twice)
+            twice = graph.forward({node: _doubled(node, values[graph.name(node)], self.batch) for node in leaves})
         except ChainruleError:
             return False
-        outputs = [(run.values[node], draw.values[self.graph.name(node)]) for node in self.graph.outputs]
-        return all(new.shape == old.shape == () and same(new, old) for new, old in outputs)
+        outputs = [(twice.values[node], values[graph.name(node)]) for node in graph.outputs]
+        return all(new.shape == () and same(new, old) for new, old in outputs)
 
 
-def _batch(graph: Graph) -> str | None:
-    """The name of the number of columns: the last size of an input, m before others."""
-    last = [node.shape[-1] for node in graph.inputs if node.shape]
-    names = [str(size) for size in last if isinstance(size, Dimension) and size == Dimension.named(str(size))]
-    return "m" if "m" in names else next(iter(names), None)
+def _batch(graph: Graph) -> str:
+    """The name of the number of columns: the last size of an input, m before others; "" where there is none."""
+    names = [str(node.shape[-1]) for node in graph.inputs if node.shape and _is_name(node.shape[-1])]
+    return "m" if "m" in names else next(iter(names), "")
 
 
-def _doubled(node: Node, value: Array, batch: str | None) -> Array:
+def _doubled(node: Node, value: Array, batch: str) -> Array:
     repeats = [2 if str(size) == batch else 1 for size in node.shape or ()]
     return np.tile(value, repeats)
 
@@ -232,7 +235,7 @@ class _Line:
 def _line(name: str, given: AnyFormula, ground: _Ground, others: Iterable[str]) -> _Line:
     own = [k for k, draw in enumerate(ground.draws) if draw.given]
     everywhere = tuple(range(len(ground.draws)))
-    known = dict.fromkeys([*ground.values(0, MEAN), *others])
+    known = dict.fromkeys([*ground.names, *others])
     if isinstance(given, str | UserFormula):
         formula = given if isinstance(given, UserFormula) else _parsed(name, given, known)
         return _Line(name, formula.source.strip(), frozenset(formula.names), formula.evaluate, formula, everywhere)
@@ -252,8 +255,7 @@ def _parsed(name: str, text: str, known: Iterable[str]) -> UserFormula:
     try:
         return parse(text, known)
     except FormulaError as error:
-        where = f"{name} = {text.strip()}" if not error.where else f"{name}: {error.where}"
-        raise FormulaError(error.what, where=where, given=error.given, remedy=error.remedy) from None
+        raise FormulaError(error.what, where=f"{name}: {error.where}", remedy=error.remedy) from None
 
 
 def _as_array(name: str, given: Any) -> Array:
@@ -273,7 +275,12 @@ def _calling(
     name: str, function: Callable[..., Any], known: Collection[str], values: Values
 ) -> tuple[frozenset[str], Callable[..., Array]]:
     """Which values a callable reads, and how to call it with values by name."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError as error:  # some functions written in C do not tell
+        raise ArgumentError(
+            f"{name}: what {_callable_text(function)} takes is not known", given=str(error), remedy="a lambda around it"
+        ) from None
     named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     needed = [p.name for p in parameters if p.default is p.empty and p.name in named]
     if len(needed) == 1 and needed[0] not in known:
@@ -444,9 +451,7 @@ class _Judge:
         settled = self._settled(convention)
         self._judge_chain(settled or MEAN)
         verdicts = {name: self._verdict(self._findings[name], settled) for name in self._lines}
-        return Report(
-            list(verdicts.values()), self._label(settled), self._first_wrong(verdicts), self._ground.batch or "m"
-        )
+        return Report(list(verdicts.values()), self._label(settled), self._first_wrong(verdicts), self._ground.batch)
 
     def _expected(self, line: _Line) -> dict[tuple[int, str], Array]:
         ground = self._ground
@@ -682,7 +687,7 @@ class _Judge:
         helpers = {name: self._inlined[name] for name in line.reads if name in self._inlined}
         if found is None and line.formula is not None and helpers:
             found = fix(substituted(tree, helpers), readings)
-        return found
+        return found if line.formula is not None or found is None or _speaks_of_result(found.tree) else None
 
     @functools.cached_property
     def _inlined(self) -> dict[str, ast.expr]:
@@ -706,16 +711,22 @@ class _Judge:
                     _put(values, other.name, self._findings[other.name].alone.get((k, convention)))
             if line.formula is None:
                 _put(values, _RESULT, finding.alone[k, convention])
-            columns = self._ground.draws[k].sizes.get(self._ground.batch or "")
+            columns = self._ground.draws[k].sizes.get(self._ground.batch)
             cases.append(Case(values, finding.expected[k, convention], columns))
         cases.sort(key=lambda case: sum(map(np.size, case.values.values())))
         names = _candidates(self._ground, line)
-        batch = self._ground.batch if self._ground.batch not in self._ground.graph else None  # a node of that name
-        return Reading(convention, tuple(cases), functools.partial(_scene, names, cases[0].values, batch))
+        batch = self._ground.batch
+        spoken = batch if batch and batch not in self._ground.graph else None  # a node of that name is meant by it
+        return Reading(convention, tuple(cases), functools.partial(_scene, names, cases[0].values, spoken))
 
 
 _LONGEST_INLINED = 60  # parts of an expression that is put in the place of a name
 _RESULT = "result"  # the name under which a repair speaks of what a callable or an array gave
+
+
+def _speaks_of_result(tree: ast.expr) -> bool:
+    """Whether a repair still computes with what a callable or an array gave: another formula is no repair of it."""
+    return any(isinstance(node, ast.Name) and node.id == _RESULT for node in ast.walk(tree))
 
 
 def _scene(
