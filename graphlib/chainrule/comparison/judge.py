@@ -7,7 +7,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.comparison.diagnosis import Case, Fix, Reading, difference_text, distance, fix, same, tolerance
-from chainrule.comparison.repairs import Scene, Shape, shifted, sites, substituted
+from chainrule.comparison.repairs import Scene, Shape, named, shifted, sites, substituted
 from chainrule.comparison.verdicts import Report, Verdict
 from chainrule.dimensions import Dimension, Size, names_in
 from chainrule.errors import ArgumentError, ChainruleError, FormulaError, UnknownNameError, did_you_mean
@@ -171,6 +171,7 @@ class _Ground:
         self.scaled = self._per_column() if self.batch and self._is_mean() else frozenset()
         self.conventions = (MEAN, PER_EXAMPLE) if self.scaled else (MEAN,)
         first = draws[0]
+        self.judged = {**first.values, **first.gradients}.keys()
         self.names = {**first.sizes, **first.gradients, **first.values}.keys()
         self._known: dict[tuple[int, str], Values] = {}
 
@@ -353,6 +354,18 @@ def _in_order(lines: Mapping[str, _Line], graph: Graph) -> tuple[list[_Line], se
     return order, circular
 
 
+def _where_known(order: Sequence[_Line], ground: _Ground) -> list[_Line]:
+    """The lines, each on the draws alone on which the names of the user's own that it reads have a value.
+
+    A callable or an array under such a name has none on random data once there is data of the user's.
+    """
+    found: dict[str, _Line] = {}
+    for line in order:
+        own = [set(found[name].draws) for name in line.reads if name in found and name not in ground.judged]
+        found[line.name] = replace(line, draws=tuple(k for k in line.draws if all(k in draws for draws in own)))
+    return list(found.values())
+
+
 def _blamed(waits: Mapping[str, set[str]], graph: Graph) -> set[str]:
     """Of lines that go round in a circle, those that read what comes after them on the way back from the loss."""
     circle = {name for name in waits if name in _led_to(name, waits)}
@@ -436,10 +449,9 @@ class _Judge:
         self._lines = {
             str(name): _line(str(name), given, ground, map(str, formulas)) for name, given in formulas.items()
         }
-        self._order, self._circular = _in_order(self._lines, ground.graph)
-        self._findings = {
-            line.name: _Finding(line, self._expected(line)) for line in self._order
-        }  # the first ones first
+        order, self._circular = _in_order(self._lines, ground.graph)
+        self._order = _where_known(order, ground)
+        self._findings = {line.name: _Finding(line, self._expected(line)) for line in self._order}
         self._reads = {line.name: line.reads for line in self._order}
 
     def report(self, convention: Convention) -> Report:
@@ -455,12 +467,8 @@ class _Judge:
 
     def _expected(self, line: _Line) -> dict[tuple[int, str], Array]:
         ground = self._ground
-        cases = [(k, c) for k in line.draws for c in ground.conventions if self._is_known(line.name)]
+        cases = [(k, c) for k in line.draws for c in ground.conventions if line.name in ground.judged]
         return {(k, c): ground.values(k, c)[line.name] for k, c in cases}
-
-    def _is_known(self, name: str) -> bool:
-        draw = self._ground.draws[0]
-        return name in draw.values or name in draw.gradients
 
     # on its own
 
@@ -478,7 +486,7 @@ class _Judge:
     def _computed(self, line: _Line, values: Values) -> Outcome:
         if line.name in self._circular:
             return _Failure(self._circle_text(line))
-        readable = values if line.reads else _without(values, line.name)
+        readable = values if line.formula is not None else _without(values, line.name)
         try:
             with np.errstate(all="ignore"):
                 return _result(line.compute(readable))
@@ -507,9 +515,7 @@ class _Judge:
             return False
         if same(outcome, expected):
             return True
-        if not self._ground.draws[k].given or line.name in self._circular:
-            return False
-        return self._rounds_to(line, outcome, expected, k, convention)
+        return self._ground.draws[k].given and self._rounds_to(line, outcome, expected, k, convention)
 
     def _rounds_to(self, line: _Line, outcome: Array, expected: Array, k: int, convention: str) -> bool:
         """Whether a difference on the user's own data is what the rounding of its inputs does to the formula.
@@ -551,7 +557,7 @@ class _Judge:
     def _label(self, settled: str | None) -> str | None:
         if len(self._ground.conventions) == 1:
             return None
-        mixed = any(len(f.right_in) == 1 and f.right_in != (settled,) for f in self._decisive())
+        mixed = any(f.right_in != (settled,) for f in self._decisive())
         return "mixed" if mixed else settled
 
     # the chain
@@ -600,9 +606,8 @@ class _Judge:
         failure = next((outcome.text for outcome in finding.alone.values() if isinstance(outcome, _Failure)), None)
         if failure is not None:
             return Verdict(line.name, line.shown, False, False, "wrong", failure)
-        names = [*self._ground.draws[0].values, *self._ground.draws[0].gradients]
-        meant = did_you_mean(line.name, names)
-        hint = meant.partition(" (")[2].rstrip(")") if meant != repr(line.name) and not self._is_read(line.name) else ""
+        meant = did_you_mean(line.name, self._ground.judged).removeprefix(repr(line.name)).strip(" ()")
+        hint = "" if self._is_read(line.name) else meant
         return Verdict(line.name, line.shown, True, True, "kept", f"no name of the graph; {hint}" if hint else "")
 
     def _is_read(self, name: str) -> bool:
@@ -616,12 +621,7 @@ class _Judge:
         if line.name in self._circular:
             first = "; ".join([self._circle_text(line), *([first] if first else [])])
         diagnosis = first or self._difference(finding, settled)
-        if (
-            finding.chain_ok
-            and found is not None
-            and line.name not in self._circular
-            and any(r in self._lines for r in line.reads)
-        ):
+        if finding.chain_ok and found is not None and any(r in self._lines for r in line.reads):
             diagnosis += "; its result comes out right only because another mistake cancels this one"
         repair = ast.unparse(found.tree) if found else ""
         return Verdict(
@@ -652,13 +652,12 @@ class _Judge:
     def _difference(self, finding: _Finding, settled: str | None) -> str:
         """How the result differs, where no change was found that mends it."""
         convention = settled or self._nearest(finding)
-        for (k, c), outcome in finding.alone.items():
-            if c == convention:
-                if isinstance(outcome, _Failure):
-                    return outcome.text
-                if not self._agrees(finding.line, outcome, finding.expected[k, c], k, c):
-                    return difference_text(outcome, finding.expected[k, c], finding.line.name)
-        return ""
+        outcome, expected = next(
+            (outcome, finding.expected[k, c])
+            for (k, c), outcome in finding.alone.items()
+            if c == convention and not self._agrees(finding.line, outcome, finding.expected[k, c], k, c)
+        )
+        return outcome.text if isinstance(outcome, _Failure) else difference_text(outcome, expected, finding.line.name)
 
     def _nearest(self, finding: _Finding) -> str:
         """The convention in which a wrong result is nearer to the right one."""
@@ -678,7 +677,7 @@ class _Judge:
     def _fix(self, finding: _Finding, settled: str | None) -> Fix | None:
         """The change that makes a line right; for a callable or an array, what has to be done to its result."""
         line = finding.line
-        tree: ast.expr = ast.Name(_RESULT, ast.Load()) if line.formula is None else line.formula.tree
+        tree = named(_RESULT) if line.formula is None else line.formula.tree
         if line.formula is None and any(isinstance(outcome, _Failure) for outcome in finding.alone.values()):
             return None
         conventions = self._ground.conventions if settled is None else (settled,)
