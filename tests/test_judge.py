@@ -620,7 +620,7 @@ def test_the_first_wrong_line_and_culprits_come_in_the_order_of_computing():
 
 def test_a_name_of_ones_own_is_kept_and_one_nearly_of_the_graph_is_pointed_out():
     [verdict] = SMALL.check({"dZ_1": "A1 - Y"})
-    assert (verdict.verdict, verdict.ok, verdict.own) == ("kept", True, True)
+    assert (verdict.verdict, verdict.ok, verdict.own, verdict.formula) == ("kept", True, True, "A1 - Y")
     assert verdict.diagnosis == "no name of the graph; did you mean 'dZ1'?"
     assert told(SMALL, "z1", "A1") == "no name of the graph; did you mean 'Z1'?"
     assert told(SMALL, "nothing", "A1") == ""
@@ -775,6 +775,8 @@ def test_an_infinity_on_data_given_is_no_mistake_where_random_data_has_none():
         assert not graph.forward(given).compare(formula).ok
         assert not graph.check({"dZ": "dA * A"}, given).ok
         assert graph.forward({**given, "x": [[10.0, -10.0]]}).compare(formula).ok
+        # no finite entry is left to compare
+        assert graph.check(formula, {"W": [[1.0]], "x": [[40.0]], "Y": [[0.0]]}).ok
 
 
 # --- what a line can be repaired with ------------------------------------------------------------------------------
@@ -841,10 +843,8 @@ def written_out(**lines):
 
 def test_names_of_ones_own_are_written_out_up_to_a_length_of_sixty_parts():
     assert written_out(a="A1 - Y", b="a * a", dZ1="b") == {"a": "A1 - Y", "b": "(A1 - Y) * (A1 - Y)"}
-    sixty, more = (
-        f"-({' + '.join(['A1'] * 30)})",
-        " + ".join(["A1"] * 31),
-    )  # 30 values and 29 sums and a minus; 31 and 30
+    sixty = f"-({' + '.join(['A1'] * 30)})"  # 30 values, 29 sums and a minus
+    more = " + ".join(["A1"] * 31)
     assert written_out(a=sixty).keys() == {"a"}
     assert written_out(a=more) == {}
     assert written_out(a="-a", b=lambda A1: A1) == {}

@@ -592,8 +592,9 @@ class _Judge:
             return self._kept(finding)
         if not fine:
             return self._wrong(finding, settled)
-        right_in = finding.right_in if len(self._ground.conventions) > 1 else ()
-        convention = "either" if len(right_in) == 2 else (settled or right_in[0]) if right_in else None
+        convention = None
+        if len(self._ground.conventions) > 1:
+            convention = finding.right_in[0] if len(finding.right_in) == 1 else "either"
         because = () if finding.chain_ok else self._culprits(finding, settled)
         if not because:
             return Verdict(line.name, line.shown, True, True, "right", convention=convention)
@@ -643,11 +644,11 @@ class _Judge:
             return f"{name} divides by {m} already, while {other} leaves that to the parameters' gradients"
         return f"1/{m} is missing: {read} is per example, so a sum over columns has to be divided by {m}"
 
-    def _anchor(self, finding: _Finding, settled: str) -> str:
+    def _anchor(self, finding: _Finding, settled: str) -> str | None:
         """The nearest line that settles the convention: one that this line reads, else the first of all."""
         decisive = [f.line.name for f in self._decisive() if f.right_in == (settled,)]
         before = _led_to(finding.line.name, self._reads)
-        return next(iter([*(name for name in decisive if name in before), *decisive]), "")
+        return next(iter([*(name for name in decisive if name in before), *decisive]), None)
 
     def _difference(self, finding: _Finding, settled: str | None) -> str:
         """How the result differs, where no change was found that mends it."""
@@ -838,8 +839,8 @@ def _nudged(value: Any, by: float) -> Any:
     """The array with every second entry a little larger in size; labels and other whole numbers stay as they are."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.any(value != np.round(value)):
         return value
-    signs = np.where(np.arange(value.size).reshape(value.shape) % 2, 1.0, -1.0).astype(value.dtype)
-    return np.asarray(value * (1 + value.dtype.type(by) * signs))
+    steps = np.where(np.arange(value.size).reshape(value.shape) % 2, by, -by).astype(value.dtype)
+    return np.asarray(value * (1 + steps))
 
 
 def _listed(names: Sequence[str]) -> str:
