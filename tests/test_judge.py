@@ -45,7 +45,7 @@ def test_formulas_meet_three_draws_of_random_data_and_the_same_seed_draws_the_sa
             met[m] = (A0, W1)
             return A0
 
-        SMALL.check({"own": own}, **options)
+        judge.check(SMALL, {"own": own}, **options)
         assert list(met) == [size["m"] for size in DRAWN]
         for k, size in enumerate(DRAWN):
             expected = sample_feeds(SMALL, seed + k, sizes=size)
@@ -92,6 +92,11 @@ def test_a_line_is_handed_results_of_ones_own_read_only_and_as_fractions():
 
     assert SMALL.check({"first": lambda A0: A0.shape[0], "second": second}).ok
     assert set(map(str, met)) == {"(False, 'f', 2.0)"}
+    met.clear()
+    run = SMALL.forward(feeds(dtype=np.float32))
+    kinds = {"whole": lambda A0: A0.astype(int), "half": lambda A0: A0 / 2}
+    run.compare({**kinds, "last": lambda whole, half: met.append((whole.dtype, half.dtype)) or 0})
+    assert set(met) == {(np.dtype(float), np.dtype(np.float32))}
     assert SMALL.check({"first": lambda A0: A0 > 9, "dZ1": "(A1 - Y) / m + first.sum()"}).ok
 
 
@@ -341,6 +346,8 @@ def test_the_convention_is_that_of_most_lines_and_of_the_first_when_they_are_eve
     assert [verdict.convention for verdict in report] == [None, "per-example", "per-example"]
     report = SMALL.check({**both, "dB1": "dZ1.sum(axis=1, keepdims=True)"})
     assert [verdict.convention for verdict in report] == ["mean", None, "mean"]
+    report = judge.compare(SMALL.forward(feeds()), both)
+    assert [verdict.convention for verdict in report] == ["mean", None]
     # the first on the way back from the loss, not the first that was written
     report = SMALL.check({"dW1": "dZ1 @ A0.T", "dZ1": "A1 - Y"})
     assert [verdict.convention for verdict in report] == [None, "per-example"]
@@ -601,6 +608,7 @@ def test_a_line_in_a_circle_is_told_the_way_around():
     assert report["dZ3"].diagnosis.split("; ")[0] == "dZ3 is computed from itself"
     assert report["dA2"].diagnosis.split("; ")[0] == "dA2 is computed from itself, by way of dW2, dZ2"
     assert [verdict.verdict for verdict in report] == ["wrong", "wrong", *["wrong only because dA2 is"] * 2]
+    assert told(NET, "dW1", lambda dW1: dW1) == "dW1 is computed from itself"
     assert NET.check({"a": "b", "b": "a * 2"})["a"].diagnosis == "a is computed from itself, by way of b"
 
 
@@ -609,6 +617,7 @@ def test_the_first_wrong_line_and_culprits_come_in_the_order_of_computing():
     report = NET.check(wrong)
     assert report.first_wrong == "dZ2"
     assert report["dA1"].verdict == "wrong only because dZ2 is"
+    assert (report["dA1"].ok, report["dA1"].own, report["dA1"].because) == (False, True, ("dZ2",))
     report = NET.check({**wrong, "dB1": "dZ1.sum(axis=1, keepdims=True)", "dA1": "W2 @ dZ2"}, convention="mean")
     assert report["dB1"].because == ("dZ2", "dA1", "dZ1")
     assert report["dB1"].verdict == "wrong only because dZ2, dA1 and dZ1 are"
@@ -687,9 +696,11 @@ def test_a_result_is_mended_and_not_replaced():
 
 def test_a_mistake_that_another_one_cancels_is_told():
     report = SMALL.check({"dZ1": "(Y - A1) / m", "dW1": "-dZ1 @ A0.T"})
-    cancels = "; its result comes out right only because another mistake cancels this one"
-    assert report["dW1"].diagnosis.endswith(cancels)
-    assert not report["dZ1"].diagnosis.endswith(cancels)
+    assert report["dZ1"].diagnosis == "the operands of - are swapped: A1 comes first"
+    assert report["dW1"].diagnosis == (
+        "the minus in front of dZ1 is one too many; its result comes out right only because another mistake cancels"
+        " this one"
+    )
     assert report["dW1"].verdict == "wrong"
 
 
@@ -754,6 +765,9 @@ def test_a_rule_that_cannot_be_tried_on_nudged_inputs_gets_no_allowance_for_roun
         return run.compare({"y": near}).ok
 
     assert judged(lambda x: 2 * x + 1e3)
+    # what is nudged are the values of the convention that is tried
+    off = SMALL.forward(feeds()).compare({"dW1": "dZ1 @ A0.T * (1 + 2e-8)"}, convention="mean")
+    assert not off.ok
     assert not judged(lambda x: 2 * x)
     assert not judged(lambda x: (2 * x + 1e3)[0])
     assert not judged(lambda x: x[7])

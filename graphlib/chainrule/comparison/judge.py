@@ -816,7 +816,7 @@ def _result(value: Array) -> Outcome:
     """The result as an array of real numbers."""
     if value.dtype.kind not in "fiub":
         return _Failure(f"its result is of type {value.dtype}, not an array of real numbers")
-    return _sealed(value.astype(float) if value.dtype.kind in "iub" else value)
+    return _sealed(value if value.dtype.kind == "f" else value.astype(float))
 
 
 def _sealed(array: Array) -> Array:
