@@ -521,7 +521,7 @@ def test_a_report_is_a_collection_of_verdicts():
     assert len(report) == 11
     assert "dW3" in report
     assert [verdict.name for verdict in report] == list(PER_EXAMPLE)
-    assert repr(report) == "<Report on 11 lines: All 11 lines are right.>"
+    assert repr(report) == "<Report: All 11 lines are right.>"
     assert isinstance(report, cr.Report)
     with pytest.raises(UnknownNameError, match="did you mean 'dW3'"):
         report["dw3"]

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.comparison.diagnosis import Case, Fix, Reading, difference_text, distance, fix, same, tolerance
-from chainrule.comparison.repairs import Scene, Shape, shifted, sites, substituted
+from chainrule.comparison.repairs import Scene, Shape, named, shifted, sites, substituted
 from chainrule.comparison.verdicts import Report, Verdict
-from chainrule.dimensions import Dimension, names_in
+from chainrule.dimensions import Dimension, Size, names_in
 from chainrule.errors import ArgumentError, ChainruleError, FormulaError, UnknownNameError, did_you_mean
 from chainrule.formula import UserFormula, parse
 from chainrule.graph import Graph
@@ -137,9 +137,14 @@ def _sizes(graph: Graph, values: Values) -> dict[str, int]:
     found: dict[str, int] = {}
     for node in graph.inputs:
         for size, number in zip(node.shape or (), values[graph.name(node)].shape, strict=True):
-            if isinstance(size, Dimension) and size == Dimension.named(str(size)):
+            if _is_name(size):
                 found[str(size)] = number
     return found
+
+
+def _is_name(size: Size) -> bool:
+    """Whether a size is a name alone, such as m, and neither a number nor 2*m."""
+    return size == Dimension.named(str(size))
 
 
 def _random_draws(graph: Graph, seed: int, given: bool) -> list[_Draw]:
@@ -163,8 +168,11 @@ class _Ground:
     def __init__(self, graph: Graph, draws: Sequence[_Draw]) -> None:
         self.graph, self.draws = graph, draws
         self.batch = _batch(graph)
-        self.scaled = self._per_column() if self.batch is not None and self._is_mean() else frozenset()
+        self.scaled = self._per_column() if self.batch and self._is_mean() else frozenset()
         self.conventions = (MEAN, PER_EXAMPLE) if self.scaled else (MEAN,)
+        first = draws[0]
+        self.judged = {**first.values, **first.gradients}.keys()
+        self.names = {**first.sizes, **first.gradients, **first.values}.keys()
         self._known: dict[tuple[int, str], Values] = {}
 
     def values(self, k: int, convention: str) -> Values:
@@ -179,7 +187,7 @@ class _Ground:
         gradient = draw.gradients[name]
         if convention == MEAN or name not in self.scaled:
             return gradient
-        return _sealed(gradient * gradient.dtype.type(draw.sizes[self.batch or ""]))
+        return _sealed(gradient * gradient.dtype.type(draw.sizes[self.batch]))
 
     def _per_column(self) -> frozenset[str]:
         """The gradients of everything that has the columns of the batch."""
@@ -188,27 +196,23 @@ class _Ground:
 
     def _is_mean(self) -> bool:
         """Whether the loss is a mean over columns: then every column twice leaves it as it is."""
-        draw = self.draws[0]
-        feeds = {
-            self.graph.name(n): draw.values[self.graph.name(n)] for n in (*self.graph.inputs, *self.graph.parameters)
-        }
+        graph, values = self.graph, self.draws[0].values
+        leaves = (*graph.inputs, *graph.parameters)
         try:
-            twice = {name: _doubled(self.graph[name], value, self.batch) for name, value in feeds.items()}
-            run = self.graph.forward(twice)
+            twice = graph.forward({node: _doubled(node, values[graph.name(node)], self.batch) for node in leaves})
         except ChainruleError:
             return False
-        outputs = [(run.values[node], draw.values[self.graph.name(node)]) for node in self.graph.outputs]
-        return all(new.shape == old.shape == () and same(new, old) for new, old in outputs)
+        outputs = [(twice.values[node], values[graph.name(node)]) for node in graph.outputs]
+        return all(new.shape == () and same(new, old) for new, old in outputs)
 
 
-def _batch(graph: Graph) -> str | None:
-    """The name of the number of columns: the last size of an input, m before others."""
-    last = [node.shape[-1] for node in graph.inputs if node.shape]
-    names = [str(size) for size in last if isinstance(size, Dimension) and size == Dimension.named(str(size))]
-    return "m" if "m" in names else next(iter(names), None)
+def _batch(graph: Graph) -> str:
+    """The name of the number of columns: the last size of an input, m before others; "" where there is none."""
+    names = [str(node.shape[-1]) for node in graph.inputs if node.shape and _is_name(node.shape[-1])]
+    return "m" if "m" in names else next(iter(names), "")
 
 
-def _doubled(node: Node, value: Array, batch: str | None) -> Array:
+def _doubled(node: Node, value: Array, batch: str) -> Array:
     repeats = [2 if str(size) == batch else 1 for size in node.shape or ()]
     return np.tile(value, repeats)
 
@@ -232,7 +236,7 @@ class _Line:
 def _line(name: str, given: AnyFormula, ground: _Ground, others: Iterable[str]) -> _Line:
     own = [k for k, draw in enumerate(ground.draws) if draw.given]
     everywhere = tuple(range(len(ground.draws)))
-    known = dict.fromkeys([*ground.values(0, MEAN), *others])
+    known = dict.fromkeys([*ground.names, *others])
     if isinstance(given, str | UserFormula):
         formula = given if isinstance(given, UserFormula) else _parsed(name, given, known)
         return _Line(name, formula.source.strip(), frozenset(formula.names), formula.evaluate, formula, everywhere)
@@ -252,8 +256,7 @@ def _parsed(name: str, text: str, known: Iterable[str]) -> UserFormula:
     try:
         return parse(text, known)
     except FormulaError as error:
-        where = f"{name} = {text.strip()}" if not error.where else f"{name}: {error.where}"
-        raise FormulaError(error.what, where=where, given=error.given, remedy=error.remedy) from None
+        raise FormulaError(error.what, where=f"{name}: {error.where}", remedy=error.remedy) from None
 
 
 def _as_array(name: str, given: Any) -> Array:
@@ -273,7 +276,12 @@ def _calling(
     name: str, function: Callable[..., Any], known: Collection[str], values: Values
 ) -> tuple[frozenset[str], Callable[..., Array]]:
     """Which values a callable reads, and how to call it with values by name."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError as error:  # some functions written in C do not tell
+        raise ArgumentError(
+            f"{name}: what {_callable_text(function)} takes is not known", given=str(error), remedy="a lambda around it"
+        ) from None
     named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     needed = [p.name for p in parameters if p.default is p.empty and p.name in named]
     if len(needed) == 1 and needed[0] not in known:
@@ -344,6 +352,18 @@ def _in_order(lines: Mapping[str, _Line], graph: Graph) -> tuple[list[_Line], se
         circular |= blamed
         waits |= {name: set[str]() for name in blamed}
     return order, circular
+
+
+def _where_known(order: Sequence[_Line], ground: _Ground) -> list[_Line]:
+    """The lines, each on the draws alone on which the names of the user's own that it reads have a value.
+
+    A callable or an array under such a name has none on random data once there is data of the user's.
+    """
+    found: dict[str, _Line] = {}
+    for line in order:
+        own = [set(found[name].draws) for name in line.reads if name in found and name not in ground.judged]
+        found[line.name] = replace(line, draws=tuple(k for k in line.draws if all(k in draws for draws in own)))
+    return list(found.values())
 
 
 def _blamed(waits: Mapping[str, set[str]], graph: Graph) -> set[str]:
@@ -429,10 +449,9 @@ class _Judge:
         self._lines = {
             str(name): _line(str(name), given, ground, map(str, formulas)) for name, given in formulas.items()
         }
-        self._order, self._circular = _in_order(self._lines, ground.graph)
-        self._findings = {
-            line.name: _Finding(line, self._expected(line)) for line in self._order
-        }  # the first ones first
+        order, self._circular = _in_order(self._lines, ground.graph)
+        self._order = _where_known(order, ground)
+        self._findings = {line.name: _Finding(line, self._expected(line)) for line in self._order}
         self._reads = {line.name: line.reads for line in self._order}
 
     def report(self, convention: Convention) -> Report:
@@ -444,18 +463,12 @@ class _Judge:
         settled = self._settled(convention)
         self._judge_chain(settled or MEAN)
         verdicts = {name: self._verdict(self._findings[name], settled) for name in self._lines}
-        return Report(
-            list(verdicts.values()), self._label(settled), self._first_wrong(verdicts), self._ground.batch or "m"
-        )
+        return Report(list(verdicts.values()), self._label(settled), self._first_wrong(verdicts), self._ground.batch)
 
     def _expected(self, line: _Line) -> dict[tuple[int, str], Array]:
         ground = self._ground
-        cases = [(k, c) for k in line.draws for c in ground.conventions if self._is_known(line.name)]
+        cases = [(k, c) for k in line.draws for c in ground.conventions if line.name in ground.judged]
         return {(k, c): ground.values(k, c)[line.name] for k, c in cases}
-
-    def _is_known(self, name: str) -> bool:
-        draw = self._ground.draws[0]
-        return name in draw.values or name in draw.gradients
 
     # on its own
 
@@ -473,7 +486,7 @@ class _Judge:
     def _computed(self, line: _Line, values: Values) -> Outcome:
         if line.name in self._circular:
             return _Failure(self._circle_text(line))
-        readable = values if line.reads else _without(values, line.name)
+        readable = values if line.formula is not None else _without(values, line.name)
         try:
             with np.errstate(all="ignore"):
                 return _result(line.compute(readable))
@@ -502,9 +515,7 @@ class _Judge:
             return False
         if same(outcome, expected):
             return True
-        if not self._ground.draws[k].given or line.name in self._circular:
-            return False
-        return self._rounds_to(line, outcome, expected, k, convention)
+        return self._ground.draws[k].given and self._rounds_to(line, outcome, expected, k, convention)
 
     def _rounds_to(self, line: _Line, outcome: Array, expected: Array, k: int, convention: str) -> bool:
         """Whether a difference on the user's own data is what the rounding of its inputs does to the formula.
@@ -546,7 +557,7 @@ class _Judge:
     def _label(self, settled: str | None) -> str | None:
         if len(self._ground.conventions) == 1:
             return None
-        mixed = any(len(f.right_in) == 1 and f.right_in != (settled,) for f in self._decisive())
+        mixed = any(f.right_in != (settled,) for f in self._decisive())
         return "mixed" if mixed else settled
 
     # the chain
@@ -581,8 +592,9 @@ class _Judge:
             return self._kept(finding)
         if not fine:
             return self._wrong(finding, settled)
-        right_in = finding.right_in if len(self._ground.conventions) > 1 else ()
-        convention = "either" if len(right_in) == 2 else (settled or right_in[0]) if right_in else None
+        convention = None
+        if len(self._ground.conventions) > 1:
+            convention = finding.right_in[0] if len(finding.right_in) == 1 else "either"
         because = () if finding.chain_ok else self._culprits(finding, settled)
         if not because:
             return Verdict(line.name, line.shown, True, True, "right", convention=convention)
@@ -595,9 +607,8 @@ class _Judge:
         failure = next((outcome.text for outcome in finding.alone.values() if isinstance(outcome, _Failure)), None)
         if failure is not None:
             return Verdict(line.name, line.shown, False, False, "wrong", failure)
-        names = [*self._ground.draws[0].values, *self._ground.draws[0].gradients]
-        meant = did_you_mean(line.name, names)
-        hint = meant.partition(" (")[2].rstrip(")") if meant != repr(line.name) and not self._is_read(line.name) else ""
+        meant = did_you_mean(line.name, self._ground.judged).removeprefix(repr(line.name)).strip(" ()")
+        hint = "" if self._is_read(line.name) else meant
         return Verdict(line.name, line.shown, True, True, "kept", f"no name of the graph; {hint}" if hint else "")
 
     def _is_read(self, name: str) -> bool:
@@ -611,12 +622,7 @@ class _Judge:
         if line.name in self._circular:
             first = "; ".join([self._circle_text(line), *([first] if first else [])])
         diagnosis = first or self._difference(finding, settled)
-        if (
-            finding.chain_ok
-            and found is not None
-            and line.name not in self._circular
-            and any(r in self._lines for r in line.reads)
-        ):
+        if finding.chain_ok and found is not None and any(r in self._lines for r in line.reads):
             diagnosis += "; its result comes out right only because another mistake cancels this one"
         repair = ast.unparse(found.tree) if found else ""
         return Verdict(
@@ -638,22 +644,21 @@ class _Judge:
             return f"{name} divides by {m} already, while {other} leaves that to the parameters' gradients"
         return f"1/{m} is missing: {read} is per example, so a sum over columns has to be divided by {m}"
 
-    def _anchor(self, finding: _Finding, settled: str) -> str:
+    def _anchor(self, finding: _Finding, settled: str) -> str | None:
         """The nearest line that settles the convention: one that this line reads, else the first of all."""
         decisive = [f.line.name for f in self._decisive() if f.right_in == (settled,)]
         before = _led_to(finding.line.name, self._reads)
-        return next(iter([*(name for name in decisive if name in before), *decisive]), "")
+        return next(iter([*(name for name in decisive if name in before), *decisive]), None)
 
     def _difference(self, finding: _Finding, settled: str | None) -> str:
         """How the result differs, where no change was found that mends it."""
         convention = settled or self._nearest(finding)
-        for (k, c), outcome in finding.alone.items():
-            if c == convention:
-                if isinstance(outcome, _Failure):
-                    return outcome.text
-                if not self._agrees(finding.line, outcome, finding.expected[k, c], k, c):
-                    return difference_text(outcome, finding.expected[k, c], finding.line.name)
-        return ""
+        outcome, expected = next(
+            (outcome, finding.expected[k, c])
+            for (k, c), outcome in finding.alone.items()
+            if c == convention and not self._agrees(finding.line, outcome, finding.expected[k, c], k, c)
+        )
+        return outcome.text if isinstance(outcome, _Failure) else difference_text(outcome, expected, finding.line.name)
 
     def _nearest(self, finding: _Finding) -> str:
         """The convention in which a wrong result is nearer to the right one."""
@@ -673,7 +678,7 @@ class _Judge:
     def _fix(self, finding: _Finding, settled: str | None) -> Fix | None:
         """The change that makes a line right; for a callable or an array, what has to be done to its result."""
         line = finding.line
-        tree: ast.expr = ast.Name(_RESULT, ast.Load()) if line.formula is None else line.formula.tree
+        tree = named(_RESULT) if line.formula is None else line.formula.tree
         if line.formula is None and any(isinstance(outcome, _Failure) for outcome in finding.alone.values()):
             return None
         conventions = self._ground.conventions if settled is None else (settled,)
@@ -682,7 +687,7 @@ class _Judge:
         helpers = {name: self._inlined[name] for name in line.reads if name in self._inlined}
         if found is None and line.formula is not None and helpers:
             found = fix(substituted(tree, helpers), readings)
-        return found
+        return found if line.formula is not None or found is None or _speaks_of_result(found.tree) else None
 
     @functools.cached_property
     def _inlined(self) -> dict[str, ast.expr]:
@@ -706,16 +711,22 @@ class _Judge:
                     _put(values, other.name, self._findings[other.name].alone.get((k, convention)))
             if line.formula is None:
                 _put(values, _RESULT, finding.alone[k, convention])
-            columns = self._ground.draws[k].sizes.get(self._ground.batch or "")
+            columns = self._ground.draws[k].sizes.get(self._ground.batch)
             cases.append(Case(values, finding.expected[k, convention], columns))
         cases.sort(key=lambda case: sum(map(np.size, case.values.values())))
         names = _candidates(self._ground, line)
-        batch = self._ground.batch if self._ground.batch not in self._ground.graph else None  # a node of that name
-        return Reading(convention, tuple(cases), functools.partial(_scene, names, cases[0].values, batch))
+        batch = self._ground.batch
+        spoken = batch if batch and batch not in self._ground.graph else None  # a node of that name is meant by it
+        return Reading(convention, tuple(cases), functools.partial(_scene, names, cases[0].values, spoken))
 
 
 _LONGEST_INLINED = 60  # parts of an expression that is put in the place of a name
 _RESULT = "result"  # the name under which a repair speaks of what a callable or an array gave
+
+
+def _speaks_of_result(tree: ast.expr) -> bool:
+    """Whether a repair still computes with what a callable or an array gave: another formula is no repair of it."""
+    return any(isinstance(node, ast.Name) and node.id == _RESULT for node in ast.walk(tree))
 
 
 def _scene(
@@ -805,7 +816,7 @@ def _result(value: Array) -> Outcome:
     """The result as an array of real numbers."""
     if value.dtype.kind not in "fiub":
         return _Failure(f"its result is of type {value.dtype}, not an array of real numbers")
-    return _sealed(value.astype(float) if value.dtype.kind in "iub" else value)
+    return _sealed(value if value.dtype.kind == "f" else value.astype(float))
 
 
 def _sealed(array: Array) -> Array:
@@ -828,8 +839,8 @@ def _nudged(value: Any, by: float) -> Any:
     """The array with every second entry a little larger in size; labels and other whole numbers stay as they are."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not np.any(value != np.round(value)):
         return value
-    signs = np.where(np.arange(value.size).reshape(value.shape) % 2, 1.0, -1.0).astype(value.dtype)
-    return np.asarray(value * (1 + value.dtype.type(by) * signs))
+    steps = np.where(np.arange(value.size).reshape(value.shape) % 2, by, -by).astype(value.dtype)
+    return np.asarray(value * (1 + steps))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,8 @@ from typing import Any, final
 
 from chainrule.errors import FormulaCheckError, UnknownNameError, did_you_mean
 
-_WIDTH = 80
+_WIDTH, _NAME_WIDTH = 80, 16  # of the table, and of the longest name in it
+_INDENT = " " * 9
 _CONVENTIONS = {
     "mean": "gradients of the mean loss: the division by {m} stands in the first gradient, and nowhere else",
     "per-example": "gradients per example: the division by {m} stands where columns are summed, for the parameters",
@@ -44,7 +46,7 @@ class Verdict:
 
     def __str__(self) -> str:
         return "\n".join(
-            [f"{_mark(self)} {_one_line(f'{self.name} = {self.formula}')}: {self.verdict}", *_explained(self)]
+            [f"{_mark(self)} {_one_line(f'{self.name} = {self.formula}: {self.verdict}')}", *_explained(self)]
         )
 
 
@@ -115,20 +117,18 @@ class Report:
 
     def __str__(self) -> str:
         rows = [row for verdict in self for row in self._rows(verdict)]
-        parts = ["\n".join(rows), self._count()]
-        if self.convention is not None:
-            parts.insert(0, textwrap.fill(f"Convention: {self._convention_text()}.", _WIDTH))
+        parts = [textwrap.fill(self._convention_text(), _WIDTH), "\n".join(rows), self._count()]
         return "\n\n".join(part for part in parts if part)
 
     def __repr__(self) -> str:
-        return f"<Report on {len(self)} lines: {self._count()}>"
+        return f"<Report: {self._count()}>"
 
     def _repr_html_(self) -> str:
         """A table for notebooks, everything in it escaped; a mark and words say what is wrong, not a color alone."""
         head = "<tr><th></th><th>name</th><th>formula</th><th>verdict</th></tr>"
         rows = "".join(self._html_row(verdict) for verdict in self)
-        convention = f"<p>Convention: {escape(self._convention_text())}.</p>" if self.convention is not None else ""
-        return f"{convention}<table>{head}{rows}</table><p>{escape(self._count())}</p>"
+        above = f"<p>{escape(self._convention_text())}</p>" if self.convention is not None else ""
+        return f"{above}<table>{head}{rows}</table><p>{escape(self._count())}</p>"
 
     def _html_row(self, verdict: Verdict) -> str:
         arrow = "→ " if verdict.name == self.first_wrong else ""
@@ -138,29 +138,36 @@ class Report:
         return f"<tr><td>{arrow}{_mark(verdict)}</td>{''.join(f'<td{style}>{cell}</td>' for cell in cells)}</tr>"
 
     def _rows(self, verdict: Verdict) -> list[str]:
-        width = min(max((len(_one_line(v.name)) for v in self), default=0), 16)
         arrow = "→" if verdict.name == self.first_wrong else " "
-        name, formula = _clipped(verdict.name, 16), _one_line(verdict.formula)
-        room = _WIDTH - width - 8 - len(verdict.verdict)
-        start = f"{arrow} {_mark(verdict)} {name.ljust(width)}  "
-        first = [f"{start}{_clipped(formula, room).ljust(room)}  {verdict.verdict}"]
+        start = f"{arrow} {_mark(verdict)} {_clipped(verdict.name, _NAME_WIDTH).ljust(self._name_width)}  "
+        formula, told = _one_line(verdict.formula), _one_line(verdict.verdict)
+        room = _WIDTH - len(start) - 2 - len(told)
         if room < min(len(formula), 24):  # no room beside a long verdict
-            first = [f"{start}{_clipped(formula, _WIDTH - len(start))}", *_wrapped(verdict.verdict)]
+            first = [f"{start}{_clipped(formula, _WIDTH - len(start))}", *_wrapped(told)]
+        else:
+            first = [f"{start}{_clipped(formula, room).ljust(room)}  {told}"]
         return [*first, *_explained(verdict)]
+
+    @functools.cached_property
+    def _name_width(self) -> int:
+        return max(len(_clipped(verdict.name, _NAME_WIDTH)) for verdict in self)
 
     def _count(self) -> str:
         judged = [verdict for verdict in self if verdict.verdict != "kept"]
+        if not judged:
+            return "No line to judge."
         right = sum(verdict.own for verdict in judged)
-        if right == len(judged):
-            return (
-                f"All {right} lines are right." if right > 1 else "The line is right." if right else "No line to judge."
-            )
         if len(judged) == 1:
-            return "The line is wrong."
-        return f"{right} of {len(judged)} lines are right; the first wrong one is {_one_line(self.first_wrong or '')}."
+            return "The line is right." if right else "The line is wrong."
+        if right == len(judged):
+            return f"All {right} lines are right."
+        return f"{right} of {len(judged)} lines are right; the first wrong one is {_one_line(str(self.first_wrong))}."
 
     def _convention_text(self) -> str:
-        return _CONVENTIONS[self.convention or "mean"].format(m=self._batch)
+        """Which convention was seen; nothing when no line depends on one."""
+        if self.convention is None:
+            return ""
+        return f"Convention: {_CONVENTIONS[self.convention].format(m=self._batch)}."
 
 
 def _mark(verdict: Verdict) -> str:
@@ -176,15 +183,14 @@ def _explained(verdict: Verdict) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    indent = " " * 9
     return textwrap.wrap(
-        _one_line(text), _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        _one_line(text), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False
     )
 
 
 def _clipped(text: str, width: int) -> str:
     text = _one_line(text)
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _one_line(text: str) -> str:
