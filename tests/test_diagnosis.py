@@ -269,7 +269,7 @@ def test_what_is_not_kept_is_evaluated_anew_with_all_its_parts(text, part):
 
 
 @pytest.mark.parametrize(
-    "text", ["A * B - 1", "(A * B).T", "A * B > 1", "np.exp(A * B)", "np.dot(A * B, c)", "np.sum(A * B)"]
+    "text", ["A * B - 1", "(A * B).T", "-(A * B)", "A * B > 1", "np.exp(A * B)", "np.dot(A * B, c)", "np.sum(A * B)"]
 )
 def test_every_part_is_kept(text):
     evaluator = Evaluator(values())
@@ -739,3 +739,26 @@ def test_infinite_gradients_are_told_and_not_explained():
     assert verdict.diagnosis == (
         "6 of 6 entries differ: entry [0, 0] is 1, not inf; entry [0, 1] is 1, not inf; entry [0, 2] is 1, not inf"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(dh)",  # not np.sum
+        "np.sum(x=dh)",  # by its name
+        "np.sum(axis=1, x=dh)",
+        "np.transpose(x=dh)",
+        "np.mean(x=dh)",
+        "np.sum(dh, axis=-1)",
+        "np.sum(dh, axis=(0, 1))",
+        "1e400 * dh",  # infinity
+        "1e308 * dh",  # the square of which is
+        "h / 0",
+        "True * dh",
+        "np.einsum('im->mi', dh)",
+    ],
+)
+def test_odd_formulas_are_wrong_and_no_more(text):
+    verdict = line_graph().check({"dW": text})["dW"]
+    assert (verdict.verdict, verdict.own) == ("wrong", False)
+    assert verdict.diagnosis

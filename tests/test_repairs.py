@@ -1,6 +1,9 @@
 """Repairs as what they are: changes of expressions, which leave the expression that they start from alone."""
 
 import ast
+import itertools
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from chainrule.comparison.repairs import (
     REPAIRS,
     Scene,
     changes,
+    changes_at,
     operands,
     replaced,
     shifted,
@@ -36,7 +40,7 @@ def tree(text):
 
 def scene(values=("A1", "A2", "Z2", "W2", "B2", "Y"), gradients=("dA2", "dZ2"), batch="m"):
     rng = np.random.default_rng(0)
-    data = {name: rng.normal(size=shape) for name, shape in SHAPES.items()} | {"m": 7}
+    data = {name: rng.normal(size=shape) for name, shape in SHAPES.items()} | {"m": 7, "k": 2.0}
     shapes = {name: np.shape(value) for name, value in data.items()}
     return Scene(values, gradients, shapes, batch, Evaluator(data).shape, frozenset({"Y"}))
 
@@ -93,7 +97,7 @@ def proposals(text, **options):
         ("dZ2 / A1.shape[0]", "dZ2 / m", "size of the wrong axis", "A1.shape[0] should be m, the number of columns"),
         ("dZ2 @ A1.T", "dZ2 @ A1.T / m", "1/m missing", "1/m is missing"),
         ("dZ2 / m / m", "dZ2 / m", "1/m extra", "the division by m is one too many"),
-        ("1 / m * dZ2", "dZ2", "1/m extra", "the factor 1/m is one too many"),
+        ("1 / m * dZ2", "dZ2", "1/m extra", "the factor 1 / m is one too many"),
         ("(A2 / m - Y) * dA2", "(A2 - Y) * dA2 / m", "1/m misplaced", "belongs around the whole"),
         ("dA2 * Z2 * (1 - Z2)", "dA2 * A2 * (1 - A2)", "name everywhere", "Z2 should be A2, wherever it stands"),
     ],
@@ -103,6 +107,58 @@ def test_a_mistake_is_undone_by_the_repair_for_it(wrong, right, repair, told):
     found = [change for change in changes(tree(wrong), scene()) if ast.unparse(change.tree) == right]
     assert repair in [change.repair for change in found]
     assert any(told in change.text for change in found if change.repair == repair)
+
+
+class Listed(NamedTuple):
+    """An entry of proposals.txt."""
+
+    repair: str
+    values: str
+    gradients: str
+    text: str
+    part: str
+    proposals: list[str]
+
+
+def listed():
+    """The entries of proposals.txt: sections begin with #, expressions at the margin, proposals are indented."""
+    found = []
+    text = (Path(__file__).parent / "oracles" / "proposals.txt").read_text(encoding="utf-8")
+    for section in text.split("\n# ")[1:]:
+        title, *lines = section.splitlines()
+        names = title.split(" // ") if " // " in title else (title, "A2 Y W2", "dA2")
+        places = [k for k, line in enumerate(lines) if not line.startswith(" ")]
+        for k, end in itertools.pairwise([*places, len(lines)]):
+            expression, _, part = lines[k].partition(", at ")
+            found.append(Listed(*names, expression, part, [line.strip() for line in lines[k + 1 : end]]))
+    return found
+
+
+@pytest.mark.parametrize("entry", listed(), ids=lambda entry: f"{entry.repair}: {entry.text} {entry.part}".strip())
+def test_a_repair_proposes_what_is_listed_and_nothing_else(entry):
+    repair = next(repair for repair in REPAIRS if repair.name == entry.repair)
+    given = tree(entry.text)
+    site = next(site for site in sites(given) if not entry.part or ast.unparse(site.node) == entry.part)
+    near = scene(tuple(entry.values.split()), tuple(entry.gradients.split()))
+    found = []
+    for change in changes_at(site, given, near, [repair]):
+        extra = round(change.cost - repair.cost, 6)
+        assert (change.repair, change.path) == (entry.repair, site.path)
+        found.append(" | ".join([ast.unparse(change.tree), change.text, *([f"{extra:g}"] if extra else [])]))
+    assert found == entry.proposals
+
+
+def test_the_list_of_proposals_has_every_repair():
+    assert {entry.repair for entry in listed()} == {repair.name for repair in REPAIRS}
+
+
+@pytest.mark.parametrize("text", ["A2", "2", "m * A2", "A2 / Y.shape[1]", "1 / m * A2", "len(A2)", "A2 / A2 - Y"])
+@pytest.mark.parametrize("name", ["number", "size of the wrong axis", "1/m extra", "1/m misplaced", "1/m missing"])
+def test_where_the_columns_have_no_name_nothing_is_put_for_them(name, text):
+    repair = next(repair for repair in REPAIRS if repair.name == name)
+    for change in changes(tree(text), scene(batch=None), [repair]):
+        assert "None" not in ast.unparse(change.tree) + change.text
+        assert repair.name in ("number", "1/m missing")  # another number, and Y.shape[1] as a factor too many
 
 
 def test_a_whole_formula_is_moved_to_the_layer_before():

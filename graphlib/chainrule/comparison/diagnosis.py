@@ -241,6 +241,7 @@ _PAIRED = tuple(r for r in REPAIRS if r.cost <= 1.3 and r.name not in ("name eve
 _USUAL = 0.25  # among the proposals of one repair, those that cost no more than this beyond it are tried in pairs
 _FIRSTS = 150  # of the changes that are tried first in pairs, this many
 _LARGEST_IN_FRACTION = 24  # numbers above it are hardly a forgotten 2, 1/3 or 5/6
+_DIGITS = 3  # of a cost: sums of the same costs in another order are equal
 _WORK = 150_000  # operations that the search for one change may do, and that for two: less than a second on one core
 
 
@@ -348,7 +349,7 @@ class _Search:
 
     def _best(self, matches: Sequence[_Match]) -> Fix | None:
         """The cheapest match that is right on all cases; of equals the shortest."""
-        for match in sorted(matches, key=lambda match: (round(match.cost, 3), len(sites(match.tree)))):
+        for match in sorted(matches, key=lambda match: (round(match.cost, _DIGITS), len(sites(match.tree)))):
             if self._holds(match.tree):
                 return self._fix(match)
         return None
@@ -412,7 +413,7 @@ def _multiplied(
 
 
 def _with_one(number_: Fraction, unit: str) -> str:
-    return f"{'-' * (number_ < 0)}{unit}" if abs(number_) == 1 else f"{number_}·{unit}"
+    return {Fraction(1): unit, Fraction(-1): f"-{unit}"}.get(number_, f"{number_}·{unit}")
 
 
 def _plain(c: float, near: float) -> Fraction | None:
