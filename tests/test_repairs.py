@@ -11,10 +11,15 @@ import pytest
 from chainrule.comparison.diagnosis import Evaluator
 from chainrule.comparison.repairs import (
     REPAIRS,
+    Repair,
     Scene,
+    called,
     changes,
     changes_at,
+    is_method,
+    number,
     operands,
+    renamed,
     replaced,
     shifted,
     sites,
@@ -219,21 +224,179 @@ def test_labels_are_no_activations():
     assert not any("1 - Y" in text and change.repair == "factor missing" for text, change in proposals("dA2").items())
 
 
-def test_a_transpose_of_a_transpose_is_the_thing_itself():
-    assert ast.unparse(transposed(tree("A.T"))) == "A"
-    assert ast.unparse(transposed(tree("np.transpose(A)"))) == "A"
+# --- walking and building ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["a @ b", "np.dot(a, b)", "np.matmul(a, b)", "a.dot(b)"])
-def test_a_product_is_seen_however_it_is_written(text):
-    sign, left, right = operands(tree(text))
-    assert (sign, ast.unparse(left), ast.unparse(right)) == ("@", "a", "b")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2", ["X"]),
+        ("a", ["X"]),
+        ("a + b", ["X", "X + b", "a + X"]),
+        ("-a", ["X", "-X"]),
+        ("a < b < c", ["X", "X < b < c", "a < X < c", "a < b < X"]),
+        ("a.T", ["X", "X.T"]),
+        ("a.shape", ["X"]),
+        ("a[b]", ["X"]),
+        ("a.sum(1)", ["X", "X.sum(1)"]),
+        ("a.dot(b)", ["X", "X.dot(b)", "a.dot(X)"]),
+        ("a.clip(b, c)", ["X", "X.clip(b, c)"]),
+        ("np.where(a, b, c)", ["X", "np.where(X, b, c)", "np.where(a, X, c)", "np.where(a, b, X)"]),
+        ("numpy.dot(a, b)", ["X", "numpy.dot(X, b)", "numpy.dot(a, X)"]),
+        ("sigmoid(a)", ["X", "sigmoid(X)"]),
+        ("np.einsum('ij,kj', a, b)", ["X", "np.einsum('ij,kj', X, b)", "np.einsum('ij,kj', a, X)"]),
+        ("np.exp()", ["X"]),
+        ("np.sum(a, axis=b)", ["X", "np.sum(X, axis=b)"]),
+        *(
+            (f"np.{name}(a, b)", ["X", f"np.{name}(X, b)"])
+            for name in "sum mean max min prod reshape transpose expand_dims squeeze clip power".split()
+        ),
+        ("(a * b).T - c", ["X", "X - c", "X.T - c", "(X * b).T - c", "(a * X).T - c", "(a * b).T - X"]),
+    ],
+)
+def test_every_value_of_an_expression_can_be_replaced(text, expected):
+    given = tree(text)
+    assert [ast.unparse(replaced(given, site.path, tree("X"))) for site in sites(given)] == expected
+    assert ast.unparse(given) == text
 
 
-def test_names_are_replaced_by_expressions():
-    assert ast.unparse(substituted(tree("s * s.T"), {"s": tree("1 - A")})) == "(1 - A) * (1 - A).T"
+def test_a_site_knows_what_it_is_directly_a_part_of():
+    found = sites(tree("np.sum(a * b) - c"))
+    assert [site.parent and ast.unparse(site.parent) for site in found] == [
+        None,
+        "np.sum(a * b) - c",
+        "np.sum(a * b)",
+        "a * b",
+        "a * b",
+        "np.sum(a * b) - c",
+    ]
 
 
-def test_a_name_without_a_number_has_no_neighbor():
-    assert [shifted(name, 1) for name in ("W2", "dA10", "Y", "")] == ["W3", "dA11", None, None]
-    assert shifted("A0", -1) is None
+def test_changes_are_those_of_every_part_outermost_first():
+    kinds = [repair for repair in REPAIRS if repair.name in ("transpose missing", "1 - missing")]
+    found = [(change.repair, ast.unparse(change.tree)) for change in changes(tree("A2 * Y"), scene(), kinds)]
+    assert found == [
+        ("transpose missing", "(A2 * Y).T"),
+        ("1 - missing", "1 - A2 * Y"),
+        ("transpose missing", "A2.T * Y"),
+        ("1 - missing", "(1 - A2) * Y"),
+        ("transpose missing", "A2 * Y.T"),
+        ("1 - missing", "A2 * (1 - Y)"),
+    ]
+    assert list(changes(tree("A2 * Y"), scene(), [])) == []
+
+
+def test_repairs_of_the_whole_are_tried_once():
+    given = tree("A2 * A2 - Y * Y * dA2")
+    everywhere = [change for change in changes(given, scene()) if change.repair == "name everywhere"]
+    assert {change.path for change in everywhere} == {()}
+    # two names that occur twice, for each of which seven others could stand
+    assert len(everywhere) == 2 * 7
+
+
+def test_a_repair_without_a_description_has_none():
+    assert Repair("nothing", 1.0, lambda site, scene: iter(())).description == ""
+    assert REPAIRS[0].description == "Transpose a part."
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2, "2"),
+        (2.0, "2"),
+        (0, "0"),
+        (0.25, "0.25"),
+        (-3, "-3"),
+        (-0.5, "-0.5"),
+        (-1.0, "-1"),
+        (10**20, "1" + "0" * 20),
+        (float("inf"), "1e309"),
+        (float("-inf"), "-1e309"),
+    ],
+)
+def test_a_number_prints_as_a_person_writes_it(value, text):
+    assert ast.unparse(number(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "method"),
+    [
+        ("np.sum(a)", "sum", False),
+        ("numpy.sum(a)", "sum", False),
+        ("a.sum()", "sum", True),
+        ("a.T.sum()", "sum", True),
+        ("npx.sum()", "sum", True),
+        ("sigmoid(a)", "sigmoid", False),
+        ("f(a)(b)", None, False),
+    ],
+)
+def test_what_is_called_and_whether_it_is_a_method(text, name, method):
+    assert (called(tree(text)), is_method(tree(text))) == (name, method)
+
+
+def test_nothing_is_called_where_there_is_no_call():
+    assert called(tree("a + b")) is None
+    assert called(tree("np.sum")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        *((f"a {sign} b", sign) for sign in "+ - * / @ **".split()),
+        *((f"np.{name}(a, b)", sign) for name, sign in (("dot", "@"), ("matmul", "@"), ("multiply", "*"))),
+        *((f"np.{name}(a, b)", sign) for name, sign in (("add", "+"), ("subtract", "-"))),
+        *((f"np.{name}(a, b)", sign) for name, sign in (("divide", "/"), ("power", "**"))),
+        ("a.dot(b)", "@"),
+    ],
+)
+def test_operands_are_found_in_signs_and_calls(text, sign):
+    found = operands(tree(text))
+    assert (found[0], ast.unparse(found[1]), ast.unparse(found[2])) == (sign, "a", "b")
+
+
+@pytest.mark.parametrize("text", ["a", "a // b", "-a", "np.exp(a)", "np.dot(a)", "np.dot(a, b, c)", "a.dot()", "a > b"])
+def test_other_expressions_have_no_operands(text):
+    assert operands(tree(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a", "a.T"),
+        ("a.T", "a"),
+        ("a.transpose()", "a"),
+        ("np.transpose(a)", "a"),
+        ("np.transpose(x=a)", "np.transpose(x=a).T"),
+        ("a.sum()", "a.sum().T"),
+        ("a.shape", "a.shape.T"),
+        ("a @ b", "(a @ b).T"),
+    ],
+)
+def test_the_transpose_of_a_transpose_is_what_it_was_made_from(text, expected):
+    assert ast.unparse(transposed(tree(text))) == expected
+
+
+def test_names_are_replaced_where_a_value_stands():
+    assert ast.unparse(renamed(tree("np.sum(a, axis=a) + a * b"), {"a": "c", "b": "a"})) == "np.sum(c, axis=a) + c * a"
+    assert ast.unparse(substituted(tree("a - b"), {"b": tree("c - d")})) == "a - (c - d)"
+    given = tree("a")
+    assert substituted(given, {}) is given
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "expected"),
+    [
+        ("W2", 1, "W3"),
+        ("W2", -1, "W1"),
+        ("W1", -1, "W0"),
+        ("W0", -1, None),
+        ("W9", 1, "W10"),
+        ("W10", -1, "W9"),
+        ("a1b2", 1, "a1b3"),
+        ("W2x", 1, None),
+        ("7", 1, "8"),
+        ("W", 1, None),
+    ],
+)
+def test_a_name_of_the_next_layer_has_the_next_number(name, step, expected):
+    assert shifted(name, step) == expected
