@@ -579,6 +579,22 @@ def test_a_result_near_zero_is_found_though_its_first_entry_is_tiny():
     assert found("W @ dZ * A", reading(right))[0] == "W.T @ dZ * (1 - A)"
 
 
+def test_two_changes_are_found_if_the_first_entry_is_off_by_as_much_as_may_be():
+    near = tolerance(np.dtype(float))
+    values = {
+        "A": np.array([[near, 0.3, -0.2], [0.1, -0.4, 0.5]]),
+        "B": np.array([[0.0, 0.2], [0.4, -0.3], [0.1, 0.5]]),
+    }
+    expected = values["A"] + values["B"].T  # the largest entry is 1: the tolerance is near itself
+    expected[0, 0] = 0.0
+    shapes = {name: value.shape for name, value in values.items()}
+    cases = (Case(values, expected, None),)
+    given = Reading("mean", cases, lambda shape_of: Scene(("A", "B"), (), shapes, None, shape_of))
+    assert found("A - B", given)[0] == "A + B.T"
+    values["A"][0, 0] = np.nextafter(near, 1)
+    assert found("A - B", given) is None
+
+
 @pytest.mark.parametrize(
     ("wrong", "right", "told"),
     [
@@ -758,7 +774,8 @@ def test_infinite_gradients_are_told_and_not_explained():
         "np.einsum('im->mi', dh)",
     ],
 )
-def test_odd_formulas_are_wrong_and_no_more(text):
+def test_odd_formulas_are_wrong_and_no_more(text, monkeypatch):
+    monkeypatch.setattr(diagnosis, "_WORK", 3000)  # enough to come to every repair once
     verdict = line_graph().check({"dW": text})["dW"]
     assert (verdict.verdict, verdict.own) == ("wrong", False)
     assert verdict.diagnosis

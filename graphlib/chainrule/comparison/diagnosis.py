@@ -76,7 +76,8 @@ def tolerance(dtype: np.dtype[Any]) -> float:
     It is 1e-9 in float64 and 1e-4 in float32: six and three digits are left for rounding. A formula that is wrong
     differs by far more on data drawn at random.
     """
-    return float(np.finfo(dtype if dtype.kind == "f" else float).eps ** 0.575)
+    eps = float(np.finfo(dtype if dtype.kind == "f" else float).eps)
+    return float(eps**0.575)
 
 
 def same(value: Array, expected: Array) -> bool:
