@@ -149,6 +149,7 @@ def test_a_repair_proposes_what_is_listed_and_nothing_else(entry):
     for change in changes_at(site, given, near, [repair]):
         extra = round(change.cost - repair.cost, 6)
         assert (change.repair, change.path) == (entry.repair, site.path)
+        compile(ast.fix_missing_locations(ast.Expression(change.tree)), "changed", "eval")  # Python's own check
         found.append(" | ".join([ast.unparse(change.tree), change.text, *([f"{extra:g}"] if extra else [])]))
     assert found == entry.proposals
 
