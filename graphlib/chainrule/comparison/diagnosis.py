@@ -76,7 +76,8 @@ def tolerance(dtype: np.dtype[Any]) -> float:
     It is 1e-9 in float64 and 1e-4 in float32: six and three digits are left for rounding. A formula that is wrong
     differs by far more on data drawn at random.
     """
-    return float(np.finfo(dtype if dtype.kind == "f" else float).eps ** 0.575)
+    eps = float(np.finfo(dtype if dtype.kind == "f" else float).eps)
+    return float(eps**0.575)
 
 
 def same(value: Array, expected: Array) -> bool:
@@ -105,15 +106,13 @@ def _largest(expected: Array) -> float:
 
 
 def factor_between(value: Array, expected: Array) -> float | None:
-    """The number c with expected = c * value in every entry, None if there is none."""
+    """The finite number c other than 0 with expected = c * value in every entry, None if there is none."""
     if value.shape != expected.shape or not value.size:
         return None
     k = int(np.abs(value).argmax())
     top = float(value.flat[k])
-    if top == 0 or not np.isfinite(top):
-        return None
-    c = float(expected.flat[k]) / top
-    return c if c != 0 and same(c * value, expected) else None
+    c = float(expected.flat[k]) / top if top else 0.0
+    return c if c and np.isfinite(c) and same(c * value, expected) else None
 
 
 # --- evaluating many expressions that share most of their parts ----------------------------------------------------
@@ -242,17 +241,24 @@ def _size_of_both(function: Callable[[Any, Any], Any], x: Shape, y: Shape) -> in
 _PAIRED = tuple(r for r in REPAIRS if r.cost <= 1.3 and r.name not in ("name everywhere", "brackets"))
 _USUAL = 0.25  # among the proposals of one repair, those that cost no more than this beyond it are tried in pairs
 _FIRSTS = 150  # of the changes that are tried first in pairs, this many
+_LARGEST_IN_FRACTION = 24  # numbers above it are hardly a forgotten 2, 1/3 or 5/6
+_DIGITS = 3  # of a cost: sums of the same costs in another order are equal
 _WORK = 150_000  # operations that the search for one change may do, and that for two: less than a second on one core
 
 
 def fix(tree: ast.expr, readings: Sequence[Reading]) -> Fix | None:
     """The likeliest change that makes a formula right on all cases, or two changes; None if none was found."""
-    searches = [_Search(tree, reading) for reading in readings]
+    searches = [_Search(tree, reading) for reading in readings if _tells(reading)]
     for attempt in (_Search.one_change, _Search.one_change_and_factor, _Search.two_changes):
         found = [best for search in searches if (best := attempt(search)) is not None]
         if found:
             return min(found, key=lambda best: best.cost)
     return None
+
+
+def _tells(reading: Reading) -> bool:
+    """Whether there is a finite entry to be met: whatever overflows agrees where all that is expected is infinite."""
+    return any(np.isfinite(case.expected).any() for case in reading.cases)
 
 
 class _Match(NamedTuple):
@@ -271,6 +277,7 @@ class _Search:
         self._case = reading.cases[0]
         self._evaluator = Evaluator(self._case.values)
         self._scene = reading.scene(self._evaluator.shape)
+        self._near = tolerance(self._case.expected.dtype)
         self._exact: list[_Match] = []
         self._multiples: list[tuple[_Match, float]] = []
         self._tried: list[Change] = []
@@ -288,8 +295,8 @@ class _Search:
         """A single change after which a plain factor is missing: 2, -1/3, 1/m."""
         matches = []
         for match, c in self._multiples:
-            extra = 1.4 if abs(c + 1) < 1e-9 else 1.2  # operands that are swapped say more than a sign that is wrong
-            for tree, text in _multiplied(match.tree, c, self._case.columns, self._scene.batch):
+            extra = 1.4 if abs(c + 1) <= self._near else 1.2  # swapped operands say more than a wrong sign
+            for tree, text in _multiplied(match.tree, c, self._case.columns, self._scene.batch, self._near):
                 matches.append(_Match(tree, match.changes, match.cost + extra, text))
         return self._best(matches)
 
@@ -297,10 +304,11 @@ class _Search:
         """The best pair of usual changes; the second stands at the first one's place, around it, or left of it."""
         self._exact = []
         usual = sorted((c for c in self._tried if _is_usual(c)), key=lambda change: change.cost)
+        slack = self._near * _largest(self._case.expected)
         with np.errstate(all="ignore"):
             for match in self._affordable(self._pairs(usual[:_FIRSTS])):
                 value = self._evaluator.value(match.tree, keep=False)
-                if value is not None and _first_fits(value, self._case.expected):
+                if value is not None and _first_fits(value, self._case.expected, slack):
                     self._exact.append(match)
         return self._best(self._exact)
 
@@ -317,30 +325,32 @@ class _Search:
         return itertools.takewhile(lambda _: self._evaluator.work < most, candidates)
 
     def _note(self, match: _Match) -> None:
-        value = self._evaluator.value(match.tree)
-        if value is None or np.shape(value) != self._case.expected.shape:
-            return
-        c = factor_between(np.asarray(value), self._case.expected)
-        if c is not None and abs(c - 1) <= 1e-9:
+        c = self._factor(match.tree)
+        if c is not None and abs(c - 1) <= self._near:
             self._exact.append(match)
         elif c is not None:
             self._multiples.append((match, c))
 
+    def _factor(self, tree: ast.expr) -> float | None:
+        """The number by which the value of an expression has to be multiplied, None if there is none."""
+        value = self._evaluator.value(tree)
+        return None if value is None else factor_between(np.asarray(value), self._case.expected)
+
     def _constant_factor(self) -> list[_Match]:
         """The expression itself with a number before it, whichever that is."""
-        value = self._evaluator.value(self._tree)
-        c = None if value is None else factor_between(np.asarray(value), self._case.expected)
+        c = self._factor(self._tree)
         if c is None:
             return []
         self._multiples.append((_Match(self._tree, (), 1.1), c))  # -1/m is two changes
         number_text = f"it has to be {c:.6g} times as large"
         any_number = _Match(binary(number(float(f"{c:.12g}")), "*", self._tree), (), 1.5, number_text)
-        plain = [(_times(self._tree, p), f"it has to be {p} times as large") for p in [_plain(c)] if p is not None]
-        return [any_number, *(_Match(tree, (), 1.45, text) for tree, text in plain)]
+        p = _plain(c, self._near)
+        plain = [] if p is None else [_Match(_times(self._tree, p), (), 1.45, f"it has to be {p} times as large")]
+        return [any_number, *plain]
 
     def _best(self, matches: Sequence[_Match]) -> Fix | None:
         """The cheapest match that is right on all cases; of equals the shortest."""
-        for match in sorted(matches, key=lambda match: (round(match.cost, 3), len(sites(match.tree)))):
+        for match in sorted(matches, key=lambda match: (round(match.cost, _DIGITS), len(sites(match.tree)))):
             if self._holds(match.tree):
                 return self._fix(match)
         return None
@@ -358,14 +368,12 @@ class _Search:
         return Fix(match.tree, "; and ".join(parts), match.cost, self._reading.convention, names)
 
 
+_DEAREST = {repair.name: repair.cost + _USUAL for repair in _PAIRED}
+
+
 def _is_usual(change: Change) -> bool:
-    base = (
-        next(repair.cost for repair in _PAIRED if repair.name == change.repair) if change.repair in _NAMES else np.inf
-    )
-    return change.cost <= base + _USUAL
-
-
-_NAMES = {repair.name for repair in _PAIRED}
+    """Whether a change is tried in pairs; one of a repair that is never the second may always be the first."""
+    return change.cost <= _DEAREST.get(change.repair, np.inf)
 
 
 def _up_to(change: Change) -> Iterator[Site]:
@@ -376,43 +384,44 @@ def _up_to(change: Change) -> Iterator[Site]:
             return
 
 
-def _first_fits(value: Any, expected: Array) -> bool:
-    """Whether a candidate can be right: cheap to say no for nearly all of them."""
+def _first_fits(value: Any, expected: Array, slack: float) -> bool:
+    """Whether a candidate is right, where entries may differ by slack: cheap to say no for nearly all of them."""
     if np.shape(value) != expected.shape:
         return False
-    if expected.size:
-        entry, right = float(np.asarray(value).flat[0]), float(expected.flat[0])
-        if abs(entry - right) > 1e-6 * (abs(right) + 1e-3):
-            return False
-    return same(np.asarray(value), expected)
+    array = np.asarray(value)
+    if expected.size and abs(float(array.flat[0]) - float(expected.flat[0])) > slack:
+        return False
+    return same(array, expected)
 
 
-def _multiplied(tree: ast.expr, c: float, columns: int | None, batch: str | None) -> Iterator[tuple[ast.expr, str]]:
+def _multiplied(
+    tree: ast.expr, c: float, columns: int | None, batch: str | None, near: float
+) -> Iterator[tuple[ast.expr, str]]:
     """The expression times c, where c is a plain number or one times m or 1/m; 1/5 may be either when m is 5."""
-    plain = _plain(c)
-    if plain is not None:
-        yield _times(tree, plain), f"it has to be {plain} times as large"
     if batch is not None and columns:
-        if (over := _plain(c * columns)) is not None:
+        if (over := _plain(c * columns, near)) is not None:
             yield (
                 binary(_times(tree, over), "/", named(batch)),
                 f"it has to be {_with_one(over, f'1/{batch}')} times as large",
             )
-        if (times := _plain(c / columns)) is not None:
+        if (times := _plain(c / columns, near)) is not None:
             yield (
                 binary(_times(tree, times), "*", named(batch)),
                 f"it has to be {_with_one(times, batch)} times as large",
             )
+    if (plain := _plain(c, near)) is not None:
+        yield _times(tree, plain), f"it has to be {plain} times as large"
 
 
 def _with_one(number_: Fraction, unit: str) -> str:
-    return unit if number_ == 1 else f"{number_}·{unit}"
+    return {Fraction(1): unit, Fraction(-1): f"-{unit}"}.get(number_, f"{number_}·{unit}")
 
 
-def _plain(c: float) -> Fraction | None:
-    """The fraction of small numbers that c is, None if it is none."""
-    near = Fraction(c).limit_denominator(24)
-    return near if near != 0 and abs(near.numerator) <= 24 and abs(float(near) / c - 1) <= 1e-9 else None
+def _plain(c: float, near: float) -> Fraction | None:
+    """The fraction of small numbers that c is, but for rounding, None if it is none."""
+    fraction = Fraction(c).limit_denominator(_LARGEST_IN_FRACTION)
+    fits = abs(fraction.numerator) <= _LARGEST_IN_FRACTION and abs(float(fraction) / c - 1) <= near
+    return fraction if fits else None
 
 
 def _times(tree: ast.expr, c: Fraction) -> ast.expr:
@@ -429,32 +438,31 @@ def difference_text(value: Array, expected: Array, name: str) -> str:
     """How a result differs from what it should be: in shape, by a factor that has a pattern, in which entries.
 
     >>> difference_text(np.array([[2.0, 4.0], [3.0, 6.0]]), np.array([[1.0, 2.0], [1.0, 2.0]]), "dW")
-    'each row of dW has its own factor: 2, 3 times too large'
+    'each row of dW has its own factor: 2, 3 times as large as it should be'
     """
     if value.shape != expected.shape:
         return f"its shape is {value.shape}, and {name} has shape {expected.shape}"
-    pattern = _ratio_pattern(value, expected, name)
-    return pattern or _worst_entries(value, expected)
+    return _ratio_pattern(value, expected, name) or _worst_entries(value, expected)
 
 
 def _ratio_pattern(value: Array, expected: Array, name: str) -> str:
     if not expected.size or not np.all(expected) or not (np.isfinite(value).all() and np.isfinite(expected).all()):
         return ""
-    ratio = np.asarray(value / expected)
-    if _all_close(ratio, ratio.flat[0]):
+    ratio, near = np.asarray(value / expected), 10 * tolerance(expected.dtype)
+    if _all_close(ratio, ratio.flat[0], near):
         return f"it is {ratio.flat[0]:.6g} times as large as {name} in every entry"
     if ratio.ndim == 2 and min(ratio.shape) > 1:
         for word, first in (("row", ratio[:, :1]), ("column", ratio[:1, :])):
-            if _all_close(ratio, first):
+            if _all_close(ratio, first, near):
                 shown = ", ".join(f"{c:.4g}" for c in first.flat[:6]) + ", …" * (first.size > 6)
-                return f"each {word} of {name} has its own factor: {shown} times too large"
-    if _all_close(np.abs(ratio), 1.0):
+                return f"each {word} of {name} has its own factor: {shown} times as large as it should be"
+    if _all_close(np.abs(ratio), 1.0, near):
         return f"the size of every entry is right, but {int((ratio < 0).sum())} of {ratio.size} signs are wrong"
     return ""
 
 
-def _all_close(values: Array, to: Any) -> bool:
-    return bool(np.all(np.abs(values - to) <= 1e-7 * np.abs(to)))
+def _all_close(values: Array, to: Any, near: float) -> bool:
+    return bool(np.all(np.abs(values - to) <= near * np.abs(to)))
 
 
 def _worst_entries(value: Array, expected: Array) -> str:
@@ -462,7 +470,7 @@ def _worst_entries(value: Array, expected: Array) -> str:
         gap = np.where(value == expected, 0, np.nan_to_num(np.abs(value - expected), nan=np.inf))
     wrong = int((gap > tolerance(expected.dtype) * _largest(expected)).sum())
     shown = []
-    for k in np.argsort(gap, axis=None)[::-1][: min(3, wrong)]:
+    for k in np.argsort(-gap, axis=None, kind="stable")[: min(3, wrong)]:
         place = ", ".join(map(str, np.unravel_index(int(k), gap.shape)))
         entry = f"entry [{place}]" if place else "it"
         shown.append(f"{entry} is {value.flat[k]:.6g}, not {expected.flat[k]:.6g}")

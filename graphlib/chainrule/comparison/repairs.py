@@ -232,7 +232,7 @@ def named(name: str) -> ast.expr:
 
 def number(value: float) -> ast.expr:
     """A number; whole numbers print without a point, negative ones with a sign in front."""
-    plain = int(value) if value == int(value) else value
+    plain = int(value) if float(value).is_integer() else value
     return ast.UnaryOp(ast.USub(), ast.Constant(-plain)) if plain < 0 else ast.Constant(plain)
 
 
@@ -251,9 +251,15 @@ def _untransposed(node: ast.expr) -> ast.expr | None:
     """What is transposed by an expression, None if it is no transpose."""
     if isinstance(node, ast.Attribute) and node.attr == "T":
         return node.value
-    if isinstance(node, ast.Call) and called(node) == "transpose":
-        return node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined]
-    return None
+    return _argument(node) if called(node) == "transpose" else None
+
+
+def _argument(node: ast.expr) -> ast.expr | None:
+    """The array in np.sum(array) and array.sum(); None where it is given by its name."""
+    assert isinstance(node, ast.Call)
+    if is_method(node):
+        return node.func.value  # type: ignore[attr-defined, no-any-return]
+    return node.args[0] if node.args else None
 
 
 def negative(node: ast.expr) -> ast.expr:
@@ -369,7 +375,7 @@ def _brackets(site: Site, scene: Scene) -> Proposals:
 
 def _einsum(site: Site, scene: Scene) -> Proposals:
     """Turn round the letters of one matrix in an einsum, or of its result."""
-    if not isinstance(site.node, ast.Call) or called(site.node) != "einsum" or not _is_text(site.node.args[0]):
+    if not isinstance(site.node, ast.Call) or called(site.node) != "einsum" or not site.node.args:
         return
     text = site.node.args[0].value  # type: ignore[attr-defined]
     for letters in re.finditer(r"[a-zA-Z]{2,}", text):
@@ -386,46 +392,47 @@ _AXES = (1, 0, None)
 def _sum_missing(site: Site, scene: Scene) -> Proposals:
     """Sum a part over its columns, its rows or all of it."""
     shape = scene.shape_of(site.node)
-    if shape is None or not shape or _is_product_part(site):
+    if not shape or _is_product_part(site):
         return
-    for axis in _AXES[: 3 if len(shape) == 2 else 0]:
+    for axis in _AXES if len(shape) == 2 else (None,):
         where = {1: "over the columns", 0: "over the rows", None: "over all entries"}[axis]
         options = {} if axis is None else {"axis": axis, "keepdims": True}
         yield Proposal(_method_call(site.node, "sum", **options), f"the sum of {{}} {where} is missing", (site.node,))
-    if len(shape) != 2:
-        yield Proposal(_method_call(site.node, "sum"), "the sum of {} over all entries is missing", (site.node,))
 
 
 def _sum_extra(site: Site, scene: Scene) -> Proposals:
     """Take a sum or a mean away."""
-    if called(site.node) in ("sum", "mean"):
-        inner = _reduced(site.node)
+    if called(site.node) in ("sum", "mean") and (inner := _argument(site.node)) is not None:
         yield Proposal(inner, f"the {called(site.node)} of {{}} is one too many", (inner,))
-
-
-def _reduced(node: ast.expr) -> ast.expr:
-    """What a sum or mean runs over."""
-    assert isinstance(node, ast.Call)
-    return node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined]
 
 
 def _sum_otherwise(site: Site, scene: Scene) -> Proposals:
     """Sum over another axis, or keep the axis that is summed over, or let it go."""
-    if not isinstance(site.node, ast.Call) or called(site.node) not in ("sum", "mean", "max", "min"):
+    name = called(site.node)
+    if name not in ("sum", "mean", "max", "min") or _argument(site.node) is None:
         return
+    assert isinstance(site.node, ast.Call)
     axis, keep = _sum_options(site.node)
     for new_axis in (axis, *(other for other in _AXES if other != axis)):
         for new_keep in (True, False):
             if (new_axis, new_keep) != (axis, keep):
                 new = _with_options(site.node, new_axis, new_keep)
-                yield Proposal(new, _options_text(axis != new_axis, new_axis, new_keep, keep))
+                yield Proposal(new, _options_text(name, axis != new_axis, new_axis, new_keep, keep))
 
 
 def _sum_options(call: ast.Call) -> tuple[Any, bool]:
-    given = {keyword.arg: getattr(keyword.value, "value", None) for keyword in call.keywords}
+    given = {keyword.arg: _literal(keyword.value) for keyword in call.keywords}
     places = call.args if is_method(call) else call.args[1:]
-    axis = getattr(places[0], "value", None) if places else given.get("axis")
-    return axis, bool(given.get("keepdims", False))
+    axis = _literal(places[0]) if places else given.get("axis")
+    return axis, bool(given.get("keepdims"))
+
+
+def _literal(node: ast.expr) -> Any:
+    """What is written out, such as -1 or (0, 1); where it is computed, the expression itself."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return node
 
 
 def _with_options(call: ast.Call, axis: Any, keep: bool) -> ast.expr:
@@ -435,15 +442,18 @@ def _with_options(call: ast.Call, axis: Any, keep: bool) -> ast.expr:
 
 def _keywords(options: Mapping[str, Any]) -> list[ast.keyword]:
     """Facts of a call, without those that are None."""
-    return [ast.keyword(key, ast.Constant(value)) for key, value in options.items() if value is not None]
+    facts = {key: value for key, value in options.items() if value is not None}
+    return [ast.keyword(k, v if isinstance(v, ast.expr) else ast.Constant(v)) for k, v in facts.items()]
 
 
-def _options_text(other_axis: bool, axis: Any, keep: bool, kept: bool) -> str:
-    keepdims = "" if keep == kept else ", with keepdims=True" if keep else ", without keepdims"
+_RUNS_OVER = {1: "the columns, axis=1", 0: "the rows, axis=0", None: "all entries, without an axis"}
+
+
+def _options_text(name: str, other_axis: bool, axis: Any, keep: bool, kept: bool) -> str:
     if not other_axis:
         return "keepdims=True is missing" if keep else "keepdims=True is one too many"
-    run = {1: "the columns, axis=1", 0: "the rows, axis=0", None: "all entries, without an axis"}
-    return f"the sum has to run over {run.get(axis, f'axis {axis}')}{keepdims}"
+    keepdims = "" if keep == kept else ", with keepdims=True" if keep else ", without keepdims"
+    return f"the {name} has to run over {_RUNS_OVER[axis]}{keepdims}"
 
 
 def _sum_for_mean(site: Site, scene: Scene) -> Proposals:
@@ -453,9 +463,9 @@ def _sum_for_mean(site: Site, scene: Scene) -> Proposals:
         return
     assert isinstance(site.node, ast.Call)
     other = "mean" if name == "sum" else "sum"
-    assert isinstance(site.node.func, ast.Attribute)
-    new = _copy(site.node, func=_copy(site.node.func, attr=other))
-    yield Proposal(new, f"{name} should be {other}")
+    function = site.node.func
+    new = named(other) if isinstance(function, ast.Name) else _copy(function, attr=other)
+    yield Proposal(_copy(site.node, func=new), f"{name} should be {other}")
 
 
 # --- factors and terms ---------------------------------------------------------------------------------------------
@@ -633,14 +643,20 @@ def _operator(site: Site, scene: Scene) -> Proposals:
             )
 
 
+_LARGEST_MISTAKEN = 1e6  # nobody is wrong by one about a larger number, and it may have no square
+
+
 def _number_wrong(site: Site, scene: Scene) -> Proposals:
     """Put another number for a number, or the number of columns."""
     if not _is_number(site.node):
         return
     given = site.node.value  # type: ignore[attr-defined]
+    if abs(given) > _LARGEST_MISTAKEN:
+        return
     for value in dict.fromkeys((given + 1, given - 1, -given, 2 * given, given / 2, given**2)):
         if value != given:
-            yield Proposal(number(value), f"the number {given} should be {value:g}")
+            new = number(value)
+            yield Proposal(new, f"the number {given} should be {{}}", (new,))
     if scene.batch is not None:
         yield Proposal(named(scene.batch), f"the number {given} should be {scene.batch}", (), 0.2)
 
@@ -747,7 +763,7 @@ def _value_for_gradient(site: Site, scene: Scene) -> Proposals:
     """Put a gradient for the value, or a value for its gradient."""
     if isinstance(site.node, ast.Name):
         name = site.node.id
-        for other in (f"d{name}", name[1:] if name.startswith("d") else ""):
+        for other in (f"d{name}", *([name[1:]] if name.startswith("d") else [])):
             if _allowed(other, scene):
                 kind = "the gradient" if other in scene.gradients else "the value"
                 yield Proposal(named(other), f"{name} should be {other}, {kind}")
@@ -755,11 +771,17 @@ def _value_for_gradient(site: Site, scene: Scene) -> Proposals:
 
 def _name_of_same_layer(site: Site, scene: Scene) -> Proposals:
     """Put another name of the same layer: Z2 for A2."""
-    if isinstance(site.node, ast.Name) and (layer := re.search(r"\d+$", site.node.id)):
+    if isinstance(site.node, ast.Name) and (layer := _layer(site.node.id)):
         gradient = site.node.id in scene.gradients
         for other in scene.gradients if gradient else scene.values:
-            if other != site.node.id and re.search(r"\d+$", other) and re.sub(r"^\D+", "", other) == layer[0]:
+            if other != site.node.id and _layer(other) == layer:
                 yield Proposal(named(other), f"{site.node.id} should be {other}")
+
+
+def _layer(name: str) -> str:
+    """The number at the end of a name, as it is written."""
+    found = re.search(r"\d+$", name)
+    return found[0] if found else ""
 
 
 def _other_name(site: Site, scene: Scene) -> Proposals:
@@ -772,12 +794,15 @@ def _other_name(site: Site, scene: Scene) -> Proposals:
 
 def _batch_for_other(site: Site, scene: Scene) -> Proposals:
     """Put the number of columns for another size of an array."""
-    if isinstance(site.node, ast.Subscript | ast.Call | ast.Name) and scene.batch is not None:
-        size = isinstance(site.node, ast.Subscript) or called(site.node) in ("len", "size")
-        if size or (isinstance(site.node, ast.Name) and scene.shapes.get(site.node.id) == ()):
-            yield Proposal(
-                named(scene.batch), f"{{}} should be {scene.batch}, the number of columns", (site.node,), 0.2
-            )
+    if scene.batch is not None and _is_size(site.node, scene):
+        yield Proposal(named(scene.batch), f"{{}} should be {scene.batch}, the number of columns", (site.node,), 0.2)
+
+
+def _is_size(node: ast.expr, scene: Scene) -> bool:
+    """Whether an expression may be meant as the number of columns, and is not called so."""
+    if isinstance(node, ast.Name):
+        return node.id != scene.batch and scene.shapes.get(node.id) == ()
+    return isinstance(node, ast.Subscript) or called(node) in ("len", "size")
 
 
 def _name_everywhere(site: Site, scene: Scene) -> Proposals:
@@ -833,11 +858,10 @@ def _division_extra(site: Site, scene: Scene) -> Proposals:
         return
     found = operands(site.node)
     if found is not None and found[0] == "/" and _is_batch(found[2], scene):
-        kept = found[1]
-        yield Proposal(kept, f"the division by {scene.batch} is one too many")
+        yield Proposal(found[1], "the division by {} is one too many", (found[2],))
     elif found is not None and found[0] == "*" and any(_is_reciprocal(part, scene) for part in found[1:]):
-        kept = found[2] if _is_reciprocal(found[1], scene) else found[1]
-        yield Proposal(kept, f"the factor 1/{scene.batch} is one too many")
+        taken, kept = found[1:] if _is_reciprocal(found[1], scene) else found[:0:-1]
+        yield Proposal(kept, "the factor {} is one too many", (taken,))
     elif not site.path:
         new = binary(site.node, "*", named(scene.batch))
         yield Proposal(new, f"it is {scene.batch} times too small", (), 0.2)
@@ -855,9 +879,11 @@ def _is_reciprocal(node: ast.expr, scene: Scene) -> bool:
 
 def _division_misplaced(site: Site, scene: Scene) -> Proposals:
     """Move the division by the number of columns from a part to the whole."""
+    if scene.batch is None:
+        return
     for part in sites(site.node)[1:]:
         for proposal in _division_extra(part, scene):
-            whole = binary(replaced(site.node, part.path, proposal.node), "/", named(scene.batch or ""))
+            whole = binary(replaced(site.node, part.path, proposal.node), "/", named(scene.batch))
             yield Proposal(whole, f"the division by {scene.batch} belongs around the whole")
 
 
