@@ -426,7 +426,7 @@ def test_a_line_without_a_formula_is_passed_over():
 
 
 def test_a_percent_sign_behind_a_backslash_is_no_comment():
-    assert refused(parse_lines, "a = 5 \\% b")[:2] == ("'\\\\' is no part of a formula", "line 1, column 7")
+    assert refused(parse_lines, "a = 5 \\% b")[:2] == ("'\\' is no part of a formula", "line 1, column 7")
 
 
 def test_the_first_equals_sign_that_compares_nothing_is_the_one():
