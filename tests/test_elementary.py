@@ -1,5 +1,6 @@
 """Functions that are exact everywhere are their definitions: over every axis, for infinities, symbols and nothing."""
 
+import mpmath
 import numpy as np
 import precise
 import pytest
@@ -7,12 +8,17 @@ import pytest
 from chainrule.elementary import (
     log_softmax,
     logsumexp,
+    normal_cdf,
+    power_slope,
     put,
+    ratio,
     sigmoid,
+    sigmoid_slope,
     softmax,
     softmax_rest,
     softplus,
     tanh_slope,
+    xlog1m,
     xlogy,
 )
 from chainrule.entrywise import symbol_array
@@ -172,6 +178,34 @@ def test_ties_for_the_largest_are_all_counted(dtype):
     np.testing.assert_allclose(logsumexp(x, axis=1), [2 + np.log(3), 2 + np.log(2 + np.exp(-1.5))], rtol=3e-7)
 
 
+def test_a_difference_that_no_float_holds_is_half_a_unit_off_and_no_more():
+    """47.8 + 21.1 is no float: what rounding leaves out of it reaches the logarithm with its sign."""
+    x = np.array([-21.1, 47.8])
+    with mpmath.workdps(60):
+        total = mpmath.log(sum(mpmath.exp(float(entry)) for entry in x))
+        error = abs(float(log_softmax(x)[0]) - (float(x[0]) - total))
+    assert error <= 0.51 * np.spacing(68.9)
+
+
+ROOM = {"rtol": 4e-16}  # two roundings
+
+
+def test_products_with_a_logarithm_and_quotients_are_what_they_are_called():
+    x, y = np.array([-2.0, 1.0, 0.0, 3.0, 0.0]), np.array([3.0, 0.5, 0.0, 0.25, np.inf])
+    np.testing.assert_allclose(xlogy(x, y), [-2 * np.log(3), np.log(0.5), 0, 3 * np.log(0.25), 0], **ROOM)
+    np.testing.assert_allclose(xlog1m(x, y / 4), [-2 * np.log(0.25), np.log(0.875), 0, 3 * np.log(0.9375), 0], **ROOM)
+    np.testing.assert_allclose(ratio(x, y), [-2 / 3, 2, 0, 12, 0], **ROOM)
+    np.testing.assert_array_equal(ratio(x, np.zeros(5)), [-np.inf, np.inf, 0, np.inf, 0])
+    base, power = np.array([-2.0, 3.0, 0.0, 0.0, 4.0]), np.array([3.0, 0.0, 0.0, 2.0, -0.5])
+    np.testing.assert_allclose(power_slope(base, power), [12, 0, 0, 0, -1 / 16], **ROOM)
+
+
+def test_what_is_empty_is_empty_along_the_other_axis_only():
+    assert logsumexp(np.zeros((0, 3)), axis=1).shape == (0,)
+    assert logsumexp(np.zeros((3, 0)), axis=0).shape == (0,)
+    np.testing.assert_array_equal(logsumexp(np.zeros((3, 0)), axis=1), [-np.inf] * 3)
+
+
 # --- no numbers yet --------------------------------------------------------------------------------------------------
 
 X, ROW, UNKNOWN = Symbol.leaf("x", (2, 3, "m")), Symbol.leaf("r", (3, 1)), Symbol.leaf("u", None)
@@ -182,6 +216,24 @@ ALONG = [softmax, log_softmax, softmax_rest]
 def test_what_is_computed_along_an_axis_keeps_the_shape(function):
     assert [function(X, axis=axis).shape for axis in (None, 0, (1, 2))] == [X.shape] * 3
     assert function(UNKNOWN, axis=0).known_shape is None
+
+
+@pytest.mark.parametrize(
+    "function",
+    [sigmoid, sigmoid_slope, tanh_slope, softplus, normal_cdf, softmax, log_softmax, softmax_rest, logsumexp],
+    ids=lambda function: function.__name__,
+)
+def test_a_function_of_one_value_is_one_step(function):
+    assert (function(X).operation, function(X).operands) == (function, (X,))
+
+
+@pytest.mark.parametrize("function", [xlogy, xlog1m, ratio, power_slope], ids=lambda function: function.__name__)
+def test_a_function_of_two_values_is_one_step(function):
+    assert (function(X, ROW).operation, function(X, ROW).operands) == (function, (X, ROW))
+
+
+def test_to_put_is_one_step():
+    assert put(X[0], 1, X).operation is put
 
 
 def test_a_sum_drops_the_axes_unless_they_are_kept():
