@@ -120,6 +120,7 @@ UNKNOWN = [
     ("m + sum", "sum is a function, and is given no value here", 5, "sum(A)"),
     ("m + softplus", "softplus is a function, and is given no value here", 5, "softplus(A)"),
     ("m + np.sum", "np.sum is a function, and is given no value here", 5, "np.sum(A)"),
+    ("m + np.sum[0]", "np.sum is a function, and is given no value here", 5, "np.sum(A)"),
     ("m + np.inff", "np has no 'inff' (did you mean 'inf'?) that formulas may use", 5, CONSTANTS),
     ("m + numpy.meen", "np has no 'meen' (did you mean 'mean'?) that formulas may use", 5, CONSTANTS),
     ("m + np.s_", "np has no 's_' that formulas may use", 5, CONSTANTS),

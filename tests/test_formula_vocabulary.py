@@ -384,6 +384,7 @@ def test_a_function_of_numpy_takes_one_value_or_two():
     assert type(counted(one, 0)[0]) is float
     assert counted(one, [0, 0])[0].tolist() == [0.0, 0.0]
     assert type(counted(vocabulary._entrywise(np.negative, 1), 2**31)[0]) is int
+    assert counted(one, X32[0, 0])[0].dtype == counted(two, X32[0, 0], 2)[0].dtype == np.float32
     result, taken = counted(two, COLUMN, ROW)
     assert_same(result, COLUMN * ROW)
     assert taken == 15 * 7 + 1
