@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from chainrule.errors import FormulaError
+from chainrule.errors import FormulaError, ShapeError
 from chainrule.formula import UserFormula, name_in, parse, parse_lines
 from chainrule.formula.language import LONGEST, MOST_FORMULAS, _reason
 
@@ -120,6 +120,7 @@ UNKNOWN = [
     ("m + sum", "sum is a function, and is given no value here", 5, "sum(A)"),
     ("m + softplus", "softplus is a function, and is given no value here", 5, "softplus(A)"),
     ("m + np.sum", "np.sum is a function, and is given no value here", 5, "np.sum(A)"),
+    ("m + np.sum[0]", "np.sum is a function, and is given no value here", 5, "np.sum(A)"),
     ("m + np.inff", "np has no 'inff' (did you mean 'inf'?) that formulas may use", 5, CONSTANTS),
     ("m + numpy.meen", "np has no 'meen' (did you mean 'mean'?) that formulas may use", 5, CONSTANTS),
     ("m + np.s_", "np has no 's_' that formulas may use", 5, CONSTANTS),
@@ -311,7 +312,7 @@ def test_brackets_stand_sixty_deep_at_most():
     assert unread("[({" * 21) == ("brackets stand more than 60 deep", 61, "")
     assert parse(" + ".join(["(A1[0])"] * 31)).names == {"A1"}
     assert parse("X" * 61).names == {"X" * 61}
-    assert unread("X + " + "(" * 61)[1] == 65
+    assert unread("X + " + "(" * 61) == ("brackets stand more than 60 deep", 65, "")
 
 
 def test_a_formula_has_at_most_500_parts():
@@ -511,6 +512,7 @@ COMPUTED = [
     ("np.einsum('ij->ji', A1)", A1.T),
     ("[[1, 2.5], [3, m]] @ A1[1:]", np.array([[1, 2.5], [3, 5]]) @ A1[1:]),
     ("True", np.array(True)),
+    ("False", np.array(False)),
     ("2**40", np.array(2.0**40)),
 ]
 
@@ -590,7 +592,7 @@ def test_a_reason_of_numpy_is_one_line_of_200_characters_at_most():
     assert _reason(ValueError("could not be broadcast together")) == "these shapes do not fit together"
     assert _reason(ValueError("shape mismatch: objects")) == "these shapes do not fit together"
     assert _reason(ValueError("matmul: has a mismatch in its core dimension 0")) == "these shapes do not fit together"
-    assert _reason(FormulaError("said", remedy="try")) == "said"
+    assert _reason(ShapeError("said", where="broadcast")) == "said"
 
 
 def test_what_is_no_array_is_no_result():

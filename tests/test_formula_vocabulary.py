@@ -384,6 +384,7 @@ def test_a_function_of_numpy_takes_one_value_or_two():
     assert type(counted(one, 0)[0]) is float
     assert counted(one, [0, 0])[0].tolist() == [0.0, 0.0]
     assert type(counted(vocabulary._entrywise(np.negative, 1), 2**31)[0]) is int
+    assert counted(one, X32[0, 0])[0].dtype == counted(two, X32[0, 0], 2)[0].dtype == np.float32
     result, taken = counted(two, COLUMN, ROW)
     assert_same(result, COLUMN * ROW)
     assert taken == 15 * 7 + 1
@@ -422,7 +423,7 @@ def test_a_bare_number_takes_the_dtype_of_the_array_beside_it():
     xlogy = FUNCTIONS["xlogy"]
     for x, y, dtype in ((X32, 2, np.float32), (2, X32 + 8, np.float32), (2, 3, float), (X, 2, float), (2, IDS, float)):
         assert counted(xlogy, x, y)[0].dtype == dtype
-    # -0.1 is rounded to float32 before the logarithm, as it is in a rule
+    # the logarithm of a float32 is one, as it is in a rule
     y = np.full(5, 0.1, np.float32)
     assert_same(counted(FUNCTIONS["xlog1m"], V, y)[0], elementary.xlog1m(V, y))
     assert_same(counted(FUNCTIONS["xlog1m"], y, V / 4)[0], elementary.xlog1m(y, V / 4))
