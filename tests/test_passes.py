@@ -428,11 +428,42 @@ def test_a_shape_that_is_unknown_stays_unknown():
     assert [(step.shape, step.named) for step in bound(unknown, {"m": 6})] == [(None, None)] * 2
 
 
+@pytest.mark.parametrize(
+    ("operands", "same"),
+    [
+        ((1, 1), True),
+        ((1, 1.0), False),
+        ((1, True), False),
+        ((1.5, np.float64(1.5)), False),
+        ((np.float32(1), np.float64(1)), False),
+        ((m, m * 1), True),
+        ((m, m + 1), False),
+        ((True, Dimension.named("True")), False),
+    ],
+    ids=str,
+)
+def test_operands_are_one_only_if_they_are_of_one_kind(operands, same):
+    x = Step(None, shape=(3,), name="x")
+    first, second = (Step(np.add, (Ref(0), operand), shape=(3,)) for operand in operands)
+    once = common_subexpressions(by_hand(x, first, second, Step(np.multiply, (Ref(1), Ref(2)), shape=(3,))))
+    assert len(once) == (3 if same else 4)
+
+
+@pytest.mark.parametrize(("given", "left"), [(None, ()), ((1, 3), None), (None, None)])
+def test_a_sum_over_what_is_not_known_stays_a_sum(given, left):
+    program = by_hand(Step(None, shape=given, name="x"), Step(np.sum, (Ref(0),), {"axis": 0}, shape=left))
+    assert operations(simplifications(program)) == ["sum"]
+
+
 def test_what_is_traced_has_the_dtype_that_numpy_gives():
     builder = Builder()
-    x = builder.append(Step(None, shape=(2, 3), dtype=np.dtype(np.float32), name="x"))
+    given = Step(None, shape=(2, 3), dtype=np.dtype(np.float32), name="x")
+    x = builder.append(given)
     y = traced(builder, lambda value: np.exp(value) > 1, x)
     assert y == Ref(2)
+    assert (
+        builder.steps[0] is given
+    )  # not asked for again: a program of many functions would take the square of the time
     assert [(step.operation, step.dtype) for step in builder.steps] == [
         (None, np.float32),
         (np.exp, np.float32),
@@ -454,11 +485,17 @@ def test_a_constant_is_stored_up_to_a_size_and_computed_beyond(size, folded):
     np.testing.assert_array_equal(evaluate(changed, {"x0": x})[0]["y"], 1 + 2 * np.arange(float(size)))
 
 
-def test_a_constant_that_has_a_name_keeps_it():
-    program = of_graph(cr.Exp(cr.Constant(0.0), name="one"))
-    changed = constants(program).without_dead_steps()
-    (step,) = changed
-    assert (step.is_constant, step.operands[0].tolist()) == (True, 1.0)
+def test_a_folded_array_is_a_constant_with_the_name_of_its_step():
+    program = program_of(lambda c: c * np.arange(3.0), ())
+    program = replace(program, steps=(replace(program.steps[0], operands=(np.array(2.0),)), *program.steps[1:]))
+    (step,) = constants(program).without_dead_steps()
+    assert step.is_constant
+    assert (step.name, step.operands[0].tolist(), step.shape) == ("y", [0, 2, 4], (3,))
+
+
+def test_a_result_that_has_become_a_number_is_a_constant():
+    (step,) = constants(of_graph(cr.Exp(cr.Constant(0.0), name="one"))).without_dead_steps()
+    assert (step.is_constant, step.operands[0].tolist(), step.dtype) == (True, 1.0, float)
 
 
 def test_what_needs_an_array_is_given_one_where_a_number_was_put():

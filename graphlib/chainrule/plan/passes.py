@@ -95,7 +95,7 @@ def bound(program: Program, sizes: Mapping[str, int], totals: Mapping[str, int] 
     def change(builder: Builder, step: Step, _: int) -> Ref:
         operands = tuple(evaluated(operand, counts) for operand in step.operands)
         options = {key: evaluated(value, sizes) for key, value in step.options.items()}
-        shape = None if step.shape is None else evaluated(step.shape, sizes)
+        shape = evaluated(step.shape, sizes)
         return builder.append(replace(step, operands=operands, options=options, shape=shape, named=step.shape))
 
     return rewrite(program, change)
@@ -157,18 +157,14 @@ def common_subexpressions(program: Program) -> Program:
 
 
 def _key(operand: Any) -> Any:
-    """Something that is equal for equal operands and can be hashed: 1, 1.0 and True are told apart."""
+    """Something that is equal for equal operands and can be hashed: 1, 1.0 and True are told apart, 0.0 and -0.0."""
     if isinstance(operand, (tuple, list)):
         return tuple(map(_key, operand))
     if isinstance(operand, slice):
-        return ("slice", _key(operand.start), _key(operand.stop), _key(operand.step))
+        return (slice, *map(_key, (operand.start, operand.stop, operand.step)))
     if isinstance(operand, np.ndarray):
-        return ("array", id(operand))
-    return (
-        (type(operand).__name__, repr(operand))
-        if isinstance(operand, (float, np.generic))
-        else (type(operand), operand)
-    )
+        return (np.ndarray, id(operand))
+    return (type(operand), repr(operand))
 
 
 _LARGEST_FOLDED: Final = 64  # elements; a larger constant is computed at every call rather than stored
@@ -188,7 +184,7 @@ def constants(program: Program) -> Program:
         if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
             return builder.append(step)
         with np.errstate(all="ignore"):
-            value = np.asarray(step.operation(*step.operands, **step.options), dtype=step.dtype)
+            value = np.asarray(step.operation(*step.operands))
         return value[()] if value.ndim == 0 else builder.constant(value, name=step.name)
 
     return rewrite(program, change)
@@ -210,7 +206,7 @@ def simplifications(program: Program) -> Program:
     def change(builder: Builder, step: Step, _: int) -> Any:
         for simpler in (_unit, _twice, _unstretched, _sum_of_one):
             if (found := simpler(builder, step)) is not None:
-                if isinstance(found, Ref) and step.name:
+                if step.name:
                     builder.label(found, step.name, step.formula)
                 return found
         return builder.append(step)
