@@ -101,3 +101,9 @@ def test_facts_that_are_left_out():
         assert not np.array_equal(value(kind(leaf), x=x), value(kind(leaf, axis=1), x=x))
     table, rows = np.arange(24.0).reshape(2, 3, 4), cr.Constant([2, 0], dtype=int)
     np.testing.assert_array_equal(value(cr.Gather(given("table", 2, 3, 4), rows), table=table), table[..., [2, 0]])
+
+
+def test_the_slope_of_the_hinge_loss_is_the_label_whatever_its_size():
+    graph = cr.Graph(cr.HingeLoss(given("s", 3, 1), given("y", 3, 1), reduction="sum"))
+    run = graph.forward({"s": [[0.5], [-3.0], [2.0]], "y": [[0.5], [4.0], [1.0]]})
+    np.testing.assert_array_equal(run.backward()["s"], [[-0.5], [-4.0], [0.0]])
