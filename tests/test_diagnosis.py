@@ -779,3 +779,9 @@ def test_odd_formulas_are_wrong_and_no_more(text, monkeypatch):
     verdict = line_graph().check({"dW": text})["dW"]
     assert (verdict.verdict, verdict.own) == ("wrong", False)
     assert verdict.diagnosis
+
+
+def test_nothing_but_zeros_is_called_that():
+    expected = np.array([[1.0, -2.0]])
+    assert difference_text(np.zeros((1, 2)), expected, "dB1") == "it is 0 in every entry"
+    assert difference_text(np.array([[0.0, 1.0]]), expected, "dB1").startswith("2 of 2 entries differ")

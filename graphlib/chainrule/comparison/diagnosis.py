@@ -448,6 +448,8 @@ def difference_text(value: Array, expected: Array, name: str) -> str:
 def _ratio_pattern(value: Array, expected: Array, name: str) -> str:
     if not expected.size or not np.all(expected) or not (np.isfinite(value).all() and np.isfinite(expected).all()):
         return ""
+    if not value.any():
+        return "it is 0 in every entry"
     ratio, near = np.asarray(value / expected), 10 * tolerance(expected.dtype)
     if _all_close(ratio, ratio.flat[0], near):
         return f"it is {ratio.flat[0]:.6g} times as large as {name} in every entry"
