@@ -520,6 +520,12 @@ def test_brackets_indices_and_calls_are_read_as_python_reads_them(text):
         (r"{f} \left( B \right)", "f @ B"),
         ("αA", "αA"),
         ("Ａ + ﬁ", "A + fi"),
+        # an index stands right behind what it belongs to
+        ("A_{1}[0]", "A1[0]"),
+        ("A₁[0] A^T[1]", "A1[0] @ A.T[1]"),
+        (r"\beta[0] {A}_1[0]", "β[0] @ A1[0]"),
+        ("(A + B)[0]", "(A + B)[0]"),
+        ("W^{[2]}[0] W^{[2]T}[1]", "W2[0] @ W2.T[1]"),
         # layers
         ("W^{[2]}", "W2"),
         ("W^{[2]T}", "W2.T"),
@@ -723,6 +729,7 @@ def test_the_derivative_of_a_loss_is_a_gradient(loss):
         ("sigmoid_slope A", "A", "sigmoid_slope(A)"),
         ("W_1^{[2]}", "W_1", "W_12"),
         ("W_ab", "W_ab", "W_ab"),
+        ("W_1[0] WX[1]", "W_1 W X", "W_1[0] @ W @ X[1]"),
         # of several the one that is most like what was written
         ("W₁", "W1 W_1 W₁", "W1"),
         ("W₁", "W_1 W₁", "W_1"),
