@@ -236,8 +236,7 @@ def test_ctrl_c_ends_the_command_with_130_and_one_line():
             break
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == b"chainrule: interrupted\n"
+    assert (process.returncode, err) == (130, b"chainrule: interrupted\n")
 
 
 def test_ctrl_c_in_any_command(monkeypatch, capsys):

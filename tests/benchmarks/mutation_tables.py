@@ -9,10 +9,12 @@ import ast
 import importlib.metadata
 import json
 import os
+import random
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -23,6 +25,7 @@ from mutants import ROOT, Mutant, Target
 
 RECORD = "tables.json"
 LINKS = ("nets", "tests", "docs", "README.md", "pyproject.toml")
+SAMPLE = 40  # mutants of a file that are tried at most: for each of them Python starts twice and collects the tests
 TIMEOUT = 300.0  # seconds; the slowest list of tests takes 60 on a busy machine
 # On floats these raise a TypeError, which any test notices: they would only lift the score.
 ON_INTEGERS = ("RShift", "LShift", "BitOr", "BitAnd", "BitXor")
@@ -109,13 +112,19 @@ def all_mutants(session: WorkDB, target: Target) -> dict[str, str]:
     return {key(mutation): job for mutation, job in items if in_reach(mutation, lines, spans)}
 
 
+def chosen(target: Target, names: Iterable[str]) -> list[str]:
+    every = sorted(names)
+    return sorted(random.Random(target.seed).sample(every, min(SAMPLE, len(every))))
+
+
 def run(target: Target, again: bool) -> None:
     """Try every mutant that was not tried before; with `again` those that survived without a reason."""
     known = mutants.tried(target, RECORD)
     open_again = {mutant.name for mutant in survivors(target, known) if not mutant.reason} if again else set()
     with open_session(target, again) as session:
         jobs = all_mutants(session, target)
-        wanted = {jobs[name] for name in jobs if (name in open_again if again else name not in known)}
+        names = chosen(target, jobs)
+        wanted = {jobs[name] for name in names if (name in open_again if again else name not in known)}
         others = [item.job_id for item in session.work_items if item.job_id not in wanted]
         session.set_multiple_results(others, WorkResult(worker_outcome=WorkerOutcome.SKIPPED))
         if wanted:
@@ -145,5 +154,5 @@ def summary(target: Target) -> dict[str, Any]:
     with open_session(target, again=False) as session:
         names = all_mutants(session, target)
     known = mutants.tried(target, RECORD)
-    found = {name: known[name] for name in names if name in known}
+    found = {name: known[name] for name in chosen(target, names) if name in known}
     return mutants.summary(len(names), len(found), survivors(target, found))
