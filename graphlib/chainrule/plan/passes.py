@@ -35,7 +35,7 @@ def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     if step.operation in _KEEPS_FIRST and isinstance(step.operands[0], Ref):
         return steps[step.operands[0].step].dtype
     samples = map_refs(step.operands, lambda ref: _Sample(steps[ref.step].dtype, len(steps[ref.step].shape or ())))
-    asked = (step.operation, samples, tuple(step.options.items()), _key(samples))
+    asked = (step.operation, samples, tuple(step.options.items()), _kinds(samples))
     try:
         return _dtype_of(*asked)
     except TypeError:  # an option or a literal that cannot be hashed
@@ -49,6 +49,11 @@ class _Sample(tuple[np.dtype[Any], int]):
 
     def __new__(cls, dtype: np.dtype[Any], ndim: int) -> _Sample:
         return super().__new__(cls, (dtype, ndim))
+
+
+def _kinds(sample: Any) -> Any:
+    """The types of literals, in the tuples they stand in."""
+    return tuple(map(_kinds, sample)) if type(sample) is tuple else type(sample)
 
 
 @functools.lru_cache(maxsize=4096)
