@@ -86,7 +86,7 @@ def mutmut(target: Target, *arguments: str) -> None:
     command = [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", *arguments]
     done = subprocess.run(command, cwd=target.stage, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        told = re.sub(r"^\S (Running|Listing) .*\n", "", done.stdout, flags=re.MULTILINE)  # the turns of its spinner
+        told = re.sub(r"^[\u2800-\u28ff] .*\n", "", done.stdout, flags=re.MULTILINE)  # the turns of its spinner
         raise SystemExit(f"mutmut {arguments[0]} failed for {target.name}:\n{told[-3000:]}{done.stderr}")
 
 
