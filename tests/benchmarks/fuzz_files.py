@@ -233,10 +233,15 @@ def arrays(rng: random.Random, folder: Path) -> str:
 
 
 def compared(feeds: dict[Any, Any]) -> str:
-    """What becomes of feeds in a run; a plan has to say the same."""
+    """What becomes of feeds in a run; a plan has to say the same.
+
+    Of two faults in the feeds a plan may tell the other one: it looks at labels before it converts what it is fed,
+    block by block. `tests/test_bad_input.py` holds both to the same words, one fault at a time.
+    """
     with np.errstate(all="ignore"):
         run, plan = (attempt(compute, feeds) for compute in (by_run, GRAPH.compile() if fresh(feeds) else PLAN))
-    if type(run) is not type(plan) or (isinstance(run, str) and run != plan):
+    refused = all(str(told).startswith("FeedError") for told in (run, plan))
+    if type(run) is not type(plan) or (isinstance(run, str) and run != plan and not refused):
         raise AssertionError(f"a run says {run!r} and a plan says {plan!r}")
     return run.partition(":")[0] if isinstance(run, str) else "a loss"
 
