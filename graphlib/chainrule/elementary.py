@@ -215,6 +215,7 @@ def _log_total(flat: Value) -> Value:
 
 
 def _complex_safe(x: Value) -> bool:
+    """Whether a largest entry can be taken out: there is one, and no complex step is under way."""
     return x.size > 0 and not np.iscomplexobj(x)
 
 
@@ -226,10 +227,7 @@ def logsumexp(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
     1000.6931471805599
     """
     flat = _flat(x, axis)
-    if flat.shape[-1] == 0 or not _complex_safe(flat):
-        result = _logsumexp_plain(flat)
-    else:
-        result = _shift(flat) + _log_total(flat)
+    result = _shift(flat) + _log_total(flat) if _complex_safe(flat) else _logsumexp_plain(flat)
     kept = reduced(x.shape, axis, keepdims)
     return result.reshape(kept)
 
