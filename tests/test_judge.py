@@ -212,6 +212,24 @@ def test_a_loss_that_is_read_by_another_node_keeps_the_gradients_of_the_graph():
     np.testing.assert_array_equal(seen[0][0], right["Z"])
 
 
+def test_a_seed_reaches_the_gradients_behind_a_fused_loss():
+    graph, given = saturated()
+    with np.errstate(all="ignore"):
+        run = graph.forward(given)
+        run.backward(seed=3.0)
+    met = []
+    run.compare({"own": lambda dZ: met.append(dZ) or 0}, convention="mean")
+    np.testing.assert_allclose(met[0], [[1.5, -1.5]], rtol=1e-15)
+
+
+def test_a_line_of_ones_own_that_is_computed_is_not_what_makes_others_wrong():
+    lines = {"h": "A2.T * 1", "dZ3": "Y - A3", "dW3": "dZ3 @ h / m", "broken": "A2 @ A2", "dB3": "dZ3 @ broken"}
+    report = NET.check(lines, convention="per-example")
+    assert report["dW3"].because == ("dZ3",)
+    assert report["h"].verdict == "kept"
+    assert report["broken"].verdict == "wrong"
+
+
 def test_two_fused_losses_are_both_followed():
     x, Y = cr.Input("x", (1, "m")), cr.Input("Y", (1, "m"))
     Z = cr.Multiply(x, 1.0, name="Z")
@@ -825,6 +843,7 @@ def test_what_a_line_reads_and_its_neighbors_in_name_come_first():
     values, gradients = candidates("dZ2", ["dA2"])
     assert values[:3] == ("A2", "A1", "A3")
     assert gradients[:2] == ("dA2", "dA3")
+    assert candidates("dZ2", ["W1"])[0][:2] == ("W1", "W2")
     # a name of ones own, and the number of columns, are no candidates
     assert candidates("dZ2", ["own", "m"]) == candidates("dZ2")
     # no name is offered twice
