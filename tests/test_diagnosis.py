@@ -19,7 +19,7 @@ from chainrule.comparison.diagnosis import (
     same,
     tolerance,
 )
-from chainrule.comparison.repairs import Scene, changes
+from chainrule.comparison.repairs import REPAIRS, Change, Scene, changes
 
 
 def tree(text):
@@ -785,3 +785,33 @@ def test_nothing_but_zeros_is_called_that():
     expected = np.array([[1.0, -2.0]])
     assert difference_text(np.zeros((1, 2)), expected, "dB1") == "it is 0 in every entry"
     assert difference_text(np.array([[0.0, 1.0]]), expected, "dB1").startswith("2 of 2 entries differ")
+
+
+# --- what is tried in pairs ------------------------------------------------------------------------------------------
+
+
+def test_the_usual_repairs_are_tried_in_pairs_and_of_each_the_usual_proposals():
+    dear = {"divisor missing", "term extra", "term missing", "number", "constant factor", "function", "other name"}
+    dear |= {"function missing"}  # more than 1.3, the cost of "factor missing"
+    wide = {"name everywhere", "brackets"}  # they change what another change would stand in
+    assert {repair.name for repair in diagnosis._PAIRED} == {repair.name for repair in REPAIRS} - dear - wide
+    for name, cost, usual in [
+        ("sign", 1.1 + 0.25, True),
+        ("sign", 1.1 + 0.26, False),
+        ("power", 1.25 + 0.25, True),
+        ("power", 1.25 + 0.26, False),
+        ("other name", 9.0, True),  # never the second change, so it may always be the first
+    ]:
+        assert diagnosis._is_usual(Change(ast.Name("A"), name, cost, (), "", ())) == usual
+
+
+def test_a_search_ends_where_it_was_decided_to_end():
+    """More work finds more pairs and takes longer: less than a second on one core was measured with these."""
+    assert (diagnosis._FIRSTS, diagnosis._WORK) == (150, 150_000)
+
+
+def test_costs_count_to_their_third_digit():
+    assert round(1.05 + 1.1, diagnosis._DIGITS) == round(1.1 + 1.05, diagnosis._DIGITS) == 2.15
+    assert 1.05 + 1.1 + 0.2 != 0.2 + 1.1 + 1.05  # which of them comes first may not depend on that
+    assert round(1.125, diagnosis._DIGITS) == 1.125
+    assert round(1.0004, diagnosis._DIGITS) == 1

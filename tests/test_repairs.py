@@ -401,3 +401,25 @@ def test_names_are_replaced_where_a_value_stands():
 )
 def test_a_name_of_the_next_layer_has_the_next_number(name, step, expected):
     assert shifted(name, step) == expected
+
+
+# The more usual mistake comes first where several explanations are right.
+COSTS = {
+    1.0: "transpose missing, transpose extra, axis or keepdims, comparison, neighboring layer, value for gradient,"
+    " 1/m missing, 1/m extra",
+    1.05: "brackets, 1 - missing",
+    1.1: "operands swapped, * for @, @ for *, sum missing, sum for mean, sign, name of the same layer",
+    1.2: "einsum letters, sum extra, 1 - extra, operator, size of the wrong axis, layer shifted",
+    1.25: "power",
+    1.3: "factor missing, factor extra, 1/m misplaced, name everywhere",
+    1.4: "term extra, number, constant factor, function",
+    1.5: "divisor missing, term missing, other name",
+    1.7: "function missing",
+}
+
+
+def test_the_more_usual_a_mistake_the_less_it_costs():
+    found = {}
+    for repair in REPAIRS:
+        found.setdefault(repair.cost, []).append(repair.name)
+    assert {cost: ", ".join(names) for cost, names in sorted(found.items())} == COSTS
