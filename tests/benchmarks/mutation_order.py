@@ -16,6 +16,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 _kept: dict[str, pytest.Item] = {}
+sys.setrecursionlimit(4 * sys.getrecursionlimit())  # mutmut calls a function by way of two or three of its own
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
