@@ -214,3 +214,16 @@ def test_symbols_print_what_they_are():
 def test_an_option_that_only_looks_like_its_default_is_written_down():
     """0 == False: what NumPy was given is what is written."""
     assert X.sum(axis=0, keepdims=0).options == {"axis": 0, "keepdims": 0}
+
+
+def test_a_shape_is_declared_for_every_function_that_is_named(monkeypatch):
+    monkeypatch.setattr(symbol, "_SHAPE_RULES", {})
+
+    def shape(x):
+        return x.shape[1:]
+
+    assert symbol.shape_rule(np.sort, np.flip)(shape) is shape
+    assert {np.sort: shape, np.flip: shape} == symbol._SHAPE_RULES
+    own = symbol.elementary(shape)(lambda x: x[0])
+    assert symbol._SHAPE_RULES[own] is shape
+    assert (np.flip(X).shape, own(X).shape) == (X.shape[1:], X.shape[1:])
