@@ -193,7 +193,10 @@ def test_plan_and_run_agree_on_every_gradient_of_random_graphs(seed):
     feeds = as_dtype(random.feeds, np.float32)
     single = random.graph.forward(feeds)
     single.backward()
-    loss, gradients = plan(feeds)
+    # OpenBLAS multiplies a few float32 numbers in lanes that reach beyond them, and may leave the flag of what stood
+    # there: it was seen once. What comes out is compared below.
+    with np.errstate(invalid="ignore"):
+        loss, gradients = plan(feeds)
     assert_no_further_off(loss, single.values[end], reference.values[end], "loss")
     for name in names:
         assert gradients[name].dtype == np.float32
