@@ -1,12 +1,11 @@
 """scikit-learn as judge: its own back propagation of exactly our network, for many sizes, weights and batches."""
 
 import functools
-import inspect
 
 import numpy as np
 import pytest
 from backends import BACKENDS, compiled, own_cache  # noqa: F401  # a fixture works where it is imported
-from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn_oracle import sklearn_gradients
 
 import chainrule as cr
 from nets import DNN, SoftmaxClassifier, gradients_by_hand, one_hot
@@ -21,30 +20,6 @@ SEEDS = range(10)
 TOLERANCE = 1e-14
 # scikit-learn takes the logarithm of a probability that has been rounded: 1e-16 / (1 - a), with 1 - a about 1e-4 here.
 LOSS = 1e-10
-
-
-def sklearn_gradients(params, X, Y, hidden="logistic", output="logistic"):
-    """The loss, dW and dB that scikit-learn computes, whose examples are rows and whose W is our W transposed."""
-    layers = range(1, len(params) // 2 + 1)
-    model = (MLPRegressor if output == "identity" else MLPClassifier)(activation=hidden, alpha=0)
-    model.coefs_ = [params[f"W{layer}"].T for layer in layers]
-    model.intercepts_ = [params[f"B{layer}"].ravel() for layer in layers]
-    model.n_layers_, model.n_outputs_, model.out_activation_ = len(layers) + 1, len(Y), output
-    empty = [None] * len(layers)
-    arguments = {
-        "X": X.T,
-        "y": Y.T,
-        "sample_weight": None,  # scikit-learn has it since 1.7
-        "activations": [X.T, *empty],
-        "deltas": list(empty),
-        "coef_grads": list(empty),
-        "intercept_grads": list(empty),
-    }
-    known = inspect.signature(model._backprop).parameters
-    loss, weights, biases = model._backprop(**{name: value for name, value in arguments.items() if name in known})
-    return loss, {f"W{layer}": weights[layer - 1].T for layer in layers} | {
-        f"B{layer}": biases[layer - 1].reshape(-1, 1) for layer in layers
-    }
 
 
 def drawn(sizes, m, seed, scale=1.0):
