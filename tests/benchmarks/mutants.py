@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,6 +85,18 @@ def _reason_for(entries: list[dict[str, str]], target: Target, mutant: Mutant) -
         if here and re.search(entry["change"], f"{mutant.removed} → {mutant.added}"):
             return entry["reason"]
     return ""
+
+
+def changed(diff: str) -> tuple[str, str]:
+    """The lines that a unified diff removes, and those it adds, each as one text."""
+    body = [line for line in diff.splitlines() if not line.startswith(("---", "+++", "@@"))]
+    removed, added = (" ".join(line[1:].strip() for line in body if line.startswith(sign)) for sign in "-+")
+    return removed, added
+
+
+def drawn(names: Sequence[str], most: int, seed: int) -> list[str]:
+    """As many of the names as are tried at most, the same for the same seed."""
+    return sorted(random.Random(seed).sample(names, min(most, len(names))))
 
 
 # --- what was tried --------------------------------------------------------------------------------------------------

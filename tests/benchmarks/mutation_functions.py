@@ -10,7 +10,6 @@ import contextlib
 import importlib.metadata
 import json
 import os
-import random
 import re
 import subprocess
 import sys
@@ -101,8 +100,7 @@ def all_mutants(target: Target) -> list[str]:
 
 
 def chosen(target: Target, names: list[str]) -> list[str]:
-    count = min(target.sample, len(names))
-    return sorted(random.Random(target.seed).sample(names, count)) if count else names
+    return mutants.drawn(names, target.sample, target.seed) if target.sample else names
 
 
 def latest(target: Target) -> dict[str, int]:
@@ -135,10 +133,8 @@ def shown(target: Target, name: str) -> Mutant:
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
     with contextlib.chdir(target.stage):  # where mutmut has written its mutants
-        lines = get_diff_for_mutant(name, path=f"src/{target.source}").splitlines()
-    body = [line for line in lines if not line.startswith(("---", "+++", "@@"))]
-    removed, added = (" ".join(line[1:].strip() for line in body if line.startswith(sign)) for sign in "-+")
-    return Mutant(name, function_of(name), removed, added)
+        diff = get_diff_for_mutant(name, path=f"src/{target.source}")
+    return Mutant(name, function_of(name), *mutants.changed(diff))
 
 
 def summary(target: Target) -> dict[str, Any]:

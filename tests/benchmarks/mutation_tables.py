@@ -9,7 +9,6 @@ import ast
 import importlib.metadata
 import json
 import os
-import random
 import shlex
 import shutil
 import subprocess
@@ -113,8 +112,7 @@ def all_mutants(session: WorkDB, target: Target) -> dict[str, str]:
 
 
 def chosen(target: Target, names: Iterable[str]) -> list[str]:
-    every = sorted(names)
-    return sorted(random.Random(target.seed).sample(every, min(SAMPLE, len(every))))
+    return mutants.drawn(sorted(names), SAMPLE, target.seed)
 
 
 def run(target: Target, again: bool) -> None:
@@ -136,8 +134,7 @@ def run(target: Target, again: bool) -> None:
 
 def outcome(mutation: MutationSpec, result: WorkResult) -> dict[str, str]:
     """What cosmic-ray says of a mutant, and the lines it changed. "incompetent" ones kept the tests from running."""
-    body = [line for line in (result.diff or "").splitlines() if not line.startswith(("---", "+++", "@@"))]
-    removed, added = (" ".join(line[1:].strip() for line in body if line.startswith(sign)) for sign in "-+")
+    removed, added = mutants.changed(result.diff or "")
     dead = result.test_outcome == TestOutcome.KILLED
     where = mutation.definition_name or f"line {mutation.start_pos[0]}"
     return {"outcome": "killed" if dead else "alive", "where": where, "removed": removed, "added": added}
