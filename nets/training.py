@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from chainrule.feeds import is_stored
+from chainrule.core.feeds import is_stored
 
 Array = NDArray[Any]
 Memory = tuple[Array, ...]  # what an optimizer remembers of one parameter from step to step

@@ -25,10 +25,10 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import cli
+from chainrule.commands import cli
+from chainrule.commands.loading import load_feeds, load_graph
 from chainrule.drawing import layout
 from chainrule.errors import ChainruleError
-from chainrule.loading import load_feeds, load_graph
 from nets.training import SGD, train
 
 Row = Any  # what pytest.param returns

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.broadcasting import restore_axes, unbroadcast
-from chainrule.symbol import Symbol
+from chainrule.symbols.broadcasting import restore_axes, unbroadcast
+from chainrule.symbols.symbol import Symbol
 
 
 @pytest.mark.parametrize(

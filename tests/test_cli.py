@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import cli
+from chainrule.commands import cli
 
 # A rule whose gradient lacks the factor 2.
 WRONG = """
@@ -46,7 +46,7 @@ def start(*arguments, **options):
     """The command in a process of its own."""
     fixed = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUNBUFFERED": ""}  # "": buffered, as usual
     environment = {**os.environ, **fixed, **options.pop("env", {})}
-    command = [sys.executable, *options.pop("flags", ()), "-m", "chainrule.cli", *arguments]
+    command = [sys.executable, *options.pop("flags", ()), "-m", "chainrule.commands.cli", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env=environment, **pipes, **options)
 

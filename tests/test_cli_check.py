@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from chainrule import cli
+from chainrule.commands import cli
 
 NET = "nets:DNN"
 RIGHT = """# the output layer, per example

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import elementary
-from chainrule.dimensions import Dimension
 from chainrule.plan.columns import Role, Unsplittable, column_name, roles, split
 from chainrule.plan.passes import typed
-from chainrule.plan.step import compile_graph
-from chainrule.program import record
+from chainrule.plan.plan import compile_graph
+from chainrule.program.program import record
+from chainrule.symbols import elementary
+from chainrule.symbols.dimensions import Dimension
 
 M, BLOCK = 7, 3  # two blocks of three columns and one of one
 SIZES = {"m": M, "n": 4}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.comparison.diagnosis import difference_text, distance, same
 from chainrule.errors import ArgumentError, FeedError, FormulaError, UnknownNameError
-from chainrule.formula import parse_lines
+from chainrule.judging.diagnosis import difference_text, distance, same
+from chainrule.judging.reading import parse_lines
 from nets.dnn import build
 
 GRAPH = build((2, 3, 3, 1))

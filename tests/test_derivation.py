@@ -10,8 +10,8 @@ import pytest
 from random_graphs import random_graph
 
 import chainrule as cr
-from chainrule import elementary
-from chainrule.broadcasting import unbroadcast
+from chainrule.symbols import elementary
+from chainrule.symbols.broadcasting import unbroadcast
 
 RNG = np.random.default_rng(20)
 FUNCTIONS = {name: function for name, function in vars(elementary).items() if hasattr(function, "__wrapped__")}

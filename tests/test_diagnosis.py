@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.comparison import diagnosis
-from chainrule.comparison.diagnosis import (
+from chainrule.judging import diagnosis
+from chainrule.judging.diagnosis import (
     Case,
     Evaluator,
     Reading,
@@ -19,7 +19,7 @@ from chainrule.comparison.diagnosis import (
     same,
     tolerance,
 )
-from chainrule.comparison.repairs import REPAIRS, Change, Scene, changes
+from chainrule.judging.repairs import REPAIRS, Change, Scene, changes
 
 
 def tree(text):

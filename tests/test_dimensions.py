@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from chainrule.dimensions import Dimension, as_shape, names_in, shape_text
+from chainrule.symbols.dimensions import Dimension, as_shape, names_in, shape_text
 
 m, n, p = map(Dimension.named, "mnp")
 

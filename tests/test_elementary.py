@@ -5,7 +5,9 @@ import numpy as np
 import precise
 import pytest
 
-from chainrule.elementary import (
+from chainrule.errors import ShapeError
+from chainrule.notation import TextPrinter
+from chainrule.symbols.elementary import (
     log_softmax,
     logsumexp,
     normal_cdf,
@@ -21,10 +23,8 @@ from chainrule.elementary import (
     xlog1m,
     xlogy,
 )
-from chainrule.entrywise import symbol_array
-from chainrule.errors import ShapeError
-from chainrule.notation import TextPrinter
-from chainrule.symbol import Symbol
+from chainrule.symbols.entrywise import symbol_array
+from chainrule.symbols.symbol import Symbol
 
 SHAPE = (2, 3, 5)
 AXES = [None, 0, 1, 2, -1, (0, 2), (2, 0), (1, -1), (0, 1, 2)]

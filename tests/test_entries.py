@@ -13,12 +13,12 @@ from every_rule import EXAMPLES, M
 
 import chainrule as cr
 import nets
-from chainrule import elementary
-from chainrule.entries import Entries
-from chainrule.entrywise import SymbolArray, entrywise, symbol_array
+from chainrule.derivation.entries import Entries
 from chainrule.errors import ArgumentError, UnknownNameError, Untraceable
 from chainrule.notation import TextPrinter
-from chainrule.symbol import Symbol, index
+from chainrule.symbols import elementary
+from chainrule.symbols.entrywise import SymbolArray, entrywise, symbol_array
+from chainrule.symbols.symbol import Symbol, index
 
 FUNCTIONS = {name: function for name, function in vars(elementary).items() if hasattr(function, "__wrapped__")}
 

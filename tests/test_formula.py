@@ -14,11 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chainrule import elementary
 from chainrule.errors import ChainruleError, FormulaError
-from chainrule.formula import UserFormula, parse, parse_lines, vocabulary
-from chainrule.formula.language import LONGEST
-from chainrule.symbol import Symbol
+from chainrule.judging.reading import UserFormula, parse, parse_lines, vocabulary
+from chainrule.judging.reading.language import LONGEST
+from chainrule.symbols import elementary
+from chainrule.symbols.symbol import Symbol
 
 # Every axis has another size: 2-3-4-1 with five columns.
 RNG = np.random.default_rng(0)
@@ -356,7 +356,7 @@ def test_an_elementary_function_gives_what_it_gives_in_a_rule(name):
 
 
 def test_what_a_symbol_records_can_be_written_in_a_formula():
-    from chainrule.symbol import _SHAPE_RULES  # the functions of NumPy that a printed derivation may contain
+    from chainrule.symbols.symbol import _SHAPE_RULES  # the functions of NumPy that a printed derivation may contain
 
     recorded = {function.__name__ for function in _SHAPE_RULES if getattr(np, function.__name__, None) is function}
     assert recorded - set(vocabulary.FUNCTIONS) == set()

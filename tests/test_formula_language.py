@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from chainrule.errors import FormulaError, ShapeError
-from chainrule.formula import UserFormula, name_in, parse, parse_lines
-from chainrule.formula.language import LONGEST, MOST_FORMULAS, _reason
+from chainrule.judging.reading import UserFormula, name_in, parse, parse_lines
+from chainrule.judging.reading.language import LONGEST, MOST_FORMULAS, _reason
 
 # Every axis has another size.
 VALUES = {

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from chainrule.errors import FormulaError
-from chainrule.formula import parse
-from chainrule.formula.latex import (
+from chainrule.judging.reading import parse
+from chainrule.judging.reading.latex import (
     LONGEST_NUMBER,
     MOST_NODES,
     MOST_TOKENS,

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from chainrule import elementary
 from chainrule.errors import FormulaError
-from chainrule.formula import vocabulary
-from chainrule.formula.vocabulary import FUNCTIONS, LARGEST, METHODS, NUMPY, Work
+from chainrule.judging.reading import vocabulary
+from chainrule.judging.reading.vocabulary import FUNCTIONS, LARGEST, METHODS, NUMPY, Work
+from chainrule.symbols import elementary
 
 # Every axis has another size.
 X = np.arange(15.0).reshape(3, 5) - 7

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.broadcasting import unbroadcast
 from chainrule.errors import ArgumentError, FeedError, GradientCheckError, UnknownNameError
 from chainrule.graph import Graph
+from chainrule.symbols.broadcasting import unbroadcast
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 3))

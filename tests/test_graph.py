@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.derivation import derivation
+from chainrule.checking.gradcheck import check_gradients
+from chainrule.core.ordering import topological_order
+from chainrule.derivation.deriving import derivation
 from chainrule.drawing import draw_graph
 from chainrule.errors import CycleError, FeedError, NameConflictError, RuleError, UnknownNameError
-from chainrule.gradcheck import check_gradients
-from chainrule.ordering import topological_order
 from nets.training import SGD
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.comparison import judge
-from chainrule.comparison.judge import names_of
 from chainrule.errors import ArgumentError, FormulaError
-from chainrule.sampling import sample_feeds
+from chainrule.judging import judge
+from chainrule.judging.judge import names_of
+from chainrule.samples.sampling import sample_feeds
 from nets.dnn import build
 
 SMALL = build((2, 3))  # A0 (2, m), W1 (3, 2), B1, Z1, A1 (3, m), L

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.commands.loading import load_feeds, load_graph
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.loading import load_feeds, load_graph
 
 ONE = """
 import chainrule as cr

@@ -22,11 +22,11 @@ import chainrule as cr
 from chainrule.plan.loop.compiled import cache_folder, compiled
 from chainrule.plan.loop.fused import FusedLoop, fused_loops
 from chainrule.plan.loop.looped import Loop, Looped
-from chainrule.plan.loop.mathematics import FUNCTIONS
 from chainrule.plan.loop.scalars import MOST_OPERATIONS, NotScalar, scalars_of
+from chainrule.plan.loop.series import FUNCTIONS
 from chainrule.plan.loop.source import BLOCK, LARGEST_CALL
 from chainrule.plan.passes import bound, optimized, typed
-from chainrule.program import record
+from chainrule.program.program import record
 
 # --- functions of single numbers -----------------------------------------------------------------------------------
 

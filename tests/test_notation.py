@@ -22,9 +22,9 @@ import chainrule as cr
 import nets
 from chainrule import cli, elementary
 from chainrule.errors import ShapeError
-from chainrule.formula import parse
+from chainrule.judging.reading import parse
 from chainrule.notation import LatexPrinter, MathmlPrinter, TextPrinter, UnicodePrinter
-from chainrule.symbol import Symbol
+from chainrule.symbols.symbol import Symbol
 
 PRINTERS = {"unicode": UnicodePrinter(), "latex": LatexPrinter(), "mathml": MathmlPrinter(), "text": TextPrinter()}
 MATHML = "{http://www.w3.org/1998/Math/MathML}"

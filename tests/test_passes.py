@@ -7,8 +7,6 @@ import pytest
 from evaluation import evaluate
 
 import chainrule as cr
-from chainrule import elementary
-from chainrule.dimensions import Dimension
 from chainrule.plan.passes import (
     bound,
     common_subexpressions,
@@ -23,8 +21,10 @@ from chainrule.plan.passes import (
     typed,
 )
 from chainrule.plan.updating import UpdateCall
-from chainrule.program import Builder, Program, Ref, Step, pick, record, verify
-from chainrule.symbol import index
+from chainrule.program.program import Builder, Program, Ref, Step, pick, record, verify
+from chainrule.symbols import elementary
+from chainrule.symbols.dimensions import Dimension
+from chainrule.symbols.symbol import index
 from nets.training import SGD
 
 m, n = Dimension.named("m"), Dimension.named("n")

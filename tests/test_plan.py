@@ -16,8 +16,8 @@ from random_graphs import random_graph
 import chainrule as cr
 from chainrule.plan.columns import Unsplittable, column_name, split
 from chainrule.plan.passes import PASSES, bound, optimized, typed
-from chainrule.plan.step import compile_graph
-from chainrule.program import record, verify
+from chainrule.plan.plan import compile_graph
+from chainrule.program.program import record, verify
 from nets.dnn import DNN
 from nets.embedding import WordEmbedding
 from nets.softmax_classifier import SoftmaxClassifier, one_hot

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.plan.step import compile_graph
+from chainrule.plan.plan import compile_graph
 from nets import DNN, gradients_by_hand, train
 from nets import training as training_module
 from nets.training import SGD

@@ -8,7 +8,7 @@ from evaluation import evaluate
 from random_graphs import random_graph
 
 import chainrule as cr
-from chainrule.program import Program, Ref, RuleCall, Step, record, rewrite, verify
+from chainrule.program.program import Program, Ref, RuleCall, Step, record, rewrite, verify
 from nets.dnn import DNN
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from chainrule.comparison.diagnosis import Evaluator
-from chainrule.comparison.repairs import (
+from chainrule.judging.diagnosis import Evaluator
+from chainrule.judging.repairs import (
     REPAIRS,
     Repair,
     Scene,

@@ -9,7 +9,7 @@ import chainrule as cr
 import nets
 from chainrule import sampling
 from chainrule.errors import ArgumentError, FeedError, RuleError
-from chainrule.sampling import generic_sizes, sample_feeds
+from chainrule.samples.sampling import generic_sizes, sample_feeds
 
 SEEDS = range(5)
 

@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import cli
+from chainrule.commands import cli
 
 ROOT = Path(__file__).parents[1]
 MEMORY = 2 << 30  # bytes of address space: Python with NumPy takes 0.4 GB of them
@@ -384,7 +384,7 @@ def statements(source: str) -> Counter[str]:
 
 @pytest.mark.parametrize("block", [None, 2])
 def test_the_printed_source_of_a_plan_has_the_same_syntax_whatever_the_names(block: int | None) -> None:
-    from chainrule.plan.step import compile_graph
+    from chainrule.plan.plan import compile_graph
 
     sources = []
     for graph in (GRAPH, TWIN):
@@ -520,10 +520,10 @@ PLACES = {
     "chainrule/plan: compile": "the source that a plan prints; names in it are made, never taken",
     "chainrule/plan: exec": "as above",
     "chainrule/plan: loads": "a plan that the same program pickled for its own processes",
-    "chainrule/loading.py: exec_module": "a NET, which is Python and runs",
-    "chainrule/loading.py: import_module": "a NET, which is Python and runs",
+    "chainrule/commands/loading.py: exec_module": "a NET, which is Python and runs",
+    "chainrule/commands/loading.py: import_module": "a NET, which is Python and runs",
     "chainrule/__init__.py: import_module": "modules of this package, by names that stand there",
-    "chainrule/cli.py: import_module": "nets.demo",
+    "chainrule/commands/cli.py: import_module": "nets.demo",
 }
 
 

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from chainrule import shapes
-from chainrule.dimensions import Dimension, as_shape, shape_text
 from chainrule.errors import ShapeError, Untraceable
-from chainrule.symbol import Symbol
+from chainrule.symbols import shapes
+from chainrule.symbols.dimensions import Dimension, as_shape, shape_text
+from chainrule.symbols.symbol import Symbol
 
 SIZES = {"m": 11, "n": 13}
 m, n = Dimension.named("m"), Dimension.named("n")

@@ -16,7 +16,7 @@ from random_graphs import KINDS, SHAPES, Sketch, collect, evaluator
 
 import chainrule as cr
 from chainrule.errors import ShapeError
-from chainrule.plan.step import compile_graph
+from chainrule.plan.plan import compile_graph
 
 # Two ways to one number, some hundred roundings of 1e-16 apart, relative to the largest of what was added up to it. An
 # array that cancels is judged by the largest gradient of all (a softmax over one entry has gradients of exactly 0).

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.dimensions import as_shape
 from chainrule.plan.updating import UpdateCall, memories, updated, with_updates
-from chainrule.program import record, verify
+from chainrule.program.program import record, verify
+from chainrule.symbols.dimensions import as_shape
 from nets.training import SGD, Adam, Momentum, Optimizer
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chainrule.comparison.verdicts import Report, Verdict
 from chainrule.errors import FormulaCheckError, UnknownNameError
+from chainrule.judging.verdicts import Report, Verdict
 
 LONG = "A1 + " * 20 + "A1"  # 102 characters
 

@@ -14,8 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chainrule import errors
+from chainrule.core.node import Constant, Input, Leaf, Node, Parameter, layer
 from chainrule.graph import Graph
-from chainrule.node import Constant, Input, Leaf, Node, Parameter, layer
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
 from chainrule.nodes.elementwise import (
     GELU,
@@ -42,16 +42,16 @@ from chainrule.nodes.losses import (
     SigmoidBCELoss,
     SoftmaxCrossEntropyLoss,
 )
+from chainrule.nodes.rearranging import Concatenate, Gather, Index, Reshape
 from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
-from chainrule.nodes.shapes import Concatenate, Gather, Index, Reshape
 from chainrule.run import Contribution, Run
-from chainrule.symbol import Symbol
+from chainrule.symbols.symbol import Symbol
 
 if TYPE_CHECKING:
-    from chainrule.array_file import ArrayFile
-    from chainrule.comparison.verdicts import Report, Verdict
-    from chainrule.derivation import Derivation, Formula
-    from chainrule.gradcheck import GradientReport, check_node
+    from chainrule.checking.gradcheck import GradientReport, check_node
+    from chainrule.core.array_file import ArrayFile
+    from chainrule.derivation.deriving import Derivation, Formula
+    from chainrule.judging.verdicts import Report, Verdict
 
 __version__ = "0.1.0"
 
@@ -120,15 +120,15 @@ __all__ = [
 ]
 
 _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of NumPy's time to the import
-    "ArrayFile": "chainrule.array_file",
-    "Derivation": "chainrule.derivation",
-    "Formula": "chainrule.derivation",
-    "GradientReport": "chainrule.gradcheck",
-    "Plan": "chainrule.plan.step",
-    "Report": "chainrule.comparison.verdicts",
-    "TrainingPlan": "chainrule.plan.training",
-    "Verdict": "chainrule.comparison.verdicts",
-    "check_node": "chainrule.gradcheck",
+    "ArrayFile": "chainrule.core.array_file",
+    "Derivation": "chainrule.derivation.deriving",
+    "Formula": "chainrule.derivation.deriving",
+    "GradientReport": "chainrule.checking.gradcheck",
+    "Plan": "chainrule.plan.plan",
+    "Report": "chainrule.judging.verdicts",
+    "TrainingPlan": "chainrule.plan.training_plan",
+    "Verdict": "chainrule.judging.verdicts",
+    "check_node": "chainrule.checking.gradcheck",
 }
 
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final, overload
 
 import numpy as np
 
-from chainrule.dimensions import shape_text
+from chainrule.core.feeds import check_labels, values_of_leaves
+from chainrule.core.finite import check_fed, check_local, check_output, check_seed, check_total, quietly
+from chainrule.core.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten, unusual_facts
+from chainrule.core.ordering import topological_order
 from chainrule.errors import (
     ArgumentError,
     FeedError,
@@ -18,24 +21,21 @@ from chainrule.errors import (
     UnknownNameError,
     did_you_mean,
 )
-from chainrule.feeds import check_labels, values_of_leaves
-from chainrule.finite import check_fed, check_local, check_output, check_seed, check_total, quietly
-from chainrule.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten, unusual_facts
-from chainrule.ordering import topological_order
 from chainrule.run import Run
+from chainrule.symbols.dimensions import shape_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from chainrule.comparison import AnyFormula
-    from chainrule.comparison import Convention as CheckedConvention
-    from chainrule.comparison.verdicts import Report
-    from chainrule.derivation import Convention, Derivation
+    from chainrule.checking.gradcheck import GradientReport
+    from chainrule.derivation.deriving import Convention, Derivation
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
-    from chainrule.gradcheck import GradientReport
-    from chainrule.plan.step import Backend, Plan
-    from chainrule.plan.training import TrainingPlan
+    from chainrule.judging import AnyFormula
+    from chainrule.judging import Convention as CheckedConvention
+    from chainrule.judging.verdicts import Report
+    from chainrule.plan.plan import Backend, Plan
+    from chainrule.plan.training_plan import TrainingPlan
     from chainrule.plan.updating import Update
 
 Array: TypeAlias = "npt.NDArray[Any]"
@@ -233,7 +233,7 @@ class Graph:
         normally with variance 2 / fan_in (He et al. 2015); everything else starts at 0. ``Parameter(init=...)``
         overrides this.
         """
-        from chainrule.initialization import initial_values
+        from chainrule.samples.initialization import initial_values
 
         return initial_values(self, seed, dtype)
 
@@ -241,19 +241,19 @@ class Graph:
 
     def fuse(self) -> Graph:
         """A new graph with Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by one exact node each."""
-        from chainrule.rewriting import fuse
+        from chainrule.core.rewriting import fuse
 
         return fuse(self)
 
     def expand(self, *nodes: str | Node) -> Graph:
         """A new graph with these nodes opened into simpler ones; without arguments, all that can be opened."""
-        from chainrule.rewriting import expand
+        from chainrule.core.rewriting import expand
 
         return expand(self, nodes)
 
     def check_gradients(self, feeds: Mapping[Any, Any], **options: Any) -> GradientReport:
         """Every gradient against numerical differentiation; a report that says how much was compared."""
-        from chainrule.gradcheck import check_gradients
+        from chainrule.checking.gradcheck import check_gradients
 
         return check_gradients(self, feeds, **options)
 
@@ -280,13 +280,13 @@ class Graph:
 
         Raises FormulaError for text that cannot be read, ArgumentError for an array without feeds, FeedError.
         """
-        from chainrule.comparison import check
+        from chainrule.judging import check
 
         return check(self, formulas, feeds, convention=convention, seed=seed)
 
     def derivation(self, convention: Convention = "mean") -> Derivation:
-        """The formulas, forward and backward, read off the rules; see ``chainrule.derivation``."""
-        from chainrule.derivation import derivation
+        """The formulas, forward and backward, read off the rules; see ``chainrule.derivation.deriving``."""
+        from chainrule.derivation.deriving import derivation
 
         return derivation(self, convention)
 
@@ -342,7 +342,7 @@ class Graph:
         Raises ArgumentError for several outputs or one that is no scalar, UnknownNameError for what has no gradient,
         MissingExtraError for Numba where it is not installed.
         """
-        from chainrule.plan.training import compile_plan
+        from chainrule.plan.training_plan import compile_plan
 
         return compile_plan(self, gradients, backend, update)
 

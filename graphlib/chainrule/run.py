@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.finite import quietly
+from chainrule.core.node import Node
 from chainrule.errors import UnknownNameError, did_you_mean
-from chainrule.finite import quietly
-from chainrule.node import Node
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from chainrule.comparison import AnyFormula, Convention
-    from chainrule.comparison.verdicts import Report
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
     from chainrule.graph import Graph
+    from chainrule.judging import AnyFormula, Convention
+    from chainrule.judging.verdicts import Report
 
 Array: TypeAlias = "npt.NDArray[Any]"
 
@@ -106,7 +106,7 @@ class Run:
 
         Raises FormulaError for text that cannot be read.
         """
-        from chainrule.comparison import compare
+        from chainrule.judging import compare
 
         return compare(self, formulas, convention=convention)
 

@@ -33,8 +33,8 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
+from chainrule.commands.loading import load_feeds, load_graph
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
-from chainrule.loading import load_feeds, load_graph
 
 MEMORY = 3 << 30  # bytes of address space
 

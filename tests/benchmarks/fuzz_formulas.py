@@ -17,8 +17,8 @@ import warnings
 import numpy as np
 
 from chainrule.errors import FormulaError
-from chainrule.formula import parse, parse_lines
-from chainrule.formula.vocabulary import FUNCTIONS
+from chainrule.judging.reading import parse, parse_lines
+from chainrule.judging.reading.vocabulary import FUNCTIONS
 
 SEEDS = (
     "1./m * np.dot(dZ3, A2.T)",

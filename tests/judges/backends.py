@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 import chainrule as cr
-from chainrule.plan.step import Plan
+from chainrule.plan.plan import Plan
 
 BACKENDS = ["numpy", "numba"]
 

@@ -14,8 +14,8 @@ import pytest
 import sympy
 
 import nets.by_hand
-from chainrule import elementary
 from chainrule.notation import TextPrinter
+from chainrule.symbols import elementary
 from nets import DNN, gradients_by_hand
 
 JUDGE = "SymPy, entry by entry of 2-3-3-1"

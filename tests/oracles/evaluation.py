@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.program import Program, map_refs
+from chainrule.program.program import Program, map_refs
 
 
 def evaluate(program: Program, feeds: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.plan.loop.looped import Loop, Looped
-from chainrule.plan.loop.mathematics import FUNCTIONS
+from chainrule.plan.loop.series import FUNCTIONS
 
 
 def _as_it_is(*_: Any, **__: Any) -> Any:

@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from chainrule.core.node import Constant, Leaf, Parameter
 from chainrule.drawing.arrays import array_cell
 from chainrule.drawing.caption import caption
 from chainrule.drawing.labels import Cell, Table, Text
-from chainrule.drawing.names import facts, kind_of, sentence, shape_of, shape_words, shown_name, sign
 from chainrule.drawing.scene import Arrow, Direction, Item, Scene
 from chainrule.drawing.theme import Palette
 from chainrule.drawing.views import Row, View
-from chainrule.node import Constant, Leaf, Parameter
+from chainrule.drawing.wording import facts, kind_of, sentence, shape_of, shape_words, shown_name, sign
 
 
 @final

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, final
 
+from chainrule.core.node import Node
 from chainrule.drawing.assembly import Assembly, Choice
 from chainrule.drawing.dot import dot_text
 from chainrule.drawing.layout import render
@@ -18,7 +19,6 @@ from chainrule.drawing.theme import Palette, palette_named
 from chainrule.drawing.views import FailureView, FormulasView, GradientsView, GraphView, ValuesView, View
 from chainrule.errors import ArgumentError, ChainruleError, DrawingError, did_you_mean
 from chainrule.graph import Graph
-from chainrule.node import Node
 from chainrule.run import Run
 
 Show: TypeAlias = Literal["graph", "values", "gradients", "formulas"]

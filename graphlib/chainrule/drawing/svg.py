@@ -7,9 +7,9 @@ import re
 from typing import Final
 
 from chainrule.drawing.dot import cluster_paths
-from chainrule.drawing.names import sentence
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.theme import Palette
+from chainrule.drawing.wording import sentence
 
 # Graphviz writes every element as a group with its id, and right under it a title: the name in the DOT text.
 _GROUP: Final = re.compile(r'<g id="([^"]*)" (class="[^"]*"[^>]*)>\s*<title>[^<]*</title>')

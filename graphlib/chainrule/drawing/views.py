@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, final
 
-from chainrule.derivation import Derivation
+from chainrule.core.node import Constant, Leaf
+from chainrule.derivation.deriving import Derivation
 from chainrule.drawing.arrays import array_cell, summary
 from chainrule.drawing.labels import Cell, Table, Text, equations
-from chainrule.drawing.names import partial, shown_name
 from chainrule.drawing.theme import Palette
+from chainrule.drawing.wording import partial, shown_name
 from chainrule.graph import Graph
-from chainrule.node import Constant, Leaf
 from chainrule.notation import UnicodePrinter
 from chainrule.run import Run
 

@@ -6,10 +6,10 @@ from typing import final
 
 import numpy as np
 
-from chainrule.broadcasting import unbroadcast
-from chainrule.elementary import power_slope, xlogy
-from chainrule.node import Node
-from chainrule.symbol import Value
+from chainrule.core.node import Node
+from chainrule.symbols.broadcasting import unbroadcast
+from chainrule.symbols.elementary import power_slope, xlogy
+from chainrule.symbols.symbol import Value
 
 
 @final

@@ -7,10 +7,10 @@ from typing import final
 
 import numpy as np
 
-from chainrule.elementary import normal_cdf, sigmoid, sigmoid_slope, softplus, tanh_slope
-from chainrule.node import Node
+from chainrule.core.node import Node
 from chainrule.nodes.arithmetic import Maximum
-from chainrule.symbol import Value
+from chainrule.symbols.elementary import normal_cdf, sigmoid, sigmoid_slope, softplus, tanh_slope
+from chainrule.symbols.symbol import Value
 
 
 @final

@@ -11,13 +11,13 @@ from typing import final
 
 import numpy as np
 
-from chainrule.dimensions import shape_text
-from chainrule.elementary import log_softmax, ratio, sigmoid, softmax, softmax_rest, softplus, xlog1m, xlogy
+from chainrule.core.node import Node
 from chainrule.errors import ArgumentError, ShapeError
-from chainrule.node import Node
 from chainrule.nodes.elementwise import Log, ReLU, Sigmoid, Square
 from chainrule.nodes.reductions import Mean, Softmax, Sum
-from chainrule.symbol import Value
+from chainrule.symbols.dimensions import shape_text
+from chainrule.symbols.elementary import log_softmax, ratio, sigmoid, softmax, softmax_rest, softplus, xlog1m, xlogy
+from chainrule.symbols.symbol import Value
 
 _REDUCTIONS = ("mean", "sum", "none")
 

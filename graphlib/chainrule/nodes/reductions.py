@@ -6,13 +6,13 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from chainrule.broadcasting import restore_axes
-from chainrule.elementary import log_softmax, logsumexp, softmax
+from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
-from chainrule.node import Node
 from chainrule.nodes.elementwise import Exp, Log
-from chainrule.shapes import normal_axes, size_of
-from chainrule.symbol import Value
+from chainrule.symbols.broadcasting import restore_axes
+from chainrule.symbols.elementary import log_softmax, logsumexp, softmax
+from chainrule.symbols.shapes import normal_axes, size_of
+from chainrule.symbols.symbol import Value
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 

@@ -31,7 +31,7 @@ class LatexPrinter(MathPrinter):
     r"""LaTeX for math mode, as far as possible in what every TeX dialect understands.
 
     >>> import numpy as np
-    >>> from chainrule.symbol import Symbol
+    >>> from chainrule.symbols.symbol import Symbol
     >>> A2, dA2, dZ3 = Symbol.leaf("A2", (3, "m")), Symbol.leaf("dA2", (3, "m")), Symbol.leaf("dZ3", (1, "m"))
     >>> print(LatexPrinter().print(dA2 * A2 * (1 - A2)))
     dA_2 \ast A_2 \ast (1 - A_2)

@@ -14,11 +14,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from chainrule import elementary
-from chainrule.dimensions import Dimension, Shape
 from chainrule.notation.names import parts
 from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SUM, Piece, Printer
-from chainrule.symbol import Symbol, index, known_shape
+from chainrule.symbols import elementary
+from chainrule.symbols.dimensions import Dimension, Shape
+from chainrule.symbols.symbol import Symbol, index, known_shape
 
 JUXTAPOSED = POWER - 1  # side by side holds tighter than a sign; a minus holds no tighter than a sum
 _MOST_NUMBERS = 12  # an array of more numbers is shown by its shape

@@ -22,7 +22,7 @@ _RIGHT: Final = 'style="text-align: right; text-align: -webkit-right; padding: 0
 class MathmlPrinter(MathPrinter):
     """MathML elements without the ``math`` around them.
 
-    >>> from chainrule.symbol import Symbol
+    >>> from chainrule.symbols.symbol import Symbol
     >>> print(MathmlPrinter().print(Symbol.leaf("W3", (1, 3)).T))
     <msubsup><mi>W</mi><mn>3</mn><mi>T</mi></msubsup>
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
-from chainrule.dimensions import Dimension, Shape
-from chainrule.symbol import Symbol
+from chainrule.symbols.dimensions import Dimension, Shape
+from chainrule.symbols.symbol import Symbol
 
 # How tightly a printed piece holds together, as in Python: a piece inside a tighter one is put in parentheses.
 COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 7)

@@ -9,8 +9,6 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from chainrule import elementary
-from chainrule.dimensions import Dimension, Shape, shape_text
 from chainrule.notation.printer import (
     ATOM,
     COMPARISON,
@@ -25,7 +23,9 @@ from chainrule.notation.printer import (
     commented_page,
     steps_in_lines,
 )
-from chainrule.symbol import Symbol, index
+from chainrule.symbols import elementary
+from chainrule.symbols.dimensions import Dimension, Shape, shape_text
+from chainrule.symbols.symbol import Symbol, index
 
 
 @final

@@ -18,7 +18,7 @@ class UnicodePrinter(MathPrinter):
     """Unicode text: matrix products side by side, ``∗`` element-wise, ᵀ, σ, √, digits that end a name as an index.
 
     >>> import numpy as np
-    >>> from chainrule.symbol import Symbol
+    >>> from chainrule.symbols.symbol import Symbol
     >>> W3, dZ3 = Symbol.leaf("W3", (1, 3)), Symbol.leaf("dZ3", (1, "m"))
     >>> UnicodePrinter().print(W3.T @ dZ3 / dZ3.shape[1])
     'W₃ᵀdZ₃ / m'

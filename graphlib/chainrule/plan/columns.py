@@ -13,11 +13,11 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
-from chainrule import elementary
-from chainrule.dimensions import Dimension, Shape, names_in, shape_text
-from chainrule.program import Program, Ref, Step, map_refs, step_text
-from chainrule.shapes import normal_axes
-from chainrule.symbol import index
+from chainrule.program.program import Program, Ref, Step, map_refs, step_text
+from chainrule.symbols import elementary
+from chainrule.symbols.dimensions import Dimension, Shape, names_in, shape_text
+from chainrule.symbols.shapes import normal_axes
+from chainrule.symbols.symbol import index
 
 Kind: TypeAlias = Literal["before", "columns", "sum", "after"]
 

@@ -9,7 +9,7 @@ from typing import Final, final
 
 import numpy as np
 
-from chainrule import elementary
+from chainrule.symbols import elementary
 
 
 @final

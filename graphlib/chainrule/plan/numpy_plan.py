@@ -15,7 +15,7 @@ from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import Source, numpy_source
 from chainrule.plan.passes import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
-from chainrule.program import Program
+from chainrule.program.program import Program
 
 CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
 SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls

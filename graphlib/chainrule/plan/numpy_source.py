@@ -10,13 +10,13 @@ from typing import Any, Final, Literal, final
 
 import numpy as np
 
-from chainrule import elementary
-from chainrule.dimensions import shape_text
 from chainrule.notation.names import visible
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name
-from chainrule.program import Call, Program, Ref, Step, pick
-from chainrule.symbol import index
+from chainrule.program.program import Call, Program, Ref, Step, pick
+from chainrule.symbols import elementary
+from chainrule.symbols.dimensions import shape_text
+from chainrule.symbols.symbol import index
 
 _VIEWS: Final = frozenset(
     (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, index, pick)
@@ -182,7 +182,7 @@ class _Printing:
         self._constant_lines()
         self.imports |= self.pool.imports()
         lines = [f"from numpy import {', '.join(sorted(self.imports))}"] * bool(self.imports)
-        return lines + [f"from chainrule.elementary import {', '.join(sorted(self.own))}"] * bool(self.own)
+        return lines + [f"from chainrule.symbols.elementary import {', '.join(sorted(self.own))}"] * bool(self.own)
 
     # --- one step ------------------------------------------------------------------------------------------------
 

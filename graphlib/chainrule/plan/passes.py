@@ -10,10 +10,10 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from chainrule import elementary
-from chainrule.dimensions import Dimension, Shape
-from chainrule.program import Builder, Call, Program, Ref, Step, map_refs, pick, rewrite, verify
-from chainrule.symbol import Value, index
+from chainrule.program.program import Builder, Call, Program, Ref, Step, map_refs, pick, rewrite, verify
+from chainrule.symbols import elementary
+from chainrule.symbols.dimensions import Dimension, Shape
+from chainrule.symbols.symbol import Value, index
 
 Pass: TypeAlias = Callable[[Program], Program]
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from chainrule.plan.step import Plan
+    from chainrule.plan.plan import Plan
 
 Array = npt.NDArray[Any]
 Results = tuple[Any, dict[str, Any]]

@@ -9,11 +9,11 @@ from typing import Any, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.dimensions import Dimension, Shape
+from chainrule.core.node import Input
 from chainrule.errors import ArgumentError
-from chainrule.node import Input
 from chainrule.plan.passes import traced
-from chainrule.program import Builder, Call, Program, Ref, Step, formula_text, pick, read_only
+from chainrule.program.program import Builder, Call, Program, Ref, Step, formula_text, pick, read_only
+from chainrule.symbols.dimensions import Dimension, Shape
 
 Array = npt.NDArray[Any]
 Memory = tuple[Any, ...]

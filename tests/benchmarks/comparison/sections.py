@@ -243,7 +243,7 @@ def start(options: Options) -> Section:
 _COMPILE = """
 import time
 from nets.dnn import build
-import chainrule.plan.step
+import chainrule.plan.plan
 graph = build((2, 3, 3, 1))
 start = time.perf_counter()
 step = graph.compile({options})

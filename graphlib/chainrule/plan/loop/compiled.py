@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from chainrule.plan.loop import mathematics
+from chainrule.plan.loop import series
 
 
 def compiled(text: str) -> dict[str, Any]:
@@ -68,5 +68,5 @@ def _write(path: Path, text: str) -> None:
 
 def _digest(text: str) -> str:
     """Names a text together with what Numba does not look at: the functions compiled into it, and this file."""
-    own = Path(mathematics.__file__).read_bytes() + Path(__file__).read_bytes()
+    own = Path(series.__file__).read_bytes() + Path(__file__).read_bytes()
     return hashlib.sha256(own + text.encode()).hexdigest()[:20]

@@ -13,7 +13,7 @@ from chainrule.errors import MissingExtraError
 from chainrule.plan.loop.scalars import scalars_of
 from chainrule.plan.loop.source import LARGEST_CALL, Source, loop_source
 from chainrule.plan.pieces import Array, InPieces, Results, cut
-from chainrule.program import Program
+from chainrule.program.program import Program
 
 _TASK: Final = 16_384  # columns of a task: a quarter of a millisecond at the least, many times what a task costs
 _TASKS: Final = 64  # a large call is cut into about so many tasks, however many threads there are

@@ -14,13 +14,13 @@ from typing import Any, Final, Literal, TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule import elementary
-from chainrule.dimensions import Dimension, shape_text
 from chainrule.plan.columns import Role, column_name, roles
 from chainrule.plan.passes import evaluated
-from chainrule.program import Call, Program, Ref, Step, map_refs, pick, step_text
-from chainrule.shapes import normal_axes
-from chainrule.symbol import index
+from chainrule.program.program import Call, Program, Ref, Step, map_refs, pick, step_text
+from chainrule.symbols import elementary
+from chainrule.symbols.dimensions import Dimension, shape_text
+from chainrule.symbols.shapes import normal_axes
+from chainrule.symbols.symbol import index
 
 Phase: TypeAlias = Literal["before", "columns", "after"]
 _LATER: Final[dict[str, int]] = {"before": 0, "columns": 1, "after": 2}

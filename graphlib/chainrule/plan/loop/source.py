@@ -8,10 +8,10 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from chainrule.dimensions import Dimension
 from chainrule.notation.names import visible
 from chainrule.plan.loop.scalars import Phase, Scalar, Scalars
 from chainrule.plan.naming import Names, constant_name
+from chainrule.symbols.dimensions import Dimension
 
 BLOCK: Final = 1024  # columns added up in the dtype of the run, before their sums are added to those of other blocks
 LARGEST_CALL: Final = 32_768  # columns that one call computes in one thread; for more, several threads pay
@@ -306,7 +306,7 @@ def head(dtype: np.dtype[Any], used: Iterable[str], constants: Mapping[str, str]
         "import numpy as np",
         "from numba import njit, types",
         "",
-        "from chainrule.plan.loop.mathematics import FUNCTIONS",
+        "from chainrule.plan.loop.series import FUNCTIONS",
         "",
         f"real, one = np.{kind}, np.{kind}(1)",
         *(f'{name} = FUNCTIONS["{kind}"]["{name}"]' for name in sorted(used)),

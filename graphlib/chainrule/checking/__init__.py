@@ -1,0 +1,1 @@
+"""Gradients and rules, held against numerical differentiation."""

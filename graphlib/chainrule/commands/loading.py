@@ -1,0 +1,283 @@
+"""What the command line is given, read from modules and files: the graph that NET names, and feeds from an .npz."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.core.node import Node
+from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
+from chainrule.graph import Graph
+
+Array = npt.NDArray[Any]
+_LISTED = 20  # names of a module, where the one asked for is missing
+_FORM = "module:attribute or path/to/file.py[:attribute]"
+
+
+def load_graph(net: str) -> Graph:
+    """The graph that ``net`` names, as ``module:attribute`` or ``path/to/file.py[:attribute]``.
+
+    >>> load_graph("nets.circuits:product_of_sum")
+    <Graph of 5 nodes: f>
+
+    The attribute is a Graph, something with a ``graph``, or a function or class that returns one of these without
+    being given anything. Without an attribute the module must hold one graph under a public name: a Graph, something
+    with a ``graph``, or a function annotated to return a Graph. Nothing else is called.
+
+    The module is imported, so it runs: name only files that may run. Its folder, for a module the current one, is put
+    on the import path. Raises ArgumentError when the module is missing or does not import, and when it holds no graph
+    or several.
+    """
+    place, attribute = _split(net)
+    module = _from_file(Path(place)) if _is_path(place) else _from_name(place)
+    if attribute:
+        return _graph_in(_attribute(module, place, attribute), net)
+    return _only_graph(module, place)
+
+
+def _split(net: str) -> tuple[str, str]:
+    """The module or file, and the attribute, "" when there is none; the colon after a drive letter starts none."""
+    place, colon, attribute = net.rpartition(":")
+    if colon and place and all(part.isidentifier() for part in attribute.split(".")):
+        return place, attribute
+    if not net or (colon and not _is_path(net)):
+        raise ArgumentError(f"{_short(net)!r} names no graph", remedy=_FORM)
+    return net, ""
+
+
+def _is_path(place: str) -> bool:
+    return place.endswith(".py") or "/" in place or "\\" in place or _holds(Path(place).is_file)
+
+
+def _holds(asked: Callable[[], bool]) -> bool:
+    """Whether a path exists or is a file; one that is too long for this system, or has a NUL in it, is nowhere."""
+    try:
+        return asked()
+    except (OSError, ValueError):
+        return False
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
+
+
+# --- importing -----------------------------------------------------------------------------------------------------
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not _holds(path.exists):
+        raise ArgumentError(f"{_short(str(path))} does not exist")
+    name = f"net_{path.stem}"  # a name of its own: a file called numpy.py must not become NumPy
+    spec = importlib.util.spec_from_file_location(name, path) if _holds(path.is_file) else None
+    if spec is None or spec.loader is None:
+        raise ArgumentError(f"{path} is no Python file", remedy=_FORM)
+    module = importlib.util.module_from_spec(spec)
+    _put_on_path(path.resolve().parent)
+    sys.modules[name] = module  # dataclasses and pickle look their module up there
+    _running(spec.loader.exec_module, module, place=str(path))
+    return module
+
+
+def _from_name(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ArgumentError(f"{_short(name)!r} is neither a module nor a file", remedy=_FORM)
+    _put_on_path(Path.cwd())
+    try:
+        module: ModuleType = _running(importlib.import_module, name, place=name)
+    except ArgumentError as error:
+        missing = error.__cause__.name if isinstance(error.__cause__, ModuleNotFoundError) else None
+        if missing and f"{name}.".startswith(f"{missing}."):  # and not some module that this one imports
+            raise ArgumentError(f"there is no module {_short(missing)!r}", remedy=_FORM) from None
+        raise
+    return module
+
+
+def _put_on_path(folder: Path) -> None:
+    """What Python does for a script: modules beside it can be imported."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _running(call: Callable[..., Any], *arguments: Any, place: str) -> Any:
+    """The result of code that is not ours, with what it raises told in one message."""
+    try:
+        return call(*arguments)
+    except ChainruleError:
+        raise  # it says more about a wrong graph than we could
+    except (Exception, SystemExit) as error:
+        said = error.msg if isinstance(error, SyntaxError) else error
+        reason = f"{type(error).__name__}: {_short(str(said))}".removesuffix(": ")
+        raise ArgumentError(f"{_short(place)} does not run: {reason}", where=_last_line(error)) from error
+
+
+def _last_line(error: BaseException) -> str:
+    """Where it happened, as ``file.py:12``: the innermost line that is not the import system's."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    ours = (__file__, importlib.__file__)
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in ours and not frame.filename.startswith("<frozen")
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+# --- finding the graph ---------------------------------------------------------------------------------------------
+
+
+def _attribute(module: ModuleType, place: str, path: str) -> Any:
+    value: Any = module
+    for name in path.split("."):
+        if not _running(hasattr, value, name, place=f"{place}:{path}"):
+            names = _public(value)
+            listed = ", ".join(names[:_LISTED]) + ", ..." * (len(names) > _LISTED)
+            raise ArgumentError(f"{place} has no {did_you_mean(name, names)}", given=f"it has {listed or 'nothing'}")
+        value = getattr(value, name)
+    return value
+
+
+def _public(value: Any) -> list[str]:
+    return [name for name in vars(value) if not name.startswith("_")] if hasattr(value, "__dict__") else []
+
+
+def _graph_in(value: Any, net: str) -> Graph:
+    """The graph that a value is, has, or returns when it is called."""
+    if _held(value) is None and callable(value):
+        if (needed := _required(value)) is None or needed:
+            raise ArgumentError(
+                f"{net} cannot be called without {', '.join(needed or ['arguments'])}",
+                remedy="name a graph, or a function that needs no arguments and returns one",
+            )
+        value = _running(value, place=net)
+    graph = _held(value)
+    if graph is None:
+        hint = f"graph = chainrule.Graph({net.rpartition(':')[2]})" if isinstance(value, Node) else ""
+        raise ArgumentError(f"{net} is no graph and has none: it is {_kind(value)}", remedy=hint)
+    return graph
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"of type {type(value).__name__}"
+
+
+def _held(value: Any) -> Graph | None:
+    """The graph that a value is or has."""
+    if isinstance(value, ModuleType):  # imported by the file, not held by it
+        return None
+    found = value if isinstance(value, Graph) else _running(getattr, value, "graph", None, place=type(value).__name__)
+    return found if isinstance(found, Graph) else None
+
+
+def _required(function: Callable[..., Any]) -> list[str] | None:
+    """The arguments that must be given; None for something built in that does not say."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    given_by_itself = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in given_by_itself]
+
+
+def _only_graph(module: ModuleType, place: str) -> Graph:
+    """The one graph under a public name; one graph may have several names."""
+    found: dict[int, tuple[str, Graph]] = {}
+    for name in _public(module):
+        graph = _held(getattr(module, name))
+        if graph is not None:
+            found.setdefault(id(graph), (name, graph))
+    if len(found) == 1:
+        return next(graph for _, graph in found.values())
+    builders = [name for name in _own(module) if _returns_graph(getattr(module, name))]
+    if not found and len(builders) == 1:
+        return _graph_in(getattr(module, builders[0]), f"{place}:{builders[0]}")
+    names = [name for name, _ in found.values()] or builders
+    if names:
+        raise ArgumentError(f"{place} holds several graphs", remedy=_choices(place, names))
+    remedy = _choices(place, _own(module)) or "graph = chainrule.Graph(loss)"
+    raise ArgumentError(f"{place} holds no graph", remedy=remedy)
+
+
+def _own(module: ModuleType) -> list[str]:
+    """The functions and classes of the module itself that can be called without arguments."""
+    members = ((name, getattr(module, name)) for name in _public(module))
+    return [name for name, value in members if _is_own(value, module) and _required(value) == []]
+
+
+def _is_own(value: Any, module: ModuleType) -> bool:
+    return isinstance(value, type | FunctionType) and value.__module__ == module.__name__
+
+
+def _returns_graph(function: Any) -> bool:
+    annotation = inspect.get_annotations(function).get("return")
+    return annotation is Graph or str(annotation).rpartition(".")[2] == "Graph"
+
+
+def _choices(place: str, names: list[str]) -> str:
+    return " or ".join(f"{place}:{name}" for name in names)
+
+
+# --- feeds ---------------------------------------------------------------------------------------------------------
+
+
+def load_feeds(path: str | Path) -> dict[str, Array]:
+    """The arrays of an .npz file, as ``numpy.savez("data.npz", A0=x, Y=y)`` writes it, by name.
+
+    Pickled objects are refused: they could run anything. Raises ArgumentError when the file is missing, is no .npz,
+    holds something that is no plain array, or more than 1 GB of them.
+    """
+    place = Path(path)
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        raise ArgumentError(f"{path} is no file: a device or a pipe has no end", remedy=_SAVE)
+    try:
+        if not zipfile.is_zipfile(place):
+            with place.open("rb"):  # says why, if the file cannot be opened at all
+                raise ArgumentError(f"{path} is no .npz file", remedy=_SAVE)
+        _check_size(place)
+        return _arrays_of(place)
+    except ChainruleError:
+        raise
+    except OSError as error:
+        raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # zipfile, NumPy and three decompressors each have their own for a file that is wrong
+        said = _short(f"{type(error).__name__}: {error}".partition("\n")[0])
+        raise ArgumentError(f"{path} holds something that is no plain array", given=said, remedy=_SAVE) from None
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file that unpacks to more than anybody checks by hand: 6 MB of zip can be 6 GB of zeros."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > _LARGEST_FEEDS:
+        raise ArgumentError(
+            f"{path} holds more than {_LARGEST_FEEDS >> 30} GB",
+            given=f"{size:,} bytes of arrays",
+            remedy="fewer columns; graph.forward takes arrays of any size",
+        )
+
+
+def _arrays_of(path: Path) -> dict[str, Array]:
+    with warnings.catch_warnings(), np.load(path, allow_pickle=False) as file:
+        warnings.simplefilter("ignore")  # of a header that Python 2 wrote, or that is no literal
+        arrays = {name: file[name] for name in file.files}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{name!r} is no .npy")
+    return arrays
+
+
+_LARGEST_FEEDS = 1 << 30  # bytes
+_LONGEST_REASON = 200  # characters
+_SAVE = 'numpy.savez("data.npz", A0=x, Y=y)'

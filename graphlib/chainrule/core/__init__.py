@@ -1,0 +1,1 @@
+"""What a graph is, how it computes, and nothing about any rule."""

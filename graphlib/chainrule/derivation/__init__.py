@@ -1,0 +1,1 @@
+"""A graph's formulas, read off the rules."""

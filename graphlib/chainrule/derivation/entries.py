@@ -1,0 +1,338 @@
+"""Gradients and values entry by entry: arrays of scalar Symbols pass through the same rules as arrays of numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
+
+import numpy as np
+
+from chainrule.core.node import Constant, Leaf, Node
+from chainrule.derivation.algebra import Algebra
+from chainrule.errors import ArgumentError
+from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
+from chainrule.symbols.dimensions import Dimension, Size, names_in, shape_text
+from chainrule.symbols.entrywise import SymbolArray, entrywise, symbol_array
+from chainrule.symbols.symbol import Symbol, index
+
+if TYPE_CHECKING:
+    from chainrule.graph import Graph
+
+Array: TypeAlias = Any
+_MOST_OPERATIONS = 2000  # of one entry
+_MOST_ENTRIES = 200  # of one value: a sum of more terms is no longer read, and nests too deep for Python to print
+
+
+@final
+class Entries:
+    """The entries of one line of a derivation, each with a formula of its own; ``derivation.entries("dW1")``.
+
+    It prints as nested lists of runnable text, and as a matrix in ``unicode``, ``latex`` and ``mathml``. An entry is
+    written with its row and column behind the name. On paper that is ``w¹₂₃`` for row 2, column 3 of W1: the layer
+    above, small letters, places counted from 1, and no column where there is only one. In text it is ``W1[1, 2]``.
+    """
+
+    def __init__(self, name: str, array: Array) -> None:
+        self.name = name
+        self.array = array
+        """The entries, as an array of Symbols."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, with numbers for all dimensions."""
+        return self.array.shape  # type: ignore[no-any-return]
+
+    def __getitem__(self, place: Any) -> str:
+        """The runnable text of one entry; the place counts from 0, as in the text."""
+        entry = self.array[place]
+        if isinstance(entry, np.ndarray):
+            raise ArgumentError(f"{self.name}[{place}] is no single entry", given=f"shape {self.shape}")
+        return TextPrinter().print(entry)
+
+    @property
+    def text(self) -> str:
+        """Nested lists of runnable text."""
+        return _nested(self._printed(TextPrinter()), TextPrinter())
+
+    @property
+    def unicode(self) -> str:
+        """The matrix over several lines, its name beside the middle one."""
+        lines = self._matrix(UnicodePrinter()).split("\n")
+        left = f"{UnicodePrinter().name(self.name).text} = "
+        middle = (len(lines) - 1) // 2
+        return "\n".join((left if k == middle else " " * len(left)) + line for k, line in enumerate(lines))
+
+    @property
+    def latex(self) -> str:
+        r"""The line as a ``bmatrix``."""
+        return self._equation(LatexPrinter())
+
+    @property
+    def mathml(self) -> str:
+        """The line as a MathML ``math`` element."""
+        return self._equation(MathmlPrinter())
+
+    def _equation(self, printer: Printer) -> str:
+        return printer.equation(Line(printer.name(self.name).text, [self._matrix(printer)]))
+
+    def _matrix(self, printer: Printer) -> str:
+        """Brackets around rows along the last axis: a flat value is one row, a stack of matrices one tall matrix."""
+        texts = self._printed(printer)
+        if not texts.ndim:
+            return str(texts)
+        return printer.table(np.atleast_2d(texts).reshape(-1, texts.shape[-1]).tolist())
+
+    def _printed(self, printer: Printer) -> Array:
+        return np.asarray(entrywise(printer.print, self.array))
+
+    def __str__(self) -> str:
+        left = f"{TextPrinter().name(self.name).text} = "
+        return left + self.text.replace("\n", "\n" + " " * len(left))
+
+    def __repr__(self) -> str:
+        return f"<Entries of {self.name} {self.shape}>"
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex}$$"
+
+    def _repr_html_(self) -> str:
+        return self.mathml
+
+
+def _nested(texts: Any, printer: TextPrinter) -> str:
+    if np.ndim(texts) < 2:
+        return f"[{', '.join(texts)}]" if np.ndim(texts) else str(texts)
+    if np.ndim(texts) == 2 and texts.size:
+        return printer.table(texts.tolist())
+    inner = [_nested(part, printer).replace("\n", "\n ") for part in texts]
+    return "[" + ",\n ".join(inner) + "]"
+
+
+# --- through the rules ---------------------------------------------------------------------------------------------
+
+
+class Flow(NamedTuple):
+    """What passes through a rule, twice: entry by entry, and whole for the rules that entries cannot pass through."""
+
+    entries: Array
+    """An array of Symbols or numbers; None where the shape is unknown."""
+    whole: Any
+
+
+@final
+class EntrywiseSweep:
+    """The rules of a graph, applied to arrays of scalar Symbols around one node."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        lined: Iterable[Node],
+        listed: Iterable[str],
+        factor: Callable[[Node], Any],
+        sizes: Mapping[str, int],
+    ) -> None:
+        self.graph, self.lined, self.listed, self.sizes = graph, frozenset(lined), frozenset(listed), sizes
+        self.factor = factor
+        self.algebra = Algebra()
+        self.uses: dict[Node, list[tuple[Node, int]]] = {node: [] for node in graph.order}
+        for node in reversed(graph.order):
+            for place, source in enumerate(node.inputs):
+                self.uses[source].append((node, place))
+        self._values: dict[Node, Flow] = {}
+
+    def value(self, node: Node) -> Entries:
+        """What the rule of a node gives, entry by entry."""
+        self._shape(node)  # before anything is computed
+        return Entries(self.graph.name(node), self._simplest(self._computed(node).entries, node))
+
+    def gradient(self, node: Node) -> Entries:
+        """What the rules of the consumers send back, entry by entry, canceled where that is shorter."""
+        self._define_around(node)
+        factor = self._size(self.factor(node))
+        short, full = self._total(node, self._named), self._total(node, self._spelled)
+        pairs = [self._simplest(flow.entries * factor, node) for flow in (short, full)]
+        return Entries("d" + self.graph.name(node), entrywise(self._shorter, *pairs))
+
+    def _shorter(self, a: Symbol, b: Symbol) -> Symbol:
+        return b if self.algebra.length(b) < self.algebra.length(a) else a
+
+    def _simplest(self, array: Array, node: Node) -> Array:
+        """The entries simplified, in the shape that the node has, also where a rule gave one number for all."""
+        longest = max(np.ravel(entrywise(_length, array)).tolist(), default=0)
+        if longest > _MOST_OPERATIONS:
+            raise ArgumentError(
+                f"an entry at {self.graph.name(node)!r} takes {longest:,} operations, more than can be read",
+                remedy="names for nodes in between, which get lines of their own",
+            )
+        return np.broadcast_to(entrywise(self.algebra.simplest, array), self._shape(node), subok=True)
+
+    # --- values -------------------------------------------------------------------------------------------------------
+
+    def _shape(self, node: Node) -> tuple[int, ...]:
+        if node.shape is None:
+            raise ArgumentError(f"the shape of {self.graph.name(node)!r} is unknown before there is data")
+        shape = tuple(self._size(size) for size in node.shape)
+        if math.prod(shape) > _MOST_ENTRIES:
+            raise ArgumentError(
+                f"{self.graph.name(node)!r} has {math.prod(shape):,} entries, more than {_MOST_ENTRIES} to write down",
+                given=f"shape {shape_text(shape)}",
+                remedy="a smaller network, which has the same formulas",
+            )
+        return shape
+
+    def _size(self, size: Size) -> int:
+        return size.evaluate(self.sizes) if isinstance(size, Dimension) else size
+
+    def _value(self, node: Node) -> Flow:
+        """What a rule is handed for a node: named entries, or for a node without a line what it is computed from."""
+        waiting = [] if node in self._values else [node]
+        while waiting:  # nodes without a line are computed before those that read them
+            top = waiting[-1]
+            missing = [source for source in top.inputs if source not in self._values] if self._folds(top) else []
+            waiting.extend(missing)
+            if not missing:
+                self._values[waiting.pop()] = self._computed(top) if self._folds(top) else self._given(top)
+        return self._values[node]
+
+    def _folds(self, node: Node) -> bool:
+        return node not in self.lined and not isinstance(node, Leaf)
+
+    def _given(self, node: Node) -> Flow:
+        if isinstance(node, Constant) and node.name is None:
+            return Flow(node.value, node.value)
+        return self._leaf(self.graph.name(node), node)
+
+    def _leaf(self, name: str, node: Node) -> Flow:
+        if node.shape is None:
+            return Flow(None, Symbol.leaf(name, None, node.dtype))
+        whole = Symbol.leaf(name, self._shape(node), node.dtype)
+        return Flow(_entries_of(whole, self._shape(node)), whole)
+
+    def _computed(self, node: Node) -> Flow:
+        return self._traced(node, node.forward, [self._value(source) for source in node.inputs], node)
+
+    def _traced(self, node: Node, rule: Callable[..., Any], operands: Sequence[Flow], like: Node) -> Flow:
+        """The rule applied to whole values and to their entries; where it refuses these, entries of what it gave."""
+        values = [operand.whole for operand in operands]
+        try:
+            whole = rule(*values)
+        except Exception:  # whatever a rule raises on a Symbol: it stands for itself, as in the derivation
+            shape = None if like.shape is None else self._shape(like)
+            whole = Symbol(RuleCall(type(node).__name__), tuple(values), shape=shape)
+        if all(operand.entries is not None for operand in operands):
+            with contextlib.suppress(Exception):  # and whatever it raises on arrays of them
+                return Flow(rule(*(operand.entries for operand in operands)), whole)
+        unknown = whole is None or like.shape is None
+        return Flow(None if unknown else _entries_of(whole, self._shape(like)), whole)
+
+    # --- gradients ----------------------------------------------------------------------------------------------------
+
+    def _total(self, node: Node, gradient_of: Callable[[Node], Flow]) -> Flow:
+        """The sum of what the consumers send; gradients without a line are summed up on the way."""
+        unlisted: dict[Node, Flow | None] = {}
+        for one in self._through_unlisted(node):
+            parts = [self._seed(one)] if one in self.graph.outputs else []
+            for consumer, place in self.uses[one]:
+                grad = unlisted[consumer] if consumer in unlisted else gradient_of(consumer)
+                part = None if grad is None else self._local(consumer, place, grad)
+                parts += [] if part is None or part.whole is None else [part]
+            unlisted[one] = _sum(parts) if parts else None
+        total = unlisted[node]
+        return Flow(np.zeros(self._shape(node)), 0) if total is None else total
+
+    def _through_unlisted(self, node: Node) -> list[Node]:
+        """The node and all consumers on the way to the nearest gradients with a line, the last consumer first."""
+        found, waiting = {node}, [node]
+        while waiting:
+            for consumer, _ in self.uses[waiting.pop()]:
+                if consumer not in found and not self._is_listed(consumer):
+                    found.add(consumer)
+                    waiting.append(consumer)
+        return sorted(found, key=self.graph.position, reverse=True)
+
+    def _is_listed(self, node: Node) -> bool:
+        return "d" + self.graph.name(node) in self.listed
+
+    def _seed(self, node: Node) -> Flow:
+        one = np.asarray(1)
+        return Flow(one, one) if node.shape == () else self._leaf("d" + self.graph.name(node), node)
+
+    def _named(self, node: Node) -> Flow:
+        """The gradient of a line, by name."""
+        flow, over = self._leaf("d" + self.graph.name(node), node), self._size(self.factor(node))
+        return flow if over == 1 else Flow(None if flow.entries is None else flow.entries / over, flow.whole / over)
+
+    def _spelled(self, node: Node) -> Flow:
+        """The gradient of a line, as what it equals."""
+        return self._total(node, self._named)
+
+    def _local(self, node: Node, place: int, grad: Flow) -> Flow:
+        operands = [grad, self._value(node), *(self._value(source) for source in node.inputs)]
+        return self._traced(node, lambda *values: node.backward(*values)[place], operands, node.inputs[place])
+
+    def _define_around(self, node: Node) -> None:
+        """Let entries be written by name wherever a rule computes them again."""
+        near = [node, *(consumer for consumer, _ in self.uses[node])]
+        near += [source for one in near for source in one.inputs]
+        for one in dict.fromkeys(near):
+            if one in self.lined and not isinstance(one, Leaf) and one.shape is not None:
+                entrywise(self._define, self._computed(one).entries, self._value(one).entries)
+
+    def _define(self, entry: Any, name: Symbol) -> None:
+        if isinstance(entry, Symbol) and entry.operation is not None:
+            self.algebra.define(entry, name)
+
+
+def _length(entry: Any) -> int:
+    """How many operations an entry takes, written out."""
+    lengths: dict[int, int] = {}
+    waiting = [entry]
+    while waiting:  # operands before what is computed from them; shared ones are measured once
+        x = waiting[-1]
+        parts = x.operands if isinstance(x, Symbol) else x if isinstance(x, (tuple, list)) else ()
+        missing = [part for part in parts if id(part) not in lengths]
+        waiting.extend(missing)
+        if not missing:
+            lengths[id(waiting.pop())] = 1 + sum(lengths[id(part)] for part in parts)
+    return lengths[id(entry)]
+
+
+def _entries_of(whole: Any, shape: tuple[int, ...]) -> SymbolArray:
+    return symbol_array(lambda place: index(whole, place) if place else whole, shape)
+
+
+def _sum(parts: Sequence[Flow]) -> Flow:
+    entries = [part.entries for part in parts]
+    whole = functools.reduce(operator.add, [part.whole for part in parts])
+    return Flow(None if any(e is None for e in entries) else functools.reduce(operator.add, entries), whole)
+
+
+@final
+@dataclass(frozen=True)
+class RuleCall:
+    """A rule that a Symbol cannot pass through, called as it is: what stands for its formula is its name."""
+
+    __name__: str
+
+    def __call__(self, *operands: Any) -> Any:
+        """Never called: it only stands for the rule."""
+        raise NotImplementedError(self.__name__)
+
+
+def sizes_for(graph: Graph, columns: str | None, m: int, others: Mapping[str, int]) -> dict[str, int]:
+    """A number for every named dimension of a graph; raises ArgumentError for one without, or one it does not have."""
+    named = names_in([size for node in graph.order for size in node.shape or ()])
+    columns = columns or "m"
+    sizes = {columns: m, **others}
+    if missing := sorted(named - set(sizes)):
+        raise ArgumentError(f"entries need a number for {', '.join(missing)}", remedy=f"entries(name, {missing[0]}=2)")
+    if unknown := sorted(set(sizes) - named - {columns}):
+        raise ArgumentError(f"this graph has no dimension {', '.join(unknown)}")
+    if bad := [f"{name}={size!r}" for name, size in sizes.items() if type(size) is not int or size < 1]:
+        raise ArgumentError(f"a size is a whole number, 1 or more, not {', '.join(bad)}")
+    return sizes

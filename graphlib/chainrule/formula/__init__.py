@@ -1,5 +1,0 @@
-"""A user's formula: parsed safely from NumPy text, Unicode or LaTeX, and evaluated."""
-
-from chainrule.formula.language import UserFormula, name_in, parse, parse_lines
-
-__all__ = ["UserFormula", "name_in", "parse", "parse_lines"]

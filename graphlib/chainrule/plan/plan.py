@@ -1,0 +1,378 @@
+"""Plan: a compiled graph, called with feeds for the loss and its gradients."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
+
+import numpy as np
+
+from chainrule.core.feeds import check_labels, values_in_pieces
+from chainrule.core.node import Constant, Input, Leaf, Node
+from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
+from chainrule.notation.names import visible
+from chainrule.plan.columns import Split, Unsplittable, column_name, split
+from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
+from chainrule.plan.loop.scalars import NotScalar
+from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
+from chainrule.plan.passes import optimized, typed
+from chainrule.plan.pieces import Array, Results, in_memory, submitting
+from chainrule.plan.updating import Update, memories, updated, with_updates
+from chainrule.program.program import Program, record
+from chainrule.symbols.dimensions import Dimension, shape_text
+
+if TYPE_CHECKING:
+    from chainrule.graph import Graph
+
+Backend: TypeAlias = Literal["numpy", "numba", "auto"]
+Computation: TypeAlias = Whole | Blocks | Looped
+Key = tuple[Any, ...]
+
+_SHOWN: Final = 1000  # the size that named dimensions have in a source that is read before the first call
+_KEPT: Final = 32  # specializations; data of ever new sizes must not fill the memory
+
+
+def compile_graph(
+    graph: Graph,
+    gradients: Iterable[str | Node] | None = None,
+    backend: Backend = "numpy",
+    *,
+    update: Update | None = None,
+    block: int | None = None,
+) -> Plan:
+    """The plan of a graph with one scalar loss; ``Graph.compile`` says more.
+
+    With an ``update``, what a call hands back are the parameters after one step, and what the update remembers.
+    """
+    if backend not in ("numpy", "numba", "auto"):
+        raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
+    if backend == "numba":
+        require_numba()
+    if len(graph.outputs) != 1:
+        given = ", ".join(map(graph.name, graph.outputs))
+        raise ArgumentError("a plan has one output, the loss", given=given, remedy="Graph(loss, watch=[...])")
+    program = _wanted_program(graph, gradients)
+    if update is not None and (computed := [name for name in program.gradients if name not in program.feeds]):
+        raise ArgumentError(
+            f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
+        )
+    return Plan(graph, program, backend, update=update, block=block)
+
+
+def _wanted_program(graph: Graph, gradients: Iterable[str | Node] | None) -> Program:
+    if gradients is None:
+        return _program(graph.fuse(), None)
+    names = [graph.name(graph[node]) for node in ([gradients] if isinstance(gradients, (str, Node)) else gradients)]
+    fused = _program((_named(graph) if any(graph[name].name is None for name in names) else graph).fuse(), names)
+    program = fused if set(names) <= set(fused.gradients) else _program(graph, names)
+    if missing := [name for name in names if name not in program.gradients]:
+        raise UnknownNameError(
+            f"{', '.join(map(repr, missing))} {'has' if len(missing) == 1 else 'have'} no gradient",
+            remedy="constants, whole numbers and labels have none, nor does what the loss does not depend on",
+        )
+    return program
+
+
+def _named(graph: Graph) -> Graph:
+    """The graph with the names that it gives to nodes without one as their own: a graph rewritten gives others."""
+    new: dict[Node, Node] = {}
+    for node in graph.order:
+        inputs = tuple(new[source] for source in node.inputs)
+        kept = node.name is not None and inputs == node.inputs
+        new[node] = node if kept else node.replace(*inputs).relabel(graph.name(node), like=node)
+    return type(graph)(*(new[node] for node in graph.outputs), watch=[new[node] for node in graph.watch])
+
+
+def _program(graph: Graph, names: Sequence[str] | None) -> Program:
+    """The recorded program for these gradients, as far as they exist; for the parameters' when None."""
+    program = record(graph)
+    wanted = [graph.name(node) for node in graph.parameters] if names is None else names
+    return program.only(gradients=[name for name in wanted if name in program.gradients])
+
+
+@final
+class Plan:
+    """A compiled graph: ``loss, gradients = plan(feeds)``.
+
+    >>> import numpy as np
+    >>> from chainrule import Graph, Input, Mean, Parameter, Square
+    >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
+    >>> step = Graph(Mean(Square(w @ x), name="L")).compile()
+    >>> step({"w": np.array([[1.0, 2.0]]), "x": np.eye(2)})
+    (np.float64(2.5), {'w': array([[1., 2.]])})
+
+    The results are new arrays. Threads may share a plan: each has a workspace of its own. A plan pickles.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        program: Program,
+        backend: Backend = "numpy",
+        *,
+        update: Update | None = None,
+        block: int | None = None,
+    ) -> None:
+        self.graph, self.backend, self.update, self._block = graph, backend, update, block
+        self._gradients = tuple(program.gradients)
+        self.memory: dict[str, dict[str, Input]] = {}
+        """By parameter, the inputs for what the update remembers of it."""
+        if update is not None:
+            self.memory = memories(update, {name: graph[name].shape or () for name in self._gradients})
+            program = with_updates(program, update, self.memory)
+        self._recorded = program
+        inputs = [leaf for remembered in self.memory.values() for leaf in remembered.values()]
+        self._leaves: tuple[Leaf, ...] = (*(node for node in graph.order if isinstance(node, Leaf)), *inputs)
+        self._fed = tuple(leaf for leaf in self._leaves if not isinstance(leaf, Constant))
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._computations: dict[Key, Computation] = {}
+        self._loops: dict[Key, Loop | str] = {}
+        self._programs: dict[Any, Program] = {}
+        self._splits: dict[Any, Split | str] = {}
+
+    # --- reading it ----------------------------------------------------------------------------------------------
+
+    @property
+    def program(self) -> Program:
+        """The program after all passes, for float64 and any sizes."""
+        return self._program_for(np.dtype(float))
+
+    @property
+    def source(self) -> str:
+        """The printed Python of the last call; before the first call, for float64 and named sizes of 1,000."""
+        last = getattr(self._local, "last", None)
+        return str((last or self._computation(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))).text)
+
+    def _size_names(self) -> list[str]:
+        sizes = [size for leaf in self._fed for size in leaf.shape or () if isinstance(size, Dimension)]
+        return sorted({name for size in sizes for name in size.names})
+
+    def explain(self) -> str:
+        """What was compiled: how many steps, and whether columns are computed in blocks, or why not."""
+        program, parts = self._program_for(np.dtype(float)), self._split_for(np.dtype(float))
+        lines = [f"{len(self._recorded)} steps recorded, {len(program)} after the passes"]
+        if self._numba():
+            loop = self._loop(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))
+            lines += [f"no loop in registers: {loop}"] if isinstance(loop, str) else [f"one compiled loop: {loop}"]
+        if isinstance(parts, str):
+            return "\n".join([*lines, f"all columns at once: {parts}"])
+        sums = [name for name in parts.block.values if name not in parts.joined]
+        lines += [
+            f"blocks of columns of {parts.name}: {len(parts.block)} steps in each, {len(parts.after)} after them",
+            f"added up over the blocks: {visible(', '.join(sums)) or 'nothing'}",
+        ]
+        return "\n".join([*lines, f"laid end to end: {visible(', '.join(parts.joined))}"] if parts.joined else lines)
+
+    def __repr__(self) -> str:
+        return f"<Plan of {len(self._recorded)} steps: {visible(', '.join(self._recorded.values))}>"
+
+    # --- calling it ----------------------------------------------------------------------------------------------
+
+    def __call__(
+        self, feeds: Mapping[Any, Any], *, out: Mapping[str, Array] | None = None, executor: Any = None
+    ) -> Results:
+        """The loss and the gradients by name.
+
+        ``out`` are arrays that gradients are written to, by name. ``executor`` is anything with the ``submit`` of
+        ``concurrent.futures.Executor``; blocks of columns are computed there. Raises FeedError as ``Graph.forward``.
+        """
+        call = getattr(self._local, "call", None)
+        try:
+            if call is not None and out is None and executor is None:
+                return call(feeds)  # type: ignore[no-any-return]
+            loss, gradients = self._general(feeds, executor)
+        except IndexError:  # indices are the one thing in feeds that only computing finds wrong
+            self._by_run(self.prepared(feeds)[0])  # names the node
+            raise
+        return loss, gradients if out is None else _written(gradients, out)
+
+    def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
+        arrays, computation = self.prepared(feeds)
+        if computation is None:
+            return self._by_run(arrays)
+        arrays = in_memory(arrays, {} if isinstance(computation, Whole) else computation.read)
+        if executor is not None and not isinstance(computation, Whole):
+            return computation(arrays, submitting(self, computation, arrays, executor))
+        if isinstance(computation, Whole):
+            self._local.call = self._quick(_quick_whole(computation), computation.feeds, arrays)
+        elif isinstance(computation, Looped) and not computation.threaded:
+            self._local.call = self._quick(computation.loop.quick(), tuple(computation.read))
+        return computation(arrays)
+
+    def prepared(self, feeds: Mapping[Any, Any]) -> tuple[dict[str, Any], Computation | None]:
+        """The feeds checked, and what computes the plan for them: nothing where there are no columns.
+
+        What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
+        """
+        given = values_in_pieces(self._leaves, feeds, self._name)
+        check_labels(self.graph.labels, given, self._name)
+        arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
+        if 0 in self._sizes(arrays).values():
+            return arrays, None
+        self._local.last = computation = self.computation_for(arrays)
+        return arrays, computation
+
+    def column_axes(self) -> dict[str, int]:
+        """The axis of the columns, for every feed that has any."""
+        name = column_name(self._recorded)
+        shapes = {self._name(leaf): [str(size) for size in leaf.shape or ()] for leaf in self._fed}
+        return {feed: sizes.index(name) for feed, sizes in shapes.items() if name in sizes}
+
+    def _name(self, node: Node) -> str:
+        return self.graph.name(node) if node in self.graph else str(node.name)
+
+    def _by_run(self, arrays: Mapping[str, Array]) -> Results:
+        """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
+        fed = {name: array for name, array in arrays.items() if not any(name in own for own in self.memory.values())}
+        run = self.graph.forward(fed)
+        gradients = {name: run.backward()[name].copy() for name in self._gradients}
+        loss = run[self.graph.outputs[0]][()]
+        return loss, gradients if self.update is None else updated(self.update, self.memory, arrays, gradients)
+
+    def _quick(
+        self, body: tuple[str, dict[str, Any]], names: Sequence[str], arrays: Mapping[str, Array] | None = None
+    ) -> Callable[[Any], Results]:
+        """A function that runs at once when the feeds look as they did the last time, and takes the long way else.
+
+        Without ``arrays`` the body refuses feeds of other shapes and dtypes itself.
+        """
+        text, known = body
+        facts: dict[str, Any] = {f"n{k}": name for k, name in enumerate(names)}
+        if arrays is not None:
+            facts |= {f"s{k}": arrays[name].shape for k, name in enumerate(names)}
+            facts |= {f"d{k}": arrays[name].dtype for k, name in enumerate(names)}
+        namespace: dict[str, Any] = {"other": self._general, "ndarray": np.ndarray, **facts, **known}
+        exec(_quick_code(text, len(names), arrays is not None), namespace)
+        return namespace["call"]  # type: ignore[no-any-return]
+
+    # --- what computes it ----------------------------------------------------------------------------------------
+
+    def computation_for(self, arrays: Mapping[str, Array]) -> Computation:
+        """What computes the plan for arrays of these shapes and dtypes."""
+        key: Key = tuple((array.shape, array.dtype) for array in arrays.values())
+        found = self._computations.get(key)
+        if found is None:
+            dtype = next((a.dtype for a in arrays.values() if a.dtype.kind == "f"), np.dtype(float))
+            with self._lock:
+                found = self._computations.get(key) or self._computation(self._sizes(arrays), dtype)
+                while len(self._computations) >= _KEPT:
+                    self._computations.pop(next(iter(self._computations)))
+                self._computations[key] = found
+        return found
+
+    def _computation(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Computation:
+        if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
+            return Looped(loop, sizes.get(str(loop.column), 1))
+        program, few = self._program_for(dtype), self._block or SMALLEST_BLOCK
+        # 784-512-256-1 took 1.33 of its bare products with fused loops and 1.17 without, so they are for who asks.
+        fusing = self.backend == "numba"
+        title = f"{dtype.name}, {', '.join(f'{name} = {size}' for name, size in sizes.items())}".rstrip(", ")
+        if max(sizes.values(), default=1) > few and not isinstance(parts := self._split_for(dtype), str):
+            columns = self._block or columns_in_cache(parts, sizes, dtype)
+            if sizes[parts.name] > columns:
+                return Blocks(program, parts, sizes, columns, title=title, fusing=fusing)
+        return Whole(program, sizes, title, fusing)
+
+    def _numba(self) -> bool:
+        return self.backend == "numba" or (self.backend == "auto" and has_numba())
+
+    def _loop(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Loop | str:
+        """The compiled loop for all sizes but the number of columns, or why there is none."""
+        program = self._program_for(dtype)
+        column = column_name(program)
+        others = {name: size for name, size in sizes.items() if name != column}
+        key: Key = (dtype, *others.items())
+        with self._lock:
+            if key not in self._loops:
+                try:
+                    self._loops[key] = Loop(program, others, dtype)
+                except (NotScalar, Unsplittable) as why:
+                    self._loops[key] = str(why)
+            return self._loops[key]
+
+    def _program_for(self, dtype: np.dtype[Any]) -> Program:
+        if dtype not in self._programs:
+            program = optimized(typed(self._recorded, dtype))
+            _check_dtypes(program, dtype)
+            self._programs[dtype] = program
+        return self._programs[dtype]
+
+    def _split_for(self, dtype: np.dtype[Any]) -> Split | str:
+        """The parts for blocks of columns, or why there are none; looked for when there are enough columns."""
+        if dtype not in self._splits:
+            try:
+                self._splits[dtype] = split(self._program_for(dtype))
+            except Unsplittable as why:
+                self._splits[dtype] = str(why)
+        return self._splits[dtype]
+
+    def _sizes(self, arrays: Mapping[str, Array]) -> dict[str, int]:
+        pairs = [p for leaf in self._fed for p in zip(leaf.shape or (), arrays[self._name(leaf)].shape, strict=True)]
+        return {str(size): number for size, number in pairs if isinstance(size, Dimension)}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.graph, self._gradients, self.backend, self.update, self._block)
+
+
+def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
+    for name, k in (*program.values.items(), *program.handed.items()):
+        found = program.steps[k].dtype
+        if found.kind == "f" and found != dtype:
+            raise RuleError(f"{name}: a rule on the way gives {found} where this plan computes in {dtype}")
+
+
+def _rebuilt(graph: Graph, gradients: tuple[str, ...], backend: Backend, update: Any, block: int | None) -> Plan:
+    return compile_graph(graph, gradients, backend, update=update, block=block)
+
+
+def _quick_whole(computation: Whole) -> tuple[str, dict[str, Any]]:
+    arguments = ", ".join(f"x{k}" for k in range(len(computation.feeds)))
+    return f"return run({arguments})", {"run": computation.run()}
+
+
+@functools.cache
+def _quick_code(body: str, count: int, compared: bool) -> Any:
+    """The code of a call for this number of feeds: a few comparisons for each, no loop."""
+    reads = "; ".join(f"x{k} = feeds[n{k}]" for k in range(count)) or "pass"
+    checks = [f"type(x{k}) is ndarray" for k in range(count)]
+    if compared:
+        checks += [f"x{k}.shape == s{k} and x{k}.dtype is d{k}" for k in range(count)]
+    lines = [
+        "def call(feeds):",
+        "    try:",
+        f"        {reads}",
+        f"        same = {' and '.join([f'len(feeds) == {count}', *checks])}",
+        "    except (KeyError, TypeError):",
+        "        same = False",
+        "    if same:",
+        *_quick_body(body.splitlines(), compared),
+        "    return other(feeds)",
+    ]
+    return compile("\n".join(lines), "<plan call>", "exec")
+
+
+def _quick_body(lines: Sequence[str], compared: bool) -> list[str]:
+    if compared:
+        return [f"        {line}" for line in lines]
+    # The loop refuses what it was not compiled for before it computes anything; the long way says what is wrong.
+    return [
+        "        try:",
+        *(f"            {line}" for line in lines),
+        "        except (TypeError, ValueError):",
+        "            pass",
+    ]
+
+
+def _written(gradients: Mapping[str, Any], out: Mapping[str, Array]) -> dict[str, Any]:
+    """The gradients copied to the caller's arrays."""
+    unknown = [name for name in out if name not in gradients]
+    if unknown:
+        raise ArgumentError(f"out: no gradient {', '.join(map(repr, unknown))}", given=", ".join(gradients))
+    for name, array in out.items():
+        if array.shape != gradients[name].shape:
+            raise FeedError(f"out: {name} has shape {shape_text(gradients[name].shape)}, not {shape_text(array.shape)}")
+        np.copyto(array, gradients[name])
+    return {name: out.get(name, gradient) for name, gradient in gradients.items()}

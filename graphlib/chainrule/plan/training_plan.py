@@ -1,0 +1,152 @@
+"""TrainingPlan: forward, backward and update in one compiled step, and whole epochs of such steps in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from chainrule.core.feeds import Pieces
+from chainrule.core.node import Node
+from chainrule.errors import ArgumentError
+from chainrule.plan.loop.looped import Looped
+from chainrule.plan.pieces import Array, cut, in_memory
+from chainrule.plan.plan import Backend, Plan, compile_graph
+from chainrule.plan.updating import Update
+from chainrule.program.program import Program
+
+if TYPE_CHECKING:
+    from chainrule.graph import Graph
+
+State = dict[str, Array]
+"""The parameters by name, and after them what the update remembers of each."""
+
+
+def compile_plan(
+    graph: Graph, names: Iterable[str | Node] | None, backend: Backend, update: Update | None
+) -> Plan | TrainingPlan:
+    """The plan of a graph, of the gradients of these names or of their update; ``Graph.compile`` says more."""
+    if update is None:
+        return compile_graph(graph, names, backend)
+    if not all(callable(getattr(update, name, None)) for name in ("start", "update")):
+        raise ArgumentError(
+            f"an update has the methods start and update, and {type(update).__name__} does not",
+            remedy="nets.training has SGD, Momentum and Adam",
+        )
+    return TrainingPlan(compile_graph(graph, names, backend, update=update))
+
+
+@final
+class TrainingPlan:
+    """A compiled step of training: ``loss, state = step({**state, **data})``.
+
+    >>> from chainrule import Graph, Parameter, Square
+    >>> from nets.training import SGD
+    >>> step = Graph(Square(Parameter("w") - 3, name="L")).compile(update=SGD(0.25))
+    >>> state = step.start({"w": 0.0})
+    >>> loss, state = step(state)
+    >>> float(loss), float(state["w"])
+    (9.0, 1.5)
+    >>> losses, state = step.epochs(state, {}, epochs=2)
+    >>> losses.tolist(), float(state["w"])
+    ([2.25, 0.5625], 2.625)
+
+    The state is a dict of arrays: the parameters, and what the update remembers. Nothing that is handed in changes.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.parameters: tuple[str, ...] = tuple(plan.memory)
+
+    @property
+    def program(self) -> Program:
+        """The program after all passes, for float64 and any sizes."""
+        return self.plan.program
+
+    @property
+    def source(self) -> str:
+        """The printed Python of the last call."""
+        return self.plan.source
+
+    def explain(self) -> str:
+        """What was compiled, and how columns are computed."""
+        return self.plan.explain()
+
+    def __repr__(self) -> str:
+        return f"<TrainingPlan of {', '.join(self.parameters)}>"
+
+    def start(self, params: Mapping[str, Any]) -> State:
+        """The state before the first step, from the values of the parameters that this plan moves.
+
+        Raises ArgumentError for missing and unknown names.
+        """
+        if set(params) != set(self.parameters):
+            given, wanted = ", ".join(map(str, params)) or "nothing", ", ".join(self.parameters)
+            raise ArgumentError("start takes the parameters that are moved", given=given, remedy=f"{wanted}")
+        state = {name: _floating(params[name]) for name in self.parameters}
+        assert self.plan.update is not None  # this class holds no other plans
+        for name, memory in self.plan.memory.items():
+            started = self.plan.update.start(state[name])
+            state |= {key: np.asarray(x, state[name].dtype) for key, x in zip(memory, started, strict=True)}
+        return state
+
+    @property
+    def column_axes(self) -> dict[str, int]:
+        """The axis of the columns, for every feed that has any."""
+        return self.plan.column_axes()
+
+    def prepare(self, feeds: Mapping[Any, Any]) -> State:
+        """All feeds, checked and converted once, so that every step is the fastest call. Raises FeedError.
+
+        What lies on disk stays there, and is converted a piece at a time.
+        """
+        given = self.plan.prepared(feeds)[0]
+        stored = {name for name, feed in given.items() if isinstance(feed, Pieces) and feed.stored}
+        return {name: feed if name in stored else np.asarray(feed) for name, feed in given.items()}
+
+    def is_one_call(self, feeds: Mapping[Any, Any], batch_size: int | None = None) -> bool:
+        """Whether ``epochs`` is one call of a compiled loop."""
+        computation = self.plan.prepared(feeds)[1]
+        return isinstance(computation, Looped) and computation.in_one_call(batch_size)
+
+    def __call__(self, feeds: Mapping[Any, Any]) -> tuple[Any, State]:
+        """The loss before the step, and the state after it. Raises FeedError as ``Graph.forward``."""
+        return self.plan(feeds)
+
+    def epochs(
+        self, state: Mapping[str, Any], data: Mapping[str, Any], *, epochs: int = 1, batch_size: int | None = None
+    ) -> tuple[Array, State]:
+        """The losses of all steps, and the state after the last one.
+
+        An epoch goes through the columns of ``data`` in their order, ``batch_size`` at a time, or all at once. With a
+        compiled loop all of it is one call. Raises FeedError as ``Graph.forward``, ArgumentError for counts below 1.
+        """
+        if epochs < 1 or (batch_size is not None and batch_size < 1):
+            raise ArgumentError("epochs and batch_size are 1 or more", given=f"{epochs}, {batch_size}")
+        arrays, computation = self.plan.prepared({**state, **data})
+        if isinstance(computation, Looped) and computation.in_one_call(batch_size):
+            return computation.epochs(arrays, epochs, batch_size)
+        return self._step_by_step(arrays, epochs, batch_size)
+
+    def _step_by_step(self, arrays: Mapping[str, Array], epochs: int, batch_size: int | None) -> tuple[Array, State]:
+        axes = self.column_axes
+        arrays = in_memory(arrays, axes)
+        total = next((arrays[name].shape[axis] for name, axis in axes.items()), 1)
+        starts = range(0, max(total, 1), batch_size or max(total, 1))
+        state = {name: arrays[name] for name in self.plan.program.updates}
+        fixed = {name: x for name, x in arrays.items() if name not in axes and name not in state}
+        losses = []
+        for _ in range(epochs):
+            for first in starts:
+                last = first + (batch_size or total)
+                batch = {name: cut(arrays[name], axis, first, last) for name, axis in axes.items()}
+                loss, state = self.plan({**fixed, **batch, **state})
+                losses.append(loss)
+        return np.array(losses), dict(state)
+
+
+def _floating(value: Any) -> Array:
+    """A copy of a parameter; whole numbers become float64."""
+    array = np.array(value)
+    return array.astype(float) if array.dtype.kind in "iub" else array

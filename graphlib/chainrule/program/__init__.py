@@ -1,0 +1,1 @@
+"""The recorded forward and backward, as one list of steps."""

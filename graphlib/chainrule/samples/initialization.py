@@ -1,0 +1,95 @@
+"""Starting values for parameters: Glorot before sigmoid and tanh, He before ReLU, zeros elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.core.node import Node, Parameter
+from chainrule.errors import ArgumentError
+from chainrule.nodes.arithmetic import Add, Subtract
+from chainrule.nodes.elementwise import GELU, LeakyReLU, ReLU, Softplus
+from chainrule.nodes.linear import MatMul
+from chainrule.nodes.rearranging import Gather
+from chainrule.symbols.dimensions import Dimension
+
+if TYPE_CHECKING:
+    from chainrule.graph import Graph
+
+Array = npt.NDArray[Any]
+_RECTIFIERS = (ReLU, LeakyReLU, GELU, Softplus)
+_METHODS = ("glorot", "he", "normal", "zeros", "ones")
+
+
+def initial_values(graph: Graph, seed: int, dtype: Any) -> dict[str, Array]:
+    """A value for every parameter, by name, drawn in topological order from one generator."""
+    rng = np.random.default_rng(seed)
+    uses = _uses(graph)
+    return {graph.name(p): _start(p, uses, rng, graph).astype(dtype) for p in graph.parameters}
+
+
+def _uses(graph: Graph) -> dict[Node, list[Node]]:
+    uses: dict[Node, list[Node]] = {node: [] for node in graph.order}
+    for node in graph.order:
+        for source in node.inputs:
+            uses[source].append(node)
+    return uses
+
+
+def _start(parameter: Parameter, uses: dict[Node, list[Node]], rng: np.random.Generator, graph: Graph) -> Array:
+    shape = parameter.shape or ()
+    if any(isinstance(size, Dimension) for size in shape):
+        raise ArgumentError(
+            f"{graph.name(parameter)} {shape} has a named size, so it cannot be initialized", where=parameter.where
+        )
+    init = parameter.init if parameter.init is not None else _method(parameter, uses)
+    sizes = tuple(int(size) for size in shape)  # type: ignore[arg-type]  # no Dimension is left
+    if isinstance(init, str):
+        return _drawn(init, sizes, _reads_left(parameter, uses), rng, parameter)
+    value = np.asarray(init(rng, sizes) if callable(init) else init, dtype=float)
+    if value.shape not in (sizes, ()):
+        raise ArgumentError(f"init gives shape {value.shape}", where=parameter.where, given=f"shape={sizes}")
+    return np.broadcast_to(value, sizes).copy()
+
+
+def _drawn(method: str, shape: tuple[int, ...], left: bool, rng: np.random.Generator, parameter: Parameter) -> Array:
+    fan_in, fan_out = _fans(shape, left)
+    if method == "glorot":
+        limit = np.sqrt(6 / max(fan_in + fan_out, 1))
+        return rng.uniform(-limit, limit, shape)
+    if method in ("he", "normal"):
+        return rng.standard_normal(shape) * (np.sqrt(2 / max(fan_in, 1)) if method == "he" else 1.0)
+    if method in ("zeros", "ones"):
+        return np.full(shape, float(method == "ones"))
+    raise ArgumentError(f"init={method!r} is none of {', '.join(_METHODS)}", where=parameter.where)
+
+
+def _fans(shape: tuple[int, ...], left: bool) -> tuple[int, int]:
+    """How many values enter and leave: W in ``W @ A`` reads along its last axis, in ``X @ W`` along the one before."""
+    if len(shape) < 2:
+        return (shape[0] if shape else 1), 1
+    return (shape[-1], shape[-2]) if left else (shape[-2], shape[-1])
+
+
+def _products(parameter: Parameter, uses: dict[Node, list[Node]]) -> list[Node]:
+    return [node for node in uses[parameter] if isinstance(node, MatMul)]
+
+
+def _reads_left(parameter: Parameter, uses: dict[Node, list[Node]]) -> bool:
+    products = _products(parameter, uses)
+    return not products or products[0].inputs[0] is parameter
+
+
+def _method(parameter: Parameter, uses: dict[Node, list[Node]]) -> str:
+    """How a parameter starts when nobody says: by what it is multiplied into and which activation follows."""
+    if any(isinstance(node, Gather) for node in uses[parameter]):
+        return "normal"  # a learned input starts at a random vector
+    products = _products(parameter, uses)
+    if not products:
+        return "zeros"
+    node = products[0]
+    while len(uses[node]) == 1 and isinstance(uses[node][0], (Add, Subtract)):
+        node = uses[node][0]
+    return "he" if any(isinstance(follower, _RECTIFIERS) for follower in uses[node]) else "glorot"
