@@ -116,6 +116,19 @@ class Node(ABC):
         """The same computation built from simpler nodes; None for a rule that is not made of others."""
         return None
 
+    def fuse(self, *inputs: Node) -> Node | None:
+        """One node that computes the same, more exactly, from what an input is computed from; None where none does.
+
+        A loss can so take the place of itself and the activation that it reads. What is no longer read is still
+        computed.
+
+        >>> from chainrule import BCELoss, Sigmoid
+        >>> z, y = Input("z", (1, "m")), Input("y", (1, "m"))
+        >>> BCELoss(Sigmoid(z), y).fuse(Sigmoid(z), y)
+        <SigmoidBCELoss () of 'z', 'y'>
+        """
+        return None
+
     @property
     def line(self) -> str:
         """The line that built the node, as ``file.py:12``."""

@@ -13,7 +13,9 @@ import numpy as np
 from chainrule.notation.names import visible
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name
-from chainrule.program.program import Call, Program, Ref, Step, pick
+from chainrule.program.calls import Call, pick
+from chainrule.program.program import Program
+from chainrule.program.step import Ref, Step
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.symbol import index
