@@ -72,7 +72,9 @@ def test_a_called_rule_cannot_write_to_what_it_is_handed():
             return x
 
     program = record(cr.Graph(cr.Sum(Greedy(cr.Parameter("x", (3,)), name="y"), name="L")))
-    with pytest.raises(cr.errors.RuleError, match=r"Greedy 'y'.forward: ValueError: assignment destination is read-only"):
+    with pytest.raises(
+        cr.errors.RuleError, match=r"Greedy 'y'.forward: ValueError: assignment destination is read-only"
+    ):
         evaluate(program, {"x": np.ones(3)})
 
 

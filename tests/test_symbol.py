@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import symbol
+from chainrule.symbols import symbol
 from chainrule.errors import Untraceable
 from chainrule.symbols.symbol import Symbol, index
 

@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chainrule import errors
-from chainrule.core.node import Constant, Input, Leaf, Node, Parameter, layer
+from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.node import Node, layer
 from chainrule.core.run import Contribution
 from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where

@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
+from chainrule.text import visible
+
 
 class ChainruleError(Exception):
     """An error with up to four parts; the parts are attributes, and the message shows those that are known.
@@ -38,8 +40,8 @@ class ChainruleError(Exception):
 
     def __str__(self) -> str:
         parts = (("where", self.where), ("given", self.given), ("try", self.remedy))
-        shown = [f"  {label + ':':<6} {_one_line(text)}" for label, text in parts if text]
-        return "\n".join([_one_line(self.what), *shown])
+        shown = [f"  {label + ':':<6} {visible(text)}" for label, text in parts if text]
+        return "\n".join([visible(self.what), *shown])
 
     def draw(self, **options: Any) -> Any:
         """What the failing node is computed from, as a Drawing in which it stands out; for errors about a node.
@@ -51,11 +53,6 @@ class ChainruleError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         parts = {"where": self.where, "given": self.given, "remedy": self.remedy, "node": self.node}
         return _restore, (type(self), self.what, parts)
-
-
-def _one_line(text: str) -> str:
-    """The text with what a terminal would obey, or turn around, written as Python writes it: names may be any text."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 _draw: list[Callable[..., Any]] = []

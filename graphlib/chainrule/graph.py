@@ -87,8 +87,8 @@ class Run(BaseRun):
 class Graph(BaseGraph):
     """What some outputs are computed from, sorted once; it holds no data, so runs and threads can share it.
 
+    >>> from chainrule import Input, Mean, Parameter, Square
     >>> x, w = Input("x", (2, "m")), Parameter("w", (1, 2))
-    >>> from chainrule import Mean, Square
     >>> graph = Graph(Mean(Square(w @ x), name="L"))
     >>> [graph.name(node) for node in graph.order]
     ['w', 'x', 'matmul_1', 'square_1', 'L']
@@ -111,7 +111,7 @@ class Graph(BaseGraph):
         with the place and what it was given there; ``run.backward()`` then does the same. NumPy's own warnings about
         such numbers are not shown.
 
-        >>> from chainrule import Log
+        >>> from chainrule import Input, Log
         >>> graph = Graph(Log(Input("x", (3,)), name="y"))
         >>> graph.forward({"x": [1.0, 0.0, 2.0]}, check_finite=True)
         Traceback (most recent call last):
@@ -175,7 +175,7 @@ class Graph(BaseGraph):
         from ``seed``; ``feeds`` are judged on, too. ``convention`` says where 1/m stands: "mean" in the first gradient,
         "per-example" in those of the parameters, "auto" for whichever the formulas follow.
 
-        >>> from chainrule import BCELoss, Parameter, Sigmoid
+        >>> from chainrule import BCELoss, Input, Parameter, Sigmoid
         >>> A0, Y = Input("A0", (2, "m")), Input("Y", (1, "m"))
         >>> A1 = Sigmoid(Parameter("W1", (1, 2)) @ A0, name="A1")
         >>> report = Graph(BCELoss(A1, Y)).check({"dW1": "(A1 - Y) @ A0 / m"})
@@ -201,7 +201,7 @@ class Graph(BaseGraph):
         with what enters and leaves; ``collapse=True`` one box for each layer, as happens by itself above 300 nodes;
         ``highlight`` marks nodes; ``palette="document"`` is plain green and red; ``direction`` is "right" or "down".
 
-        >>> from chainrule import Sigmoid
+        >>> from chainrule import Input, Sigmoid
         >>> graph = Graph(Sigmoid(Input("z"), name="a"))
         >>> "σ" in graph.draw().dot
         True
@@ -236,7 +236,7 @@ class Graph(BaseGraph):
         where the layers are small enough for that, which takes seconds the first time and is kept on disk; ``"auto"``
         does so where Numba is installed.
 
-        >>> from chainrule import Mean, Square
+        >>> from chainrule import Input, Mean, Parameter, Square
         >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
         >>> step = Graph(Mean(Square(w @ x), name="L")).compile()
         >>> loss, gradients = step({"w": [[1, 2]], "x": [[1, 0], [0, 1]]})

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Input, Leaf, Node, Parameter
+from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.errors import ArgumentError, GradientCheckError, RuleError, UnknownNameError, did_you_mean
 

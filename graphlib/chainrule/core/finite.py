@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Node
+from chainrule.core.leaves import Constant
+from chainrule.core.node import Node
 from chainrule.errors import FeedError, NonFiniteError
 
 if TYPE_CHECKING:

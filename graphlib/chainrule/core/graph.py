@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from chainrule.core.node import Constant, Input, Leaf, Node, Parameter, flatten, unflatten, unusual_facts
+from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.node import Node, flatten, unflatten, unusual_facts
 from chainrule.core.ordering import topological_order
 from chainrule.errors import ArgumentError, NameConflictError, UnknownNameError, did_you_mean
 from chainrule.symbols.dimensions import shape_text
+from chainrule.text import clipped, in_columns, visible
 
 
 class BaseGraph(ABC):
@@ -121,7 +123,9 @@ class BaseGraph(ABC):
         rows = [_row(node, self.names[k], [self.names[s] for s in self.sources[k]]) for k, node in _shown(self.order)]
         if len(rows) < len(self.order):
             rows.insert(len(rows) // 2, ("…", f"{len(self.order) - len(rows)} more", "", "", ""))
-        return _table([("node", "operation", "shape", "inputs", "layer"), *rows])
+        table = [("node", "operation", "shape", "inputs", "layer"), *rows]
+        cells = [[clipped(visible(cell), _WIDEST) for cell in row] for row in table]
+        return "\n".join(map(str.rstrip, in_columns(cells)))
 
 
 def _rebuilt(kind: type[BaseGraph], records: Any, positions: Sequence[int], outputs: int) -> BaseGraph:
@@ -155,6 +159,7 @@ def _fresh(node: Node, counts: Counter[str], taken: Mapping[str, Node]) -> str:
 # --- printing ------------------------------------------------------------------------------------------------------
 
 _NAMED = 20  # names listed where one is unknown
+_WIDEST = 40  # characters of a cell
 _HEAD = 30  # rows shown at each end of a long table
 
 
@@ -168,14 +173,3 @@ def _row(node: Node, name: str, sources: Sequence[str]) -> tuple[str, ...]:
     value = [str(node.value)] if isinstance(node, Constant) and node.value.ndim == 0 else []
     operation = f"{type(node).__name__}({', '.join(facts + value)})" if facts or value else type(node).__name__
     return name, operation, shape_text(node.shape), ", ".join(sources), " / ".join(node.layer)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    clipped = [[cell if len(cell) <= 40 else cell[:39] + "…" for cell in map(_one_line, row)] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*clipped, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in clipped]
-    return "\n".join(lines)
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else "�" for c in text)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Leaf, Node
+from chainrule.core.leaves import Leaf
+from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 
 G = TypeVar("G", bound=BaseGraph)

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias, final
 import numpy as np
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Leaf, Node, Parameter
+from chainrule.core.leaves import Constant, Leaf, Parameter
+from chainrule.core.node import Node
 from chainrule.core.passes import Uses, in_reverse
 from chainrule.core.rules import check_traced
 from chainrule.derivation.algebra import Algebra

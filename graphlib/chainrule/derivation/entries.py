@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias, final
 import numpy as np
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Leaf, Node
+from chainrule.core.leaves import Constant, Leaf
+from chainrule.core.node import Node
 from chainrule.core.passes import Uses, in_reverse
 from chainrule.derivation.algebra import Algebra
 from chainrule.errors import ArgumentError

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Input
+from chainrule.core.leaves import Input
 from chainrule.derivation.entries import Entries, EntrywiseSweep, sizes_for
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter

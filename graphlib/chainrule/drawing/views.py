@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, final
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Leaf
+from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.run import BaseRun
 from chainrule.derivation.formulas import Derivation
 from chainrule.drawing.arrays import array_cell, summary

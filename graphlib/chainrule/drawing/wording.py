@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Input, Node, Parameter, unusual_facts
+from chainrule.core.leaves import Constant, Input, Parameter
+from chainrule.core.node import Node, unusual_facts
 from chainrule.drawing.labels import shortened
 from chainrule.drawing.scene import Kind
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract
@@ -21,8 +22,8 @@ from chainrule.nodes.losses import (
 )
 from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
 from chainrule.notation import UnicodePrinter
-from chainrule.notation.names import visible
 from chainrule.symbols.dimensions import Shape
+from chainrule.text import visible
 
 _SIGNS: Final[dict[type[Node], str]] = {
     Add: "+",

@@ -10,7 +10,6 @@ from typing import Any, Final, Literal, final
 
 import numpy as np
 
-from chainrule.notation.names import visible
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name
 from chainrule.program.calls import Call, pick
@@ -19,6 +18,7 @@ from chainrule.program.step import Ref, Step
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.symbol import index
+from chainrule.text import visible
 
 _VIEWS: Final = frozenset(
     (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, index, pick)

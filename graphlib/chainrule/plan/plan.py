@@ -11,11 +11,11 @@ import numpy as np
 
 from chainrule.core.feeds import check_labels, values_in_pieces
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Input, Leaf, Node
+from chainrule.core.leaves import Constant, Input, Leaf
+from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.core.rewriting import fuse
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
-from chainrule.notation.names import visible
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
@@ -26,6 +26,7 @@ from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.program import Program
 from chainrule.program.recording import record
 from chainrule.symbols.dimensions import Dimension, shape_text
+from chainrule.text import visible
 
 Backend: TypeAlias = Literal["numpy", "numba", "auto"]
 Computation: TypeAlias = Whole | Blocks | Looped

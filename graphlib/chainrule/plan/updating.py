@@ -9,7 +9,7 @@ from typing import Any, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.node import Input
+from chainrule.core.leaves import Input
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError
 from chainrule.plan.passes import traced

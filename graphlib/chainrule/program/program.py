@@ -12,10 +12,10 @@ from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
-from chainrule.notation.names import visible
 from chainrule.program.builder import Builder
 from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols.dimensions import shape_text
+from chainrule.text import in_columns, visible
 
 _HEAD: Final = 100  # steps shown at each end of a long program
 
@@ -114,8 +114,7 @@ class Program:
         if len(shown) > 2 * _HEAD:
             shown = shown[:_HEAD] + shown[-_HEAD:]
         rows = [(f"%{k}", step_text(step), shape_text(step.shape)) for k, step in shown]
-        first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
-        lines = [f"{a.ljust(first)} {b.ljust(second)} {c}" for a, b, c in rows]
+        lines = [line.rstrip() for line in in_columns(rows, " ")]
         if len(shown) < len(self.steps):
             lines.insert(_HEAD, f"… {len(self.steps) - len(shown)} more")
         return "\n".join([*lines, f"return {self._results()}"])

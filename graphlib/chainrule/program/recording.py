@@ -8,18 +8,19 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Leaf, Node
+from chainrule.core.leaves import Constant, Leaf
+from chainrule.core.node import Node
 from chainrule.core.passes import Uses, in_reverse
 from chainrule.core.rules import check_traced
 from chainrule.errors import ArgumentError
 from chainrule.notation import TextPrinter
-from chainrule.notation.names import visible
 from chainrule.program.builder import Builder
 from chainrule.program.calls import RuleCall, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.symbol import Symbol
+from chainrule.text import visible
 
 Part: TypeAlias = tuple[Ref, str]
 """A step that is one contribution to a gradient, and its formula."""

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
-from chainrule.notation.names import visible
 from chainrule.symbols.dimensions import Shape
+from chainrule.text import clipped, visible
 
 Operation: TypeAlias = Callable[..., Any]
 _FLOAT: Final = np.dtype(float)
@@ -101,4 +101,4 @@ def _operand_text(operand: Any) -> str:
     if isinstance(operand, np.ndarray):
         operand = operand.item() if operand.ndim == 0 else f"array{operand.shape}"
     text = str(operand) if not isinstance(operand, tuple) else f"({', '.join(map(_operand_text, operand))})"
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return clipped(text, _WIDEST)

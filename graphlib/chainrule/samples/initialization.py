@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.node import Node, Parameter
+from chainrule.core.leaves import Parameter
+from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 from chainrule.nodes.arithmetic import Add, Subtract
 from chainrule.nodes.elementwise import GELU, LeakyReLU, ReLU, Softplus

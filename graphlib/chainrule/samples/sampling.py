@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.node import Constant, Input, Node, Parameter
+from chainrule.core.leaves import Constant, Input, Parameter
+from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError, did_you_mean
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
