@@ -24,13 +24,13 @@ _CONVENTIONS = {
 @final
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one line.
+    """The verdict on one formula.
 
     ``ok``: the formula and its result are right. ``own``: the formula is right when everything on its right-hand side
     is. ``verdict`` is "right", "wrong", "wrong only because dZ2 is", or "kept" for a name that the graph does not know.
     ``diagnosis`` says what is wrong, ``repair`` is the corrected right-hand side; both are "" where there is nothing
-    to say. ``convention`` is the one in which the line is right, "either" where it makes no difference, None when the
-    line is wrong. ``because`` are the names that make the result wrong. ``repairs`` are the kinds of change made.
+    to say. ``convention`` is the one in which the formula is right, "either" where it makes no difference, None when
+    it is wrong. ``because`` are the names that make the result wrong. ``repairs`` are the kinds of change made.
     """
 
     name: str
@@ -52,10 +52,10 @@ class Verdict:
 
 @final
 class Report:
-    """The verdicts on all lines; ``report["dW3"]`` is one of them.
+    """The verdicts on all formulas; ``report["dW3"]`` is one of them.
 
-    ``ok`` says whether all are right. ``convention`` is "mean", "per-example", "mixed", or None when no line depends
-    on it. ``first_wrong`` is the name of the first wrong line on the way back from the loss, None when all are right.
+    ``ok`` says whether all are right. ``convention`` is "mean", "per-example", "mixed", or None when no formula depends
+    on it. ``first_wrong`` is the name of the first wrong one on the way back from the loss, None when all are right.
 
     >>> report = Report([Verdict("dW", "dZ @ A", False, False, "wrong", "A has to be transposed", "dZ @ A.T")])
     >>> report.ok, report["dW"].repair
@@ -82,7 +82,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every line is right."""
+        """Whether every formula is right."""
         return all(verdict.ok for verdict in self)
 
     def __getitem__(self, name: str) -> Verdict:
@@ -100,7 +100,7 @@ class Report:
         return len(self._verdicts)
 
     def assert_ok(self) -> None:
-        """Do nothing when all lines are right; otherwise raise FormulaCheckError, an AssertionError, with the table."""
+        """Do nothing when all are right; otherwise raise FormulaCheckError, an AssertionError, with the table."""
         if not self.ok:
             raise FormulaCheckError(f"{self._count()}\n\n{self}")
 
@@ -164,7 +164,7 @@ class Report:
         return f"{right} of {len(judged)} lines are right; the first wrong one is {_one_line(str(self.first_wrong))}."
 
     def _convention_text(self) -> str:
-        """Which convention was seen; nothing when no line depends on one."""
+        """Which convention was seen; nothing when no formula depends on one."""
         if self.convention is None:
             return ""
         return f"Convention: {_CONVENTIONS[self.convention].format(m=self._batch)}."
