@@ -48,7 +48,8 @@ from chainrule.run import Contribution, Run
 from chainrule.symbols.symbol import Symbol
 
 if TYPE_CHECKING:
-    from chainrule.checking.gradcheck import GradientReport, check_node
+    from chainrule.checking.local_gradients import check_node
+    from chainrule.checking.report import GradientReport
     from chainrule.core.array_file import ArrayFile
     from chainrule.derivation.deriving import Derivation, Formula
     from chainrule.judging.verdicts import Report, Verdict
@@ -123,12 +124,12 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "ArrayFile": "chainrule.core.array_file",
     "Derivation": "chainrule.derivation.deriving",
     "Formula": "chainrule.derivation.deriving",
-    "GradientReport": "chainrule.checking.gradcheck",
+    "GradientReport": "chainrule.checking.report",
     "Plan": "chainrule.plan.plan",
     "Report": "chainrule.judging.verdicts",
     "TrainingPlan": "chainrule.plan.training_plan",
     "Verdict": "chainrule.judging.verdicts",
-    "check_node": "chainrule.checking.gradcheck",
+    "check_node": "chainrule.checking.local_gradients",
 }
 
 

@@ -27,7 +27,7 @@ from chainrule.symbols.dimensions import shape_text
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from chainrule.checking.gradcheck import GradientReport
+    from chainrule.checking.report import GradientReport
     from chainrule.derivation.deriving import Convention, Derivation
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
@@ -253,7 +253,7 @@ class Graph:
 
     def check_gradients(self, feeds: Mapping[Any, Any], **options: Any) -> GradientReport:
         """Every gradient against numerical differentiation; a report that says how much was compared."""
-        from chainrule.checking.gradcheck import check_gradients
+        from chainrule.checking.gradients import check_gradients
 
         return check_gradients(self, feeds, **options)
 
