@@ -46,6 +46,7 @@ LAYERS = (
     ("drawing.*",),
     ("program.*",),
     ("plan.*",),
+    ("training.*",),
     ("__init__",),
     ("commands.loading", "commands"),
     ("commands.cli",),

@@ -327,7 +327,7 @@ class Graph:
     ) -> Plan | TrainingPlan:
         """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
 
-        With an ``update`` such as ``nets.training.SGD(0.1)``, a plan that takes a step: it hands back the parameters
+        With an ``update`` such as ``chainrule.SGD(0.1)``, a plan that takes a step: it hands back the parameters
         after it in place of their gradients. ``backend="numba"`` (extra: jit) makes one compiled loop over the columns
         where the layers are small enough for that, which takes seconds the first time and is kept on disk; ``"auto"``
         does so where Numba is installed.
