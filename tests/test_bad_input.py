@@ -26,7 +26,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.commands import cli
-from chainrule.commands.loading import load_feeds, load_graph
+from chainrule.commands.loading import load_graph
+from chainrule.commands.npz import load_feeds
 from chainrule.drawing import layout
 from chainrule.errors import ChainruleError
 from nets.training import SGD, train

@@ -48,7 +48,9 @@ LAYERS = (
     ("plan.*",),
     ("training.*",),
     ("__init__",),
-    ("commands.loading", "commands"),
+    ("commands.shortening", "commands"),
+    ("commands.loading", "commands.npz"),
+    ("commands.subcommands",),
     ("commands.cli",),
     ("__main__",),
 )
