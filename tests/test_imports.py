@@ -60,8 +60,11 @@ LAYERS = (
     ("drawing.*",),
     ("program.*",),
     ("plan.*",),
+    ("training.*",),
     ("__init__",),
-    ("commands.loading", "commands"),
+    ("commands.shortening", "commands"),
+    ("commands.loading", "commands.npz"),
+    ("commands.subcommands",),
     ("commands.cli",),
     ("__main__",),
 )

@@ -100,7 +100,7 @@ def test_a_gradient_of_the_wrong_shape_is_refused_when_it_is_recorded():
         def backward(self, grad, y, x):
             return (grad.sum(axis=1),)
 
-    with pytest.raises(cr.errors.RuleError, match=r"input 0 has shape \(3,\), the input has \(3, m\)"):
+    with pytest.raises(cr.errors.RuleError, match=r"the gradient of x has shape \(3,\), the input has \(3, m\)"):
         record(cr.Graph(cr.Mean(Wrong(cr.Input("x", (3, "m"))), name="L")))
 
 

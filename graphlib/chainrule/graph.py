@@ -14,7 +14,7 @@ from chainrule.core.run import BaseRun
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from chainrule.checking.gradcheck import GradientReport
+    from chainrule.checking.report import GradientReport
     from chainrule.derivation.deriving import Convention
     from chainrule.derivation.formulas import Derivation
     from chainrule.drawing import Drawing
@@ -157,7 +157,7 @@ class Graph(BaseGraph):
 
     def check_gradients(self, feeds: Mapping[Any, Any], **options: Any) -> GradientReport:
         """Every gradient against numerical differentiation; a report that says how much was compared."""
-        from chainrule.checking.gradcheck import check_gradients
+        from chainrule.checking.gradients import check_gradients
 
         return check_gradients(self, feeds, **options)
 
@@ -231,7 +231,7 @@ class Graph(BaseGraph):
     ) -> Plan | TrainingPlan:
         """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
 
-        With an ``update`` such as ``nets.training.SGD(0.1)``, a plan that takes a step: it hands back the parameters
+        With an ``update`` such as ``chainrule.SGD(0.1)``, a plan that takes a step: it hands back the parameters
         after it in place of their gradients. ``backend="numba"`` (extra: jit) makes one compiled loop over the columns
         where the layers are small enough for that, which takes seconds the first time and is kept on disk; ``"auto"``
         does so where Numba is installed.
