@@ -13,6 +13,7 @@ from typing import NoReturn, final
 from chainrule import __version__
 from chainrule.commands.subcommands import COMMANDS, DONE, Command
 from chainrule.errors import ChainruleError
+from chainrule.text import visible
 
 BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the last two as a shell reports the signals
 
@@ -91,7 +92,7 @@ def _complain(message: str, code: int) -> int:
 
 def _one_line(text: str) -> str:
     joined = "; ".join(" ".join(line.split()) for line in text.splitlines())
-    return "".join(c if c.isprintable() else "�" for c in joined)
+    return visible(joined)
 
 
 def _tolerate_encodings() -> None:

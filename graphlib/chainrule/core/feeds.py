@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.node import Node
+from chainrule.core.read_only import read_only
 from chainrule.errors import FeedError, did_you_mean
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 
@@ -72,7 +73,7 @@ class Pieces:
         with np.errstate(over="ignore", invalid="ignore"):  # what is lost is found below
             converted = piece.astype(self.dtype, copy=False)
         _check_kept(self.leaf, piece, converted, self.name)
-        return _read_only(converted)
+        return read_only(converted)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self[...], dtype, copy=copy)
@@ -80,7 +81,7 @@ class Pieces:
     def whole(self, own: bool) -> Array:
         """All of it; ``own`` copies a memory map that somebody may write to."""
         array = self[...]
-        return _read_only(array.copy()) if own and np.may_share_memory(array, self.source) else array
+        return read_only(array.copy()) if own and np.may_share_memory(array, self.source) else array
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -277,13 +278,7 @@ def _converted(leaf: Leaf, array: Any, dtype: np.dtype[Any], name: str, own: boo
         if not pieces.stored and target.kind in "iub":
             pieces[...]  # fractions are refused before anything is computed
         return pieces
-    return _read_only(array.copy() if own and array.flags.writeable else np.asarray(array))
-
-
-def _read_only(array: Array) -> Array:
-    view = array.view()
-    view.flags.writeable = False
-    return view
+    return read_only(array.copy() if own and array.flags.writeable else np.asarray(array))
 
 
 def _check_kept(leaf: Leaf, array: Array, converted: Array, name: str) -> None:

@@ -11,6 +11,7 @@ from html import escape
 from typing import Any, final
 
 from chainrule.errors import FormulaCheckError, UnknownNameError, did_you_mean
+from chainrule.text import clipped, on_one_line
 
 _WIDTH, _NAME_WIDTH = 80, 16  # of the table, and of the longest name in it
 _INDENT = " " * 9
@@ -46,7 +47,7 @@ class Verdict:
 
     def __str__(self) -> str:
         return "\n".join(
-            [f"{_mark(self)} {_one_line(f'{self.name} = {self.formula}: {self.verdict}')}", *_explained(self)]
+            [f"{_mark(self)} {on_one_line(f'{self.name} = {self.formula}: {self.verdict}')}", *_explained(self)]
         )
 
 
@@ -139,18 +140,18 @@ class Report:
 
     def _rows(self, verdict: Verdict) -> list[str]:
         arrow = "→" if verdict.name == self.first_wrong else " "
-        start = f"{arrow} {_mark(verdict)} {_clipped(verdict.name, _NAME_WIDTH).ljust(self._name_width)}  "
-        formula, told = _one_line(verdict.formula), _one_line(verdict.verdict)
+        start = f"{arrow} {_mark(verdict)} {clipped(on_one_line(verdict.name), _NAME_WIDTH).ljust(self._name_width)}  "
+        formula, told = on_one_line(verdict.formula), on_one_line(verdict.verdict)
         room = _WIDTH - len(start) - 2 - len(told)
         if room < min(len(formula), 24):  # no room beside a long verdict
-            first = [f"{start}{_clipped(formula, _WIDTH - len(start))}", *_wrapped(told)]
+            first = [f"{start}{clipped(formula, _WIDTH - len(start))}", *_wrapped(told)]
         else:
-            first = [f"{start}{_clipped(formula, room).ljust(room)}  {told}"]
+            first = [f"{start}{clipped(formula, room).ljust(room)}  {told}"]
         return [*first, *_explained(verdict)]
 
     @functools.cached_property
     def _name_width(self) -> int:
-        return max(len(_clipped(verdict.name, _NAME_WIDTH)) for verdict in self)
+        return max(len(clipped(on_one_line(verdict.name), _NAME_WIDTH)) for verdict in self)
 
     def _count(self) -> str:
         judged = [verdict for verdict in self if verdict.verdict != "kept"]
@@ -161,7 +162,7 @@ class Report:
             return "The line is right." if right else "The line is wrong."
         if right == len(judged):
             return f"All {right} lines are right."
-        return f"{right} of {len(judged)} lines are right; the first wrong one is {_one_line(str(self.first_wrong))}."
+        return f"{right} of {len(judged)} lines are right; the first wrong one is {on_one_line(str(self.first_wrong))}."
 
     def _convention_text(self) -> str:
         """Which convention was seen; nothing when no formula depends on one."""
@@ -184,14 +185,5 @@ def _explained(verdict: Verdict) -> list[str]:
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(
-        _one_line(text), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False
+        on_one_line(text), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False
     )
-
-
-def _clipped(text: str, width: int) -> str:
-    text = _one_line(text)
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in text)
