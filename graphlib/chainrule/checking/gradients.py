@@ -156,6 +156,7 @@ def _merged(row: Comparison, parts: Sequence[Comparison]) -> Comparison:
     )
 
 
+@final
 class _Swept(NamedTuple):
     """The gradients of all nodes from each upstream gradient, and the uses to which a rule sends none."""
 

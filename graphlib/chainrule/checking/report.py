@@ -8,6 +8,7 @@ from typing import NamedTuple, final
 from chainrule.errors import GradientCheckError, UnknownNameError, did_you_mean
 
 
+@final
 class Comparison(NamedTuple):
     """One gradient, or one rule, against numerical differentiation: how much was compared, and what came of it.
 
