@@ -6,11 +6,11 @@ Errors are relative to the largest entry of the gradient in question.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from chainrule.checking.differences import CLOSE, TINY, Array, Function, Line, Probe, Slope, differentiate
+from chainrule.checking.differences import CLOSE, TINY, Array, Function, Probe, Slope, Walk, differentiate
 from chainrule.checking.report import Comparison
 from chainrule.core.node import Node
 from chainrule.errors import GradientCheckError
@@ -22,6 +22,7 @@ _PROJECTIONS = 3
 HIDDEN = "too small beside the output to be told from 0"
 
 
+@final
 class Question(NamedTuple):
     """Whether ``gradients``, one per row of ``grads``, are those of ``function`` at ``x``, and what to say if not."""
 
@@ -65,7 +66,7 @@ def answer(asked: Question) -> Comparison:
         return asked.row._replace(note="nothing to compare")
     analytic = np.array([[probe.along(gradient) for probe in asked.probes] for gradient in asked.gradients])
     start, largest = asked.function(asked.x), float(np.max(np.abs(analytic)))
-    slopes = [differentiate(Line(asked.function, asked.x, start, probe, largest)) for probe in asked.probes]
+    slopes = [differentiate(Walk(asked.function, asked.x, start, probe, largest)) for probe in asked.probes]
     for k, slope in enumerate(slopes):
         if slope.trouble:
             said = f"cannot be judged {asked.place(k)}: the output {slope.trouble}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ TINY = float(np.finfo(float).tiny)
 _TOO_SHARP = "bends too sharply, or jumps, close to this point"
 
 
+@final
 class Probe(NamedTuple):
     """A way to go from a value: which entries of it, flat, move by how much for a step of 1."""
 
@@ -44,6 +45,7 @@ class Probe(NamedTuple):
         return gradient.ravel()[self.where] @ self.amount
 
 
+@final
 class Slope(NamedTuple):
     """What numerical differentiation finds one way: for each output the slope and how far it can be trusted.
 
@@ -69,7 +71,8 @@ def probes_of(x: Array, limit: int, rng: np.random.Generator) -> list[Probe]:
     return elements + [Probe(slice(None), scale * d) for d in rng.standard_normal((directions, x.size)) / x.size**0.5]
 
 
-class Line(NamedTuple):
+@final
+class Walk(NamedTuple):
     """The outputs as a function of how far one goes along a probe; ``largest`` is the size of slopes to expect."""
 
     function: Function
@@ -88,30 +91,30 @@ class Line(NamedTuple):
             return (self.at(step) - self.start) / step, (self.start - self.at(-step)) / step
 
 
-def differentiate(line: Line) -> Slope:
+def differentiate(walk: Walk) -> Slope:
     """Central differences, at smaller and smaller steps until two agree, and the complex step where they confirm it."""
-    best, disagreement = Slope(line.start, line.start, line.start, _NOT_FINITE), np.inf
+    best, disagreement = Slope(walk.start, walk.start, walk.start, _NOT_FINITE), np.inf
     for step in _STEPS:
-        found, apart = _at_step(line, step)
+        found, apart = _at_step(walk, step)
         if apart < disagreement or (best.trouble and not found.trouble):
             best, disagreement = found, apart
         if disagreement <= 0.1 * CLOSE:
-            return _by_complex_step(line, best)
+            return _by_complex_step(walk, best)
     return best if best.trouble or disagreement <= _BENT else best._replace(trouble=_TOO_SHARP)
 
 
-def _at_step(line: Line, step: float) -> tuple[Slope, float]:
+def _at_step(walk: Walk, step: float) -> tuple[Slope, float]:
     """The slope from two steps, one a quarter of the other, and how far these are apart beyond rounding.
 
     Where a function is smooth its one-sided slopes differ in proportion to the step, at a kink by the same at every
     step, and at a jump by the more the smaller the step.
     """
-    (right, left), (right_near, left_near) = line.one_sided(step), line.one_sided(step / 4)
+    (right, left), (right_near, left_near) = walk.one_sided(step), walk.one_sided(step / 4)
     slopes = np.stack([right, left, right_near, left_near])
     if not np.isfinite(slopes).all():
-        return Slope(line.start, line.start, line.start, _NOT_FINITE), np.inf
-    noise = 4 * _EPS * np.abs(line.start) / step
-    scale = max(line.largest, np.max(np.abs(slopes), initial=0), TINY)
+        return Slope(walk.start, walk.start, walk.start, _NOT_FINITE), np.inf
+    noise = 4 * _EPS * np.abs(walk.start) / step
+    scale = max(walk.largest, np.max(np.abs(slopes), initial=0), TINY)
     jump, jump_near = np.abs(right - left), np.abs(right_near - left_near)
     visible = jump > CLOSE * scale + 8 * noise
     kink = visible & (jump_near > 0.55 * jump) & (jump_near < 1.5 * jump)
@@ -121,17 +124,17 @@ def _at_step(line: Line, step: float) -> tuple[Slope, float]:
     return Slope(slope, np.where(kink, jump / 2, 0), 2 * apart + noise), float(np.max(excess, initial=0))
 
 
-def _by_complex_step(line: Line, found: Slope) -> Slope:
+def _by_complex_step(walk: Walk, found: Slope) -> Slope:
     """Im f(x + ih) / h, in which nothing cancels, where the function takes complex numbers and differences agree."""
     step = 2.0**-100
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("error")  # a function that drops the imaginary part warns
-            value = line.at(1j * step)
+            value = walk.at(1j * step)
     except Exception:  # whatever a rule raises on complex numbers, differences have judged it
         return found
     slope = np.imag(value) / step
-    same = np.allclose(np.real(value), line.start, rtol=1e-12, atol=0)
-    close = CLOSE * max(line.largest, np.max(np.abs(slope), initial=0))
+    same = np.allclose(np.real(value), walk.start, rtol=1e-12, atol=0)
+    close = CLOSE * max(walk.largest, np.max(np.abs(slope), initial=0))
     clear = not found.half.any() and bool(np.all(np.abs(slope - found.slope) + found.slack <= close))
     return Slope(slope, found.half, np.zeros_like(slope), exact=True) if same and clear else found

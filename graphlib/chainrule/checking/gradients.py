@@ -158,6 +158,7 @@ def _merged(row: Comparison, parts: Sequence[Comparison]) -> Comparison:
     )
 
 
+@final
 class _Swept(NamedTuple):
     """The gradients of all nodes from each upstream gradient, and the uses to which a rule sends none."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,7 @@ def _input_names(kind: type[Node], count: int) -> list[str]:
     return [*names, *(f"{rest}_{k}" for k in range(count - len(names)))][:count]
 
 
+@final
 class LocalRule(NamedTuple):
     """A node with the float64 values it reads, names for them, and which of them to differentiate (None: all)."""
 

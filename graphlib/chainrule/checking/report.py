@@ -9,6 +9,7 @@ from chainrule.errors import GradientCheckError, UnknownNameError, did_you_mean
 from chainrule.text import in_columns, visible
 
 
+@final
 class Comparison(NamedTuple):
     """One gradient, or one rule, against numerical differentiation: how much was compared, and what came of it.
 

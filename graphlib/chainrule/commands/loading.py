@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from chainrule.commands.shortening import shortened
+from chainrule.commands.shortening import beginning
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.graph import Graph
@@ -48,7 +48,7 @@ def _split(net: str) -> tuple[str, str]:
     if colon and place and all(part.isidentifier() for part in attribute.split(".")):
         return place, attribute
     if not net or (colon and not _is_path(net)):
-        raise ArgumentError(f"{shortened(net)!r} names no graph", remedy=_FORM)
+        raise ArgumentError(f"{beginning(net)!r} names no graph", remedy=_FORM)
     return net, ""
 
 
@@ -69,7 +69,7 @@ def _holds(asked: Callable[[], bool]) -> bool:
 
 def _from_file(path: Path) -> ModuleType:
     if not _holds(path.exists):
-        raise ArgumentError(f"{shortened(str(path))} does not exist")
+        raise ArgumentError(f"{beginning(str(path))} does not exist")
     name = f"net_{path.stem}"  # a name of its own: a file called numpy.py must not become NumPy
     spec = importlib.util.spec_from_file_location(name, path) if _holds(path.is_file) else None
     if spec is None or spec.loader is None:
@@ -83,14 +83,14 @@ def _from_file(path: Path) -> ModuleType:
 
 def _from_name(name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
-        raise ArgumentError(f"{shortened(name)!r} is neither a module nor a file", remedy=_FORM)
+        raise ArgumentError(f"{beginning(name)!r} is neither a module nor a file", remedy=_FORM)
     _put_on_path(Path.cwd())
     try:
         module: ModuleType = _running(importlib.import_module, name, place=name)
     except ArgumentError as error:
         missing = error.__cause__.name if isinstance(error.__cause__, ModuleNotFoundError) else None
         if missing and f"{name}.".startswith(f"{missing}."):  # and not some module that this one imports
-            raise ArgumentError(f"there is no module {shortened(missing)!r}", remedy=_FORM) from None
+            raise ArgumentError(f"there is no module {beginning(missing)!r}", remedy=_FORM) from None
         raise
     return module
 
@@ -109,8 +109,8 @@ def _running(call: Callable[..., Any], *arguments: Any, place: str) -> Any:
         raise  # it says more about a wrong graph than we could
     except (Exception, SystemExit) as error:
         said = error.msg if isinstance(error, SyntaxError) else error
-        reason = f"{type(error).__name__}: {shortened(str(said))}".removesuffix(": ")
-        raise ArgumentError(f"{shortened(place)} does not run: {reason}", where=_last_line(error)) from error
+        reason = f"{type(error).__name__}: {beginning(str(said))}".removesuffix(": ")
+        raise ArgumentError(f"{beginning(place)} does not run: {reason}", where=_last_line(error)) from error
 
 
 def _last_line(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.commands.shortening import shortened
+from chainrule.commands.shortening import beginning
 from chainrule.errors import ArgumentError, ChainruleError
 
 Array = npt.NDArray[Any]
@@ -38,7 +38,7 @@ def load_feeds(path: str | Path) -> dict[str, Array]:
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # zipfile, NumPy and three decompressors each have their own for a file that is wrong
-        said = shortened(f"{type(error).__name__}: {error}".partition("\n")[0])
+        said = beginning(f"{type(error).__name__}: {error}".partition("\n")[0])
         raise ArgumentError(f"{path} holds something that is no plain array", given=said, remedy=_SAVE) from None
 
 

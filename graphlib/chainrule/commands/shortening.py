@@ -1,12 +1,12 @@
-"""A text of somebody else's, cut off where an error message would become too long."""
+"""What an error message shows of a text that somebody else wrote."""
 
 _LONGEST = 200  # characters
 
 
-def shortened(text: str) -> str:
-    """The text, or its beginning.
+def beginning(text: str) -> str:
+    """The text, cut off where it is too long for a message.
 
-    >>> shortened("x" * 1000) == "x" * 200 + "..."
+    >>> beginning("x" * 1000) == "x" * 200 + "..."
     True
     """
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

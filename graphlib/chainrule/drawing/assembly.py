@@ -140,7 +140,9 @@ class Assembly:
         ink, muted = self.palette.light("ink"), self.palette.light("muted")
         rows = [(Text(path[-1], ink, 15, bold=True, longest=32),), (Text(f"{len(nodes):,} nodes", muted, 11),)]
         shapes = [f"{shown_name(n.name or '')} {shape_words(n.shape)}".strip() for n in parameters]
-        listed = shapes[:4] + [f"and {len(shapes) - 4} more parameters"] * (len(shapes) > 4)
+        listed, more = shapes[:4], len(shapes) - 4
+        if more > 0:
+            listed.append(f"and {more} more parameters")
         rows += [(Text(text, muted, 11),) for text in listed]
         title = sentence(f"layer {' / '.join(path)}: {len(nodes)} nodes, {len(parameters)} parameters")
         item = Item(

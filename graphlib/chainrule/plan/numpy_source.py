@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, final
 import numpy as np
 
 from chainrule.plan.loop.fused import FusedLoop
-from chainrule.plan.naming import Names, constant_name
+from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
@@ -34,7 +34,7 @@ _LONGEST_ROW: Final = {np.dtype(np.float64): 10_000, np.dtype(np.float32): 50_00
 
 @final
 @dataclass(frozen=True)
-class Source:
+class NumpySource:
     """Printed text, and the objects in it that have no text: large constants and rules that are called."""
 
     text: str
@@ -56,16 +56,16 @@ class Source:
         return prepare
 
 
-def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> Source:
+def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> NumpySource:
     """The text of a function of the feeds that returns the values and the gradients of a program with known sizes.
 
     ``returns`` is "dict" for the loss and a dict of gradients, "tuple" for all results in a row.
     """
-    return _Printing(program, title, returns).source()
+    return _NumpyPrinting(program, title, returns).source()
 
 
 @final
-class _Printing:
+class _NumpyPrinting:
     """One function in the making: the names in use, the buffers of the workspace, the lines so far."""
 
     def __init__(self, program: Program, title: str, returns: str) -> None:
@@ -85,7 +85,7 @@ class _Printing:
         self.named: dict[Any, str] = {}
         self.results = set(program.ends)
 
-    def source(self) -> Source:
+    def source(self) -> NumpySource:
         feeds = {k: self.names.fresh(str(step.name)) for k, step in enumerate(self.program.steps) if step.is_feed}
         for k, step in enumerate(self.program.steps):
             self.root.append(self._root(k, step))
@@ -95,14 +95,14 @@ class _Printing:
             self._release(k, step)
         ends = self._ends()
         arguments = ", ".join(feeds.values())
-        head = [f"# {visible(self.title)}"] * bool(self.title) + self._import_lines()
+        head = [f"# {visible(self.title)}", *self._import_lines()] if self.title else self._import_lines()
         body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared)]
         inner = [f"        {line}" for line in (*self.lines, ends)]
         text = "\n".join(
             [*head, "", "def prepare():", *body, "", f"    def run({arguments}):", *inner, "", "    return run", ""]
         )
         names = tuple(str(self.program.steps[k].name) for k in feeds)
-        return Source(text, self.objects, names, self.pool.bytes)
+        return NumpySource(text, self.objects, names, self.pool.bytes)
 
     # --- what a line is made of ----------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class _Printing:
         if isinstance(operand, (int, float, np.number)) and not isinstance(operand, bool) and dtype is not None:
             return self._constant(operand, dtype, row)
         if isinstance(operand, tuple):
-            return f"({', '.join(map(self._text, operand))}{',' * (len(operand) == 1)})"
+            return tuple_text(map(self._text, operand))
         if isinstance(operand, slice):
             return f"slice({self._text(operand.start)}, {self._text(operand.stop)}, {self._text(operand.step)})"
         return "..." if operand is Ellipsis else self._literal(operand)
@@ -167,7 +167,8 @@ class _Printing:
     def _constant(self, number: Any, dtype: np.dtype[Any], row: int | None) -> str:
         key = (float(number).hex(), dtype, row)
         if key not in self.constants:
-            self.constants[key] = self.names.fresh(constant_name(float(number)) + "_row" * (row is not None))
+            name = constant_name(float(number))
+            self.constants[key] = self.names.fresh(name if row is None else f"{name}_row")
         return self.constants[key]
 
     def _constant_lines(self) -> list[str]:
@@ -183,8 +184,8 @@ class _Printing:
     def _import_lines(self) -> list[str]:
         self._constant_lines()
         self.imports |= self.pool.imports()
-        lines = [f"from numpy import {', '.join(sorted(self.imports))}"] * bool(self.imports)
-        return lines + [f"from chainrule.symbols.elementary import {', '.join(sorted(self.own))}"] * bool(self.own)
+        taken = {"numpy": self.imports, "chainrule.symbols.elementary": self.own}
+        return [f"from {module} import {', '.join(sorted(names))}" for module, names in taken.items() if names]
 
     # --- one step ------------------------------------------------------------------------------------------------
 
@@ -227,7 +228,7 @@ class _Printing:
         return self._plain_call(step)
 
     def _call(self, step: Step, target: str | None) -> str:
-        out = [f"out={target}"] * bool(target)
+        out = [f"out={target}"] if target else []
         dtype = _one_dtype(self.program, step)
         if step.operation is np.matmul and _plain_product(self.program, step):
             if (rows := self._rows(step)) is not None:
@@ -237,7 +238,7 @@ class _Printing:
             return f"{x}.dot({', '.join([y, *out])})"
         if step.operation in _REDUCTIONS and step.dtype.kind == "f":
             ufunc = self._function(_REDUCTIONS[step.operation])
-            keepdims = ["keepdims=True"] * bool(step.options.get("keepdims"))
+            keepdims = ["keepdims=True"] if step.options.get("keepdims") else []
             axis = f"axis={self._text(step.options.get('axis'))}"
             return f"{ufunc}.reduce({', '.join([self._text(step.operands[0]), axis, *keepdims, *out])})"
         if step.operation in _OPERATORS and step.shape == ():

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -46,6 +46,7 @@ def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
         return _dtype_of.__wrapped__(*asked)
 
 
+@final
 class _Sample(tuple[np.dtype[Any], int]):
     """The dtype and number of axes of an operand, in place of its value."""
 
