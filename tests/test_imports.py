@@ -2,177 +2,37 @@
 
 import ast
 import graphlib
+import importlib.util
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = {"chainrule": ROOT / "graphlib" / "chainrule", "nets": ROOT / "nets"}
-
-# Lowest first: a module imports from lines above its own. Modules of one line may use each other, never in a circle.
-# "nodes.*" stands for the package and for everything in it. Graph imports Run, not the other way round.
-LAYERS = (
-    ("errors",),
-    ("symbols.dimensions", "core.ordering"),
-    ("symbols.shapes", "symbols.entrywise"),
-    ("symbols.symbol",),
-    ("symbols.elementary", "symbols.broadcasting"),
-    ("symbols",),
-    ("core.node",),
-    ("core.feeds", "core.finite", "core.array_file"),
-    ("nodes.*",),
-    ("run",),
-    ("graph",),
-    ("core.rewriting", "samples.initialization", "core"),
-    ("samples.sampling", "samples"),
-    ("checking.*",),
-    ("derivation.algebra",),
-    ("notation.*",),
-    ("derivation.entries",),
-    ("derivation.deriving", "derivation"),
-    ("judging.reading.vocabulary",),
-    ("judging.reading.latex",),
-    ("judging.reading.language",),
-    ("judging.reading",),
-    ("judging.repairs", "judging.verdicts"),
-    ("judging.diagnosis",),
-    ("judging.judge",),
-    ("judging",),
-    ("drawing.*",),
-    ("program.*",),
-    ("plan.*",),
-    ("__init__",),
-    ("commands.loading", "commands"),
-    ("commands.cli",),
-    ("__main__",),
-)
-RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-
-# The methods by which Graph and Run reach the layers above them (graph.draw(), graph.compile()) say one thing each.
-LONGEST_FACADE = 4
 
 
-class Import(NamedTuple):
-    """One import: who imports what, in which line, and in how long a function (None: when the module is loaded)."""
-
-    importer: str
-    target: str
-    line: int
-    statements: int | None
-
-    def __str__(self) -> str:
-        return f"{self.importer} imports {self.target} in line {self.line}"
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def dotted(path: Path) -> str:
-    """The name of the module in a file: graphlib/chainrule/nodes/losses.py is chainrule.nodes.losses."""
-    package = next(name for name, folder in SOURCES.items() if path.is_relative_to(folder))
-    parts = path.relative_to(SOURCES[package]).with_suffix("").parts
-    return ".".join((package, *(part for part in parts if part != "__init__")))
+house = script("make_house")
+FILES = house.sources()
+FOUND = house.imports(FILES)
+
+# By these a lower room calls what a higher one has handed to it when it was loaded: ways upward without an import.
+REGISTRATIONS = {"chainrule.core.node.Node(operator=)"}
 
 
-FILES = {dotted(path): path for folder in SOURCES.values() for path in sorted(folder.rglob("*.py"))}
+def said(found):
+    return [str(one) for one in found]
 
 
-def rank(module: str) -> int | None:
-    """The line of LAYERS on which a module of chainrule stands, None if nobody has given it a place."""
-    _, _, rest = module.partition(".")
-    family, _, _ = rest.partition(".")
-    return RANKS.get(rest or "__init__", RANKS.get(f"{family}.*"))
-
-
-def is_type_only(statement: ast.AST) -> bool:
-    """Whether a statement is `if TYPE_CHECKING:`, whose imports serve annotations and never run."""
-    return isinstance(statement, ast.If) and ast.unparse(statement.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
-
-
-def statements_in(function: ast.AST) -> int:
-    """How many statements a function has, without its docstring."""
-    inner = [node for node in ast.walk(function) if isinstance(node, ast.stmt) and node is not function]
-    return len(inner) - (ast.get_docstring(function) is not None)  # type: ignore[arg-type]
-
-
-def import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, int | None]]:
-    """Every import of a module that can run, each with the length of the outermost function around it."""
-    waiting: list[tuple[ast.AST, int | None]] = [(tree, None)]
-    while waiting:
-        node, length = waiting.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node, length
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and length is None:
-            length = statements_in(node)
-        body = node.orelse if is_type_only(node) else ast.iter_child_nodes(node)  # type: ignore[attr-defined]
-        waiting.extend((child, length) for child in body)
-
-
-def targets(module: str, is_package: bool, known: Iterable[str], node: ast.Import | ast.ImportFrom) -> set[str]:
-    """The modules that an import statement names; `from chainrule import shapes` names a module, not the package."""
-    if isinstance(node, ast.Import):
-        return {alias.name for alias in node.names}
-    parents = module.split(".")[: len(module.split(".")) + is_package - node.level]
-    base = ".".join([*(parents if node.level else []), *([node.module] if node.module else [])])
-    inside = {f"{base}.{alias.name}" for alias in node.names}
-    return {name if name in known else base for name in inside}
-
-
-def imports_of(module: str, source: str, is_package: bool = False, known: Iterable[str] = FILES) -> list[Import]:
-    """The imports of chainrule and nets in one module's text."""
-    return [
-        Import(module, target, statement.lineno, length)
-        for statement, length in import_statements(ast.parse(source))
-        for target in sorted(targets(module, is_package, known, statement))
-        if target.split(".")[0] in SOURCES
-    ]
-
-
-def complaint(found: Import) -> str | None:
-    """What is wrong with one import, None if it points the right way."""
-    importer, target = found.importer.split(".")[0], found.target.split(".")[0]
-    if importer == "nets":
-        return None
-    if target == "nets":
-        # The command line shows the networks, and is the only one that may, inside the command that does.
-        allowed = found.importer == "chainrule.commands.cli" and found.statements is not None
-        return None if allowed else f"{found}: nets imports chainrule, never the reverse"
-    unplaced = next((name for name in (found.importer, found.target) if rank(name) is None), None)
-    if unplaced:
-        return f"{unplaced} has no place: add it to LAYERS in tests/test_imports.py, above all that it is used by"
-    if found.statements is None:
-        upward = rank(found.target) > rank(found.importer)  # type: ignore[operator]
-        return f"{found}, which stands above it in LAYERS" if upward else None
-    if found.importer in {"chainrule.graph", "chainrule.run"} and found.statements > LONGEST_FACADE:
-        return (
-            f"{found}, in a function of {found.statements} statements: at most {LONGEST_FACADE}, the rest moves there"
-        )
-    return None
-
-
-def all_imports() -> list[Import]:
-    """The imports of every file of chainrule and nets."""
-    return [
-        found
-        for module, path in FILES.items()
-        for found in imports_of(module, path.read_text("utf-8"), path.name == "__init__.py")
-    ]
-
-
-def circle(found: Iterable[Import]) -> list[str] | None:
-    """Modules that import each other in a circle while they are loaded, None if there is none."""
-    # A module that takes a name out of a package needs nothing more than the package's own imports.
-    needs: dict[str, set[str]] = {}
-    for one in found:
-        if one.statements is None and one.target != one.importer:
-            needs.setdefault(one.importer, set()).add(one.target)
-    try:
-        graphlib.TopologicalSorter(needs).prepare()
-    except graphlib.CycleError as error:
-        return error.args[1]
-    return None
+# --- graphlib --------------------------------------------------------------------------------------------------------
 
 
 def test_graphlib_is_a_folder_of_sources_and_not_a_package():
@@ -196,32 +56,57 @@ def test_no_folder_of_tests_is_a_package():
     assert list((ROOT / "tests").rglob("__init__.py")) == []
 
 
-def test_every_module_of_chainrule_has_a_place_in_the_layers():
-    unplaced = [name for name in FILES if name.startswith("chainrule") and rank(name) is None]
-    assert unplaced == [], f"add {unplaced} to LAYERS in tests/test_imports.py, above all that they are used by"
+# --- the house as it stands ------------------------------------------------------------------------------------------
 
 
-def test_imports_point_from_higher_layers_to_lower_ones():
-    assert [text for found in all_imports() if (text := complaint(found))] == []
+def test_every_room_has_its_place_in_the_order_and_every_place_its_room():
+    assert set(house.rooms(FILES)) == set(house.ORDER), "ORDER in docs/make_house.py has the rooms, lowest first"
+    assert len(house.ORDER) == len(set(house.ORDER))
 
 
-def test_no_modules_import_each_other_in_a_circle():
-    assert circle(all_imports()) is None
+def test_imports_point_down_wherever_they_stand():
+    assert said(house.upward(FOUND)) == []
 
 
-KNOWN = (
-    "chainrule",
-    "chainrule.errors",
-    "chainrule.graph",
-    "chainrule.core.node",
-    "chainrule.nodes.losses",
-    "nets.dnn",
-)
+def test_no_files_import_each_other_in_a_circle():
+    assert house.circles(FOUND) == []
 
 
-def complaints(module: str, source: str) -> list[str]:
-    found = imports_of(module, source, is_package=False, known=KNOWN)
-    return [text for one in found if (text := complaint(one))]
+def test_chainrule_imports_nothing_of_nets_but_the_command_that_shows_it_by_name():
+    upward = [one for one in FOUND if one.importer.startswith("chainrule") and one.target.startswith("nets")]
+    assert {(one.importer, one.target, one.by_name) for one in upward} == {
+        ("chainrule.commands.cli", "nets.demo", True)
+    }
+
+
+def test_no_other_module_is_imported_by_a_name():
+    assert [str(one) for one in FOUND if one.by_name and one.target != "nets.demo"] == []
+
+
+def test_what_is_registered_from_above_is_known():
+    assert {what for _, what in registrations(FILES)} == REGISTRATIONS
+
+
+# --- planted imports -------------------------------------------------------------------------------------------------
+
+PLANTED = {
+    "chainrule/__init__.py": "from chainrule.graph import Graph",
+    "chainrule/errors.py": "",
+    "chainrule/graph.py": "Graph = 1",
+    "chainrule/core/__init__.py": "",
+    "chainrule/core/node.py": "",
+    "chainrule/nodes/__init__.py": "from chainrule.nodes.losses import Loss as L\nfrom .linear import Linear",
+    "chainrule/nodes/losses.py": "",
+    "chainrule/nodes/linear.py": "",
+    "nets/__init__.py": "",
+    "nets/dnn.py": "",
+}
+
+
+def planted(module, source):
+    """The imports of one module with this text, in a house that is otherwise in order."""
+    path = next(path for path in PLANTED if house.module(path) == module)
+    return [one for one in house.imports(PLANTED | {path: source}) if one.importer == module]
 
 
 @pytest.mark.parametrize(
@@ -234,61 +119,174 @@ def complaints(module: str, source: str) -> list[str]:
         ("chainrule.errors", "import chainrule.core.node"),
         ("chainrule.errors", "class Late:\n    import chainrule.core.node"),
         ("chainrule.errors", "try:\n    import chainrule.core.node\nexcept ImportError:\n    pass"),
+        ("chainrule.errors", "def draw(self):\n    import chainrule.core.node"),
+        ("chainrule.errors", "def draw(self):\n    from chainrule.core.node import Node\n    return Node"),
+        ("chainrule.errors", "if TYPE_CHECKING:\n    from chainrule.core.node import Node"),
+        ("chainrule.errors", "importlib.import_module('chainrule.core.node')"),
+        ("chainrule.errors", "def late():\n    return import_module('chainrule.core.node')"),
+        ("chainrule.errors", "__import__('chainrule.core.node')"),
         ("chainrule.core.node", "import chainrule as cr"),
+        ("chainrule.core.node", "from chainrule import Graph"),
         ("chainrule.core.node", "from chainrule.nodes import losses"),
-        ("chainrule.nodes.losses", "from ..graph import Graph"),
-        ("chainrule.run", "from chainrule.graph import Graph"),
+        ("chainrule.core.node", "from chainrule.nodes import L"),
         ("chainrule.core.node", "if TYPE_CHECKING:\n    pass\nelse:\n    import chainrule.graph"),
+        ("chainrule.core.node", "import nets"),
+        ("chainrule.graph", "from nets.dnn import DNN"),
+        ("chainrule.nodes.losses", "from ..graph import Graph"),
     ],
 )
-def test_an_import_that_points_upward_is_noticed(module, source):
-    assert len(complaints(module, source)) == 1
-    assert "stands above it" in complaints(module, source)[0]
+def test_an_import_that_points_up_is_noticed_wherever_it_stands(module, source):
+    [found] = planted(module, source)
+    assert house.upward([found]) == [found]
 
 
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("chainrule.graph", "from chainrule.run import Run\nfrom chainrule import errors"),
-        ("chainrule.nodes.losses", "from ..errors import ShapeError\nfrom chainrule.nodes import elementwise"),
-        ("chainrule.run", "if TYPE_CHECKING:\n    from chainrule.graph import Graph"),
-        ("chainrule.core.ordering", "import graphlib\nimport numpy as np"),
-        ("chainrule.commands.cli", "import chainrule as cr\ndef demo():\n    from nets import dnn"),
+        ("chainrule.graph", "from chainrule.core.node import Node\nfrom chainrule import errors"),
+        ("chainrule.nodes.losses", "from ..errors import ShapeError\nfrom chainrule.nodes import linear"),
+        ("chainrule.graph", "def draw(self):\n    from chainrule.nodes import Linear"),
+        ("chainrule.core.node", "import graphlib\nimport numpy as np\nfrom . import errors"),
         ("nets.dnn", "import chainrule as cr\nfrom chainrule.graph import Graph"),
-        ("chainrule.graph", "def draw(self):\n    '''Draws.'''\n    import chainrule.drawing\n    return 1"),
     ],
 )
-def test_an_import_that_points_downward_or_never_runs_is_fine(module, source):
-    assert complaints(module, source) == []
+def test_an_import_that_points_down_or_stays_in_its_room_is_fine(module, source):
+    assert house.upward(planted(module, source)) == []
 
 
 @pytest.mark.parametrize(
-    ("module", "source"),
+    ("source", "target"),
     [
-        ("chainrule.commands.cli", "import nets"),
-        ("chainrule.commands.cli", "from nets import dnn"),
-        ("chainrule.graph", "def draw(self):\n    import nets.dnn"),
+        ("from chainrule import Graph", "chainrule.graph"),
+        ("import chainrule", "chainrule"),
+        ("from chainrule import *", "chainrule"),
+        ("from chainrule.nodes import L", "chainrule.nodes.losses"),
+        ("from chainrule.nodes import Linear", "chainrule.nodes.linear"),
+        ("from chainrule.nodes import linear", "chainrule.nodes.linear"),
+        ("from chainrule.nodes import something", "chainrule.nodes"),
+        ("import chainrule.nodes.linear as rules", "chainrule.nodes.linear"),
     ],
 )
-def test_chainrule_does_not_import_nets(module, source):
-    assert "never the reverse" in complaints(module, source)[0]
+def test_a_name_that_a_package_hands_on_is_imported_from_the_file_that_defines_it(source, target):
+    assert [one.target for one in planted("nets.dnn", source)] == [target]
 
 
-def test_a_facade_that_grows_is_noticed():
-    body = "".join(f"    x = {number}\n" for number in range(LONGEST_FACADE))
-    source = f"def draw(self):\n    import chainrule.drawing\n{body}"
-    assert "in a function of 5 statements" in complaints("chainrule.graph", source)[0]
-    assert complaints("chainrule.derivation.deriving", source) == []
+def test_a_package_that_hands_on_a_name_of_its_own_ends_somewhere():
+    files = {"chainrule/__init__.py": "from chainrule import Graph", "chainrule/run.py": "from chainrule import Graph"}
+    assert [one.target for one in house.imports(files)] == ["chainrule"]
 
 
-def test_a_module_without_a_place_is_told_where_to_get_one():
-    assert "add it to LAYERS" in complaints("chainrule.stranger", "import chainrule.errors")[0]
-    assert rank("chainrule.stranger") is None
-    assert rank("chainrule.nodes.stranger") == rank("chainrule.nodes") is not None
+def test_a_circle_is_noticed_also_inside_of_a_room_and_in_functions():
+    there = {"chainrule/core/node.py": "from chainrule.core.leaves import Leaf"}
+    back = {"chainrule/core/leaves.py": "def node():\n    from chainrule.core import node"}
+    between = {
+        "chainrule/core/leaves.py": "import chainrule.core.order",
+        "chainrule/core/order.py": "from . import node",
+    }
+    packages = {"chainrule/__init__.py": "", "chainrule/core/__init__.py": ""}
+    assert house.circles(house.imports(packages | there | back)) == [["chainrule.core.leaves", "chainrule.core.node"]]
+    [longer] = house.circles(house.imports(packages | there | between))
+    assert longer == ["chainrule.core.leaves", "chainrule.core.node", "chainrule.core.order"]
+    assert house.circles(house.imports(packages | there | {"chainrule/core/leaves.py": ""})) == []
 
 
-def test_a_circle_is_noticed():
-    there = Import("chainrule.symbols.elementary", "chainrule.symbols.broadcasting", 1, None)
-    back = Import("chainrule.symbols.broadcasting", "chainrule.symbols.elementary", 1, None)
-    assert set(circle([there, back])) == {"chainrule.symbols.elementary", "chainrule.symbols.broadcasting"}
-    assert circle([there, back._replace(statements=2)]) is None
+def test_two_circles_are_two():
+    arrows = [house.Import(a, b, 1) for a, b in ("ab", "ba", "bc", "cd", "dc")]
+    assert house.circles(arrows) == [["a", "b"], ["c", "d"]]
+
+
+def test_a_room_without_a_place_stands_above_all_others():
+    found = house.imports(PLANTED | {"chainrule/stranger.py": "", "chainrule/graph.py": "import chainrule.stranger"})
+    assert "chainrule.graph imports chainrule.stranger in line 1" in said(house.upward(found))
+
+
+def test_an_arrow_that_a_longer_way_makes_known_is_not_drawn():
+    places = ["graph", "core", "errors"]
+    found = [house.Import(*map("chainrule.".__add__, pair), 1) for pair in
+             (("graph", "core"), ("graph", "errors"), ("core", "errors"), ("errors", "graph"))]  # fmt: skip
+    assert house.shown(found, places) == [("graph", "core"), ("core", "errors"), ("errors", "graph")]
+
+
+# --- registrations ---------------------------------------------------------------------------------------------------
+
+
+def registrations(files):
+    """What modules hand to other rooms when they are loaded, as pairs: the module, and what it registers with.
+
+    Three forms are known: a keyword of a class whose base stands in another room, a call or a decorator of such a
+    function that stands outside of all functions, and an assignment to such an object.
+    """
+    for path, text in files.items():
+        module, tree = house.module(path), ast.parse(text)
+        brought = {
+            alias.asname or alias.name: f"{house.origin(node, path)}.{alias.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        } | {
+            alias.asname or alias.name: alias.name
+            for node in tree.body
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        for expression, form in handed(tree):
+            name, dot, rest = ast.unparse(expression).partition(".")
+            whole = brought.get(name, "") + dot + rest
+            if whole.split(".")[0] in house.FOLDERS and house.room(whole) != house.room(module):
+                yield module, whole + form
+
+
+def handed(tree):
+    """The expressions that something is registered with, each with how."""
+    for node in tree.body:
+        match node:
+            case ast.ClassDef(keywords=[*keywords]):
+                yield from ((base, f"({word.arg}=)") for base in node.bases for word in keywords)
+                yield from called(node.decorator_list)
+            case ast.FunctionDef():
+                yield from called(node.decorator_list)
+            case ast.Expr(value=ast.Call() as call):
+                yield from called([call])
+            case ast.Assign(targets=[ast.Attribute() | ast.Subscript() as target]):
+                yield target.value, " ="
+
+
+def called(expressions):
+    return [(one.func if isinstance(one, ast.Call) else one, "()") for one in expressions]
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("from chainrule.core.node import Node\nclass Add(Node, operator='+'): pass", "core.node.Node(operator=)"),
+        ("from chainrule import errors\nerrors.drawn_by(draw)", "errors.drawn_by()"),
+        ("from chainrule.errors import drawn_by\n@drawn_by\ndef draw(): pass", "errors.drawn_by()"),
+        ("from chainrule.errors import drawn_by\n@drawn_by('svg')\nclass Drawing: pass", "errors.drawn_by()"),
+        ("from chainrule import errors\nerrors.drawn_by = draw", "errors ="),
+        ("from chainrule.errors import DRAWN\nDRAWN['svg'] = draw", "errors.DRAWN ="),
+        ("import chainrule.errors as e\ne.drawn_by(draw)", "errors.drawn_by()"),
+    ],
+)
+def test_a_registration_is_noticed(source, what):
+    assert list(registrations({"chainrule/drawing.py": source})) == [("chainrule.drawing", f"chainrule.{what}")]
+
+
+def test_what_is_handed_around_inside_of_a_room_or_in_a_function_is_no_registration():
+    inside = "from chainrule.core.rules import rule\n@rule\ndef f(): pass"
+    later = "from chainrule import errors\ndef f():\n    errors.drawn_by(f)"
+    assert list(registrations({"chainrule/core/node.py": inside, "chainrule/drawing.py": later})) == []
+
+
+# --- what is printed and drawn ---------------------------------------------------------------------------------------
+
+
+def test_circles_and_arrows_that_point_up_are_printed():
+    shown = list(house.counted(FILES))
+    assert f"circles: {len(house.circles(FOUND))}" in shown
+    assert f"arrows that point up: {len(house.upward(FOUND))}" in shown
+
+
+def test_a_room_says_what_it_is():
+    assert house.sentence("nodes", FILES) == "The rules, one file for each family."
+    assert house.sentence("errors", FILES).startswith("Every error that chainrule raises")
+    assert all(house.sentence(room, FILES).endswith(".") for room in house.rooms(FILES))
