@@ -132,7 +132,7 @@ BUILDING = [
     row(
         "a number for a name",
         "refused: ArgumentError",
-        lambda: cr.Exp(X, name=3),  # type: ignore[arg-type]
+        lambda: cr.Exp(X, name=3),  # type: ignore[arg-type]  # wrong on purpose
         "ArgumentError: a name is a text that is not empty, not 3\n  where: LINE\n  try:   any text, such as 'W1'",
     ),
     row(
@@ -168,13 +168,13 @@ BUILDING = [
     row(
         "text in the place of a node",
         "refused: ArgumentError",
-        lambda: X + "W1",  # type: ignore[operator]
+        lambda: X + "W1",  # type: ignore[operator]  # wrong on purpose
         "ArgumentError: Add takes nodes, numbers and arrays, not 'W1'\n  where: LINE\n  try:   Input('W1', shape=...)",
     ),
     row(
         "None in the place of a node",
         "refused: ArgumentError",
-        lambda: cr.Add(X, None),  # type: ignore[arg-type]
+        lambda: cr.Add(X, None),  # type: ignore[arg-type]  # wrong on purpose
         "ArgumentError: Add takes nodes, numbers and arrays, not None\n"
         "  where: LINE\n"
         "  try:   a node, a number or an array",
@@ -258,7 +258,7 @@ BUILDING = [
     row(
         "a graph of something that is no node",
         "refused: ArgumentError",
-        lambda: cr.Graph(np.ones(3)),  # type: ignore[arg-type]
+        lambda: cr.Graph(np.ones(3)),  # type: ignore[arg-type]  # wrong on purpose
         "ArgumentError: a graph is built from nodes, not ndarray\n  try:   Graph(loss, watch=[...])",
     ),
 ]

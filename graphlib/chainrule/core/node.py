@@ -224,6 +224,10 @@ def _apply(operator: str, *operands: Operand) -> Node:
 class Leaf(Node):
     """A node that computes nothing: its value is given."""
 
+    @abstractmethod
+    def __init__(self, name: str | None) -> None:
+        """Each kind of leaf says itself what is known of its value."""
+
     def forward(self) -> NoReturn:
         """Never called: the value of a leaf is given."""
         raise NotImplementedError(f"{type(self).__name__} has no rule")

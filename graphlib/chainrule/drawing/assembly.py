@@ -156,7 +156,8 @@ class Assembly:
 
     def _add(self, k: int, kind: str, label: Table, title: str, outside: bool) -> str:
         layer = () if outside else self.graph.order[k].layer
-        item = Item(self.scene.new_id(), kind, label, title, layer, k in self.choice.emphasized, outside)  # type: ignore[arg-type]
+        shown = k in self.choice.emphasized
+        item = Item(self.scene.new_id(), kind, label, title, layer, shown, outside)  # type: ignore[arg-type]  # a kind
         self.scene.items.append(item)
         return item.id
 
