@@ -50,7 +50,7 @@ in units of the terms. `pytest tests/judges/test_ulp.py`.
 
 ## Faults and their outcome
 
-Each row is a test in `tests/test_bad_input.py`, which holds the whole message.
+Each row is a test in `tests/behaviour/test_bad_input.py`, which holds the whole message.
 
 {faults}
 
@@ -90,7 +90,7 @@ def page(folder: Path) -> str:
     """The page, from runs that write into this folder unless they have written there already."""
     tally, judged, faults, load = (folder / name for name in ("tally.json", "judged.xml", "faults.xml", "load.json"))
     run("-m", "pytest", "-q", "tests/judges", f"--tally={tally}", f"--junitxml={judged}", made=judged)
-    run("-m", "pytest", "-q", "tests/test_bad_input.py", f"--junitxml={faults}", made=faults)
+    run("-m", "pytest", "-q", "tests/behaviour/test_bad_input.py", f"--junitxml={faults}", made=faults)
     run("tests/benchmarks/load.py", f"--json={load}", made=load)
     judges = json.loads(tally.read_text("utf-8"))
     return HEAD.format(

@@ -16,7 +16,7 @@ import chainrule as cr
 import nets
 from chainrule import errors
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "graphlib" / "chainrule"
 SOURCES = sorted([*ENGINE.rglob("*.py"), *(ROOT / "nets").rglob("*.py")])
 TREES = [ast.parse(path.read_text("utf-8")) for path in SOURCES]
@@ -150,6 +150,13 @@ def test_no_name_of_a_file_stands_twice_in_the_tests():
     # pytest imports a file of tests by its name alone, and so do tests their helpers.
     found = folders_by_name(ROOT / "tests")
     assert {name: folders for name, folders in found.items() if len(folders) > 1} == {}
+
+
+def test_the_tests_stand_in_the_folders_of_what_they_test():
+    folders = {path.name for path in ENGINE.iterdir() if (path / "__init__.py").exists()} | {"nets", "behaviour"}
+    others = {"benchmarks", "judges", "oracles"}
+    assert {path.parent.name for path in (ROOT / "tests").glob("*/*.py")} - others <= folders
+    assert [path.name for path in (ROOT / "tests").glob("*.py")] == ["conftest.py"]
 
 
 def test_no_file_of_tests_has_the_name_of_a_package():

@@ -7,8 +7,8 @@ import pytest
 
 import chainrule as cr
 import nets
-from chainrule import sampling
 from chainrule.errors import ArgumentError, FeedError, RuleError
+from chainrule.samples import sampling
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 
 SEEDS = range(5)

@@ -17,7 +17,7 @@ import nets
 from chainrule.drawing import layout
 from chainrule.errors import ArgumentError, DrawingError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 ENGINES = {"dot": layout.DotProgram(), "pygraphviz": layout.Pygraphviz()}
 PRESENT = [name for name, engine in ENGINES.items() if engine.command("svg")]

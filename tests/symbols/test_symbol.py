@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import symbol
 from chainrule.errors import Untraceable
+from chainrule.symbols import symbol
 from chainrule.symbols.symbol import Symbol, index
 
 X = Symbol.leaf("x", (2, 3, "m"))

@@ -1,8 +1,9 @@
 """What people feed the engine by mistake: each fault costs a clear message and nothing else, or is harmless.
 
 Every test is a fault in words with its outcome in words, recorded as the properties ``fault`` and ``outcome`` of the
-test (and ``way`` where a run and a plan were tried), so that ``pytest tests/test_bad_input.py --junitxml=FILE`` is the
-table. Messages are compared whole; only the place of a line of code is masked.
+test (and ``way`` where a run and a plan were tried), so that
+``pytest tests/behaviour/test_bad_input.py --junitxml=FILE`` is the table. Messages are compared
+whole; only the place of a line of code is masked.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def fault(request: pytest.FixtureRequest, record_property: Callable[[str, object
 
 def masked(error: BaseException) -> str:
     """The whole message, with every line of code as LINE."""
-    here = str(Path(__file__).parents[1])  # which may have a blank in it
+    here = str(Path(__file__).parents[2])  # which may have a blank in it
     return re.sub(r"[^\s;,]+\.py:\d+", "LINE", str(error).replace(here, ""))
 
 
