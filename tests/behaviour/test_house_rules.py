@@ -7,6 +7,7 @@ import io
 import pkgutil
 import re
 import tokenize
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -162,6 +163,18 @@ def test_the_tests_stand_in_the_folders_of_what_they_test():
 def test_no_file_of_tests_has_the_name_of_a_package():
     # The folders of the tests stand first on the path: a file nets.py there would be imported in place of nets.
     assert {"nets.py", "chainrule.py", "graphlib.py", "numpy.py"}.isdisjoint(folders_by_name(ROOT / "tests"))
+
+
+def test_the_table_of_mutation_testing_names_files_and_tests_that_exist():
+    table = tomllib.loads((ROOT / "tests" / "benchmarks" / "mutation.toml").read_text("utf-8"))
+    groups, unfit = table["group"], table["unfit"]
+    files = {name for group in groups for name in group["files"]}
+    files |= {entry["file"] for entry in table["equivalent"] if "file" in entry}
+    tests = {
+        test.partition("::")[0] for group in groups for test in [*group["tests"], *group.get("slower", ()), *unfit]
+    }
+    assert sorted(name for name in files if not (ENGINE / f"{name}.py").exists()) == []
+    assert sorted(name for name in tests if not (ROOT / name).exists()) == []
 
 
 def test_a_file_above_500_lines_has_its_reason_in_the_decision_on_the_house():
