@@ -182,3 +182,20 @@ def test_a_file_above_500_lines_has_its_reason_in_the_decision_on_the_house():
     decision = (ROOT / "docs" / "decisions" / "0006-the-house.md").read_text("utf-8")
     reasons = re.findall(r"^\* `([\w/]+\.py)`", decision.partition("## Files above 500 lines")[2], flags=re.MULTILINE)
     assert {path.relative_to(ENGINE).as_posix() for path in long} == set(reasons)
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_a_page_links_to_exists(page):
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_index_of_the_pages_has_all_of_them():
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} - {"README.md"}
+    assert pages <= set(re.findall(r"\]\(([^)#]+)\)", (docs / "README.md").read_text("utf-8")))

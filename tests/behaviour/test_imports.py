@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import importlib.util
+import re
 import subprocess
 import sys
 import sysconfig
@@ -202,8 +203,8 @@ def test_a_room_without_a_place_stands_above_all_others():
 
 def test_an_arrow_that_a_longer_way_makes_known_is_not_drawn():
     places = ["graph", "core", "errors"]
-    found = [house.Import(*map("chainrule.".__add__, pair), 1) for pair in
-             (("graph", "core"), ("graph", "errors"), ("core", "errors"), ("errors", "graph"))]  # fmt: skip
+    arrows = [("graph", "core"), ("graph", "errors"), ("core", "errors"), ("errors", "graph")]
+    found = [house.Import(f"chainrule.{one}", f"chainrule.{other}", 1) for one, other in arrows]
     assert house.shown(found, places) == [("graph", "core"), ("core", "errors"), ("errors", "graph")]
 
 
@@ -277,7 +278,7 @@ def test_what_is_handed_around_inside_of_a_room_or_in_a_function_is_no_registrat
     assert list(registrations({"chainrule/core/node.py": inside, "chainrule/drawing.py": later})) == []
 
 
-# --- what is printed and drawn ---------------------------------------------------------------------------------------
+# --- what is written, printed and drawn -------------------------------------------------------------------------------
 
 
 def test_circles_and_arrows_that_point_up_are_printed():
@@ -290,3 +291,8 @@ def test_a_room_says_what_it_is():
     assert house.sentence("nodes", FILES) == "The rules, one file for each family."
     assert house.sentence("errors", FILES).startswith("Every error that chainrule raises")
     assert all(house.sentence(room, FILES).endswith(".") for room in house.rooms(FILES))
+
+
+def test_the_architecture_lists_the_rooms_in_their_order():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition("## Imports point one way")[2]
+    assert re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE) == house.ORDER[:-1]
