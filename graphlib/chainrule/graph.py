@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final, overload
 
-from chainrule import errors
 from chainrule.core import passes
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.run import BaseRun
+from chainrule.errors import ChainruleError, drawn_by
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -251,10 +251,10 @@ class Graph(BaseGraph):
         return compile_plan(self, gradients, backend, update)
 
 
-def _drawn(error: errors.ChainruleError, **options: Any) -> Drawing:
+def _drawn(error: ChainruleError, **options: Any) -> Drawing:
     from chainrule.drawing import draw_error
 
     return draw_error(error, Graph, **options)
 
 
-errors.drawn_by(_drawn)
+drawn_by(_drawn)

@@ -87,6 +87,7 @@ class Pieces:
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
+@final
 class _Problem(NamedTuple):
     """What is wrong with the feed of one leaf."""
 

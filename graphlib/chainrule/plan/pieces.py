@@ -149,4 +149,4 @@ def _computation_of(payload: bytes, key: Any) -> InPieces:
     """The computation that a task belongs to, unpacked once in each process."""
     plan: Pickled = pickle.loads(payload)  # noqa: S301 — packed by the caller in the same program
     arrays = {name: np.broadcast_to(np.zeros((), dtype), shape) for name, shape, dtype in key}
-    return plan.computation_for(arrays)  # type: ignore[no-any-return]
+    return plan.computation_for(arrays)  # type: ignore[no-any-return]  # pickle knows no types

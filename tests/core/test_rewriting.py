@@ -22,7 +22,7 @@ def classifier(kind: Any, loss: Any, rows: int, reduction: str = "mean", **facts
 
 
 def fed(graph: cr.Graph, scale: float = 1.0, m: int = 5) -> dict[str, Any]:
-    rows = graph["Y"].shape[0]  # type: ignore[index]
+    rows = graph["Y"].shape[0]  # type: ignore[index]  # its shape is known
     labels = np.eye(max(rows, 2))[:rows, RNG.integers(0, max(rows, 2), m)]
     return {
         "W": scale * RNG.normal(size=(rows, 3)),

@@ -55,7 +55,7 @@ def test_numbers_and_arrays_on_either_side_of_an_operator_become_constants() -> 
 
 def test_a_node_does_not_loop_and_compares_by_identity() -> None:
     with pytest.raises(TypeError):
-        iter(A)  # type: ignore[call-overload]
+        iter(A)  # type: ignore[call-overload]  # wrong on purpose
     assert A == A  # noqa: PLR0124 — identity is what is tested
     assert cr.Input("A", (2, "m")) != A
 
@@ -109,14 +109,14 @@ def test_the_layer_ends_when_its_block_raises() -> None:
         (lambda: cr.Constant([1, 2j]), "real numbers"),
         (lambda: cr.Constant([[1], [2, 3]]), "a Constant is a number or an array"),
         (lambda: cr.Input(""), "a name is a text that is not empty"),
-        (lambda: cr.Input(3), "a name is a text"),  # type: ignore[arg-type]
+        (lambda: cr.Input(3), "a name is a text"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: cr.Input("x", shape=(-1,)), "a size is zero or more"),
         (lambda: cr.Input("x", shape=("two words",)), "a plain name"),
         (lambda: cr.Input("x", shape=2.5), "a size is a whole number or a name such as 'm', not 2.5"),
         (lambda: cr.Input("x", dtype=complex), "float, int or bool"),
         (lambda: cr.BCELoss(A, A, reduction="median"), "reduction='median' is none of mean, sum, none"),
         (lambda: cr.Graph(), "a graph needs an output"),
-        (lambda: cr.Graph(3), "built from nodes, not int"),  # type: ignore[arg-type]
+        (lambda: cr.Graph(3), "built from nodes, not int"),  # type: ignore[arg-type]  # wrong on purpose
     ],
 )
 def test_what_cannot_be_a_node_is_refused_where_it_is_built(build: Any, words: str) -> None:

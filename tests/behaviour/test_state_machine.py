@@ -2,8 +2,8 @@
 
 Whatever comes out is held against the first run of the graph, and that against dual numbers. Every node of the sketch
 has a name, so that its value and its gradient are found again in every rewritten graph. The short profile of
-tests/conftest.py is the same in every run; `pytest --hypothesis-profile=long tests/test_state_machine.py` tries new
-machines for some minutes.
+tests/conftest.py is the same in every run; `pytest --hypothesis-profile=long
+tests/behaviour/test_state_machine.py` tries new machines for some minutes.
 """
 
 import copy

@@ -440,7 +440,7 @@ def test_a_formula_is_frozen_compares_copies_and_pickles():
     for other in (copy.deepcopy(formula), pickle.loads(pickle.dumps(formula))):
         np.testing.assert_array_equal(other.evaluate(VALUES), dZ3 @ A2.T)
     with pytest.raises(AttributeError):
-        formula.text = "A1"  # type: ignore[misc]
+        formula.text = "A1"  # type: ignore[misc]  # wrong on purpose
     assert repr(formula) == "UserFormula(source='dZ3 @ A2.T', text='dZ3 @ A2.T')"
 
 

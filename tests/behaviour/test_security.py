@@ -27,7 +27,7 @@ import pytest
 import chainrule as cr
 from chainrule.commands import cli
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MEMORY = 2 << 30  # bytes of address space: Python with NumPy takes 0.4 GB of them
 PATIENCE = 300  # seconds: the slowest of these takes 7 on an idle core
 

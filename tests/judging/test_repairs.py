@@ -115,7 +115,7 @@ class Listed(NamedTuple):
 def listed():
     """The entries of proposals.txt: sections begin with #, expressions at the margin, proposals are indented."""
     found = []
-    text = (Path(__file__).parent / "oracles" / "proposals.txt").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "oracles" / "proposals.txt").read_text(encoding="utf-8")
     for section in text.split("\n# ")[1:]:
         title, *lines = section.splitlines()
         names = title.split(" // ") if " // " in title else (title, "A2 Y W2", "dA2")

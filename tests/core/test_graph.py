@@ -515,6 +515,6 @@ def test_a_plan_has_the_gradients_the_backend_and_the_update_that_are_asked_for(
     assert list(gradients) == ["W1", "B1", "W2", "B2"]
     assert list(graph.compile(["A0"])(FEEDS)[1]) == ["A0"]
     with pytest.raises(cr.errors.ArgumentError, match="fortran"):
-        graph.compile(backend="fortran")  # type: ignore[call-overload]
+        graph.compile(backend="fortran")  # type: ignore[call-overload]  # wrong on purpose
     _, after = graph.compile(["W1"], update=SGD(0.5))(FEEDS)
     np.testing.assert_allclose(after["W1"], FEEDS["W1"] - 0.5 * gradients["W1"], rtol=1e-14)

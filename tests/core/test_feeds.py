@@ -136,7 +136,7 @@ def test_wrong_shapes_are_refused_before_anything_is_computed(feeds: dict[str, A
 
 def test_feeds_are_a_dict() -> None:
     with pytest.raises(FeedError, match="feeds are a dict"):
-        GRAPH.forward([W0, X0])  # type: ignore[arg-type]
+        GRAPH.forward([W0, X0])  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_subclass_of_an_array_is_computed_as_a_plain_array() -> None:

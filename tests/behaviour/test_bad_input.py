@@ -1,8 +1,9 @@
 """What people feed the engine by mistake: each fault costs a clear message and nothing else, or is harmless.
 
 Every test is a fault in words with its outcome in words, recorded as the properties ``fault`` and ``outcome`` of the
-test (and ``way`` where a run and a plan were tried), so that ``pytest tests/test_bad_input.py --junitxml=FILE`` is the
-table. Messages are compared whole; only the place of a line of code is masked.
+test (and ``way`` where a run and a plan were tried), so that
+``pytest tests/behaviour/test_bad_input.py --junitxml=FILE`` is the table. Messages are compared
+whole; only the place of a line of code is masked.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def fault(request: pytest.FixtureRequest, record_property: Callable[[str, object
 
 def masked(error: BaseException) -> str:
     """The whole message, with every line of code as LINE."""
-    here = str(Path(__file__).parents[1])  # which may have a blank in it
+    here = str(Path(__file__).parents[2])  # which may have a blank in it
     return re.sub(r"[^\s;,]+\.py:\d+", "LINE", str(error).replace(here, ""))
 
 
@@ -133,7 +134,7 @@ BUILDING = [
     row(
         "a number for a name",
         "refused: ArgumentError",
-        lambda: cr.Exp(X, name=3),  # type: ignore[arg-type]
+        lambda: cr.Exp(X, name=3),  # type: ignore[arg-type]  # wrong on purpose
         "ArgumentError: a name is a text that is not empty, not 3\n  where: LINE\n  try:   any text, such as 'W1'",
     ),
     row(
@@ -169,13 +170,13 @@ BUILDING = [
     row(
         "text in the place of a node",
         "refused: ArgumentError",
-        lambda: X + "W1",  # type: ignore[operator]
+        lambda: X + "W1",  # type: ignore[operator]  # wrong on purpose
         "ArgumentError: Add takes nodes, numbers and arrays, not 'W1'\n  where: LINE\n  try:   Input('W1', shape=...)",
     ),
     row(
         "None in the place of a node",
         "refused: ArgumentError",
-        lambda: cr.Add(X, None),  # type: ignore[arg-type]
+        lambda: cr.Add(X, None),  # type: ignore[arg-type]  # wrong on purpose
         "ArgumentError: Add takes nodes, numbers and arrays, not None\n"
         "  where: LINE\n"
         "  try:   a node, a number or an array",
@@ -259,7 +260,7 @@ BUILDING = [
     row(
         "a graph of something that is no node",
         "refused: ArgumentError",
-        lambda: cr.Graph(np.ones(3)),  # type: ignore[arg-type]
+        lambda: cr.Graph(np.ones(3)),  # type: ignore[arg-type]  # wrong on purpose
         "ArgumentError: a graph is built from nodes, not ndarray\n  try:   Graph(loss, watch=[...])",
     ),
 ]

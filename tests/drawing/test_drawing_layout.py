@@ -17,7 +17,7 @@ import nets
 from chainrule.drawing import layout
 from chainrule.errors import ArgumentError, DrawingError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 ENGINES = {"dot": layout.DotProgram(), "pygraphviz": layout.Pygraphviz()}
 PRESENT = [name for name, engine in ENGINES.items() if engine.command("svg")]
@@ -262,12 +262,16 @@ def test_a_new_file_has_the_usual_permissions(drawing, tmp_path):
 # --- the pictures of the documentation -------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def documented():
-    spec = importlib.util.spec_from_file_location("make_pictures", ROOT / "docs" / "make_pictures.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.pictures()
+    return module
+
+
+@pytest.fixture(scope="module")
+def documented():
+    return script("make_pictures").pictures()
 
 
 def contents(svg):
@@ -283,10 +287,17 @@ def contents(svg):
 @needs_engine
 def test_the_pictures_of_the_documentation_are_what_the_code_draws(documented):
     folder = ROOT / "docs" / "pictures"
-    assert {path.stem for path in folder.iterdir()} == set(documented)
+    assert {path.stem for path in folder.iterdir()} == set(documented) | {"house"}
     for name, drawing in documented.items():
         kept = (folder / f"{name}.svg").read_text("utf-8")
         assert sorted(contents(kept)) == sorted(contents(drawing.svg())), f"run docs/make_pictures.py: {name}"
+
+
+@needs_engine
+def test_the_picture_of_the_house_is_what_its_imports_give():
+    house = script("make_house")
+    drawn = house.picture(house.sources()).svg()
+    assert sorted(contents(house.PICTURE.read_text("utf-8"))) == sorted(contents(drawn)), "run docs/make_house.py"
 
 
 def test_the_documentation_shows_every_picture(documented):

@@ -64,7 +64,7 @@ def test_a_dtype_is_kept_by_what_keeps_it_and_floating_otherwise(start):
     assert {result.dtype for result in kept} == {np.dtype(start)}
     assert {result.dtype for result in (np.exp(x), x / x, x.mean())} == {np.dtype(float)}
     assert (x + Symbol.leaf("y", (2, 3), bool)).dtype == float
-    assert {result.dtype for result in (x > 0, x == x, np.isfinite(x))} == {np.dtype(bool)}  # noqa: PLR0124
+    assert {result.dtype for result in (x > 0, x == x, np.isfinite(x))} == {np.dtype(bool)}  # noqa: PLR0124 — how NaN is found
     assert x.argmax(axis=0).dtype == np.intp
 
 
