@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +32,7 @@ Operand: TypeAlias = "Node | npt.ArrayLike"
 """What stands for an input of a node: a node, or a number or array that becomes a Constant."""
 
 _PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
+_built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
 
 
@@ -81,6 +83,8 @@ class Node(ABC):
     layer: tuple[str, ...]
     shape: Shape | None
     facts: dict[str, Any]
+    built: tuple[int, ...]
+    """When the node was built, counted in this process: graphs keep that order."""
     dtype: Any = np.dtype(float)
 
     operators: ClassVar[dict[str, type[Node]]] = {}
@@ -106,6 +110,7 @@ class Node(ABC):
         self.__dict__.update(
             inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}
         )
+        self.__dict__["built"] = (next(_built),)
 
     @abstractmethod
     def forward(self, *values: Any, **_: Any) -> Value:
@@ -152,8 +157,9 @@ class Node(ABC):
         return twin
 
     def relabel(self, name: str | None, like: Node) -> Node:
-        """The same node under another name, with the layer and line of ``like``."""
-        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"]}
+        """The same node under another name, with the layer, line and place in the order of ``like``."""
+        built = self.built if self.built == like.built else (*like.built, *self.built)
+        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"], "built": built}
         return _made(type(self), {**self.__dict__, **described})
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -351,7 +357,7 @@ def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) ->
 def _remembered_trace(
     kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]
 ) -> tuple[Shape | None, np.dtype[Any]]:
-    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0)}
+    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0), "built": ()}
     probe = _made(kind, {**dict(facts), **nowhere})
     traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
     shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
@@ -399,14 +405,15 @@ def flatten(order: Iterable[Node]) -> list[Record]:
 
 
 def _description(node: Node) -> dict[str, Any]:
-    return {key: value for key, value in node.__dict__.items() if key != "inputs"}
+    return {key: value for key, value in node.__dict__.items() if key not in ("inputs", "built")}
 
 
 def unflatten(records: Sequence[Record]) -> list[Node]:
     """The nodes that ``flatten`` wrote down."""
     nodes: list[Node] = []
     for kind, description, positions in records:
-        nodes.append(_made(kind, {**description, "inputs": tuple(nodes[k] for k in positions)}))
+        inputs = tuple(nodes[k] for k in positions)
+        nodes.append(_made(kind, {**description, "inputs": inputs, "built": (next(_built),)}))
     return nodes
 
 
