@@ -19,7 +19,9 @@ SOURCES = {"chainrule": ROOT / "graphlib" / "chainrule", "nets": ROOT / "nets"}
 LAYERS = (
     ("errors",),
     ("symbols.dimensions", "core.ordering"),
-    ("symbols.shapes", "symbols.entrywise"),
+    ("symbols.shapes",),
+    ("symbols.operations",),
+    ("symbols.symbol_array",),
     ("symbols.symbol",),
     ("symbols.elementary", "symbols.broadcasting"),
     ("symbols",),

@@ -24,7 +24,7 @@ from chainrule.plan.updating import UpdateCall
 from chainrule.program.program import Builder, Program, Ref, Step, pick, record, verify
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension
-from chainrule.symbols.symbol import index
+from chainrule.symbols.operations import index
 from nets.training import SGD
 
 m, n = Dimension.named("m"), Dimension.named("n")

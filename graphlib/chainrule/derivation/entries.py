@@ -17,8 +17,9 @@ from chainrule.derivation.algebra import Algebra
 from chainrule.errors import ArgumentError
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
 from chainrule.symbols.dimensions import Dimension, Size, names_in, shape_text
-from chainrule.symbols.entrywise import SymbolArray, entrywise, symbol_array
-from chainrule.symbols.symbol import Symbol, index
+from chainrule.symbols.operations import index
+from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol_array import SymbolArray, entrywise, symbol_array
 
 if TYPE_CHECKING:
     from chainrule.graph import Graph

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
-from chainrule.notation.mathematics import JUXTAPOSED, Factors, MathPrinter
+from chainrule.notation.mathematics import JUXTAPOSED, MathPrinter
 from chainrule.notation.names import parts, visible
+from chainrule.notation.paper import Factors
 from chainrule.notation.printer import ATOM, POWER, PRODUCT, Line, Piece, Section, commented_page
 
 _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

@@ -18,6 +18,7 @@ from chainrule.errors import ArgumentError, ChainruleError, GraphError, RuleErro
 from chainrule.notation import TextPrinter
 from chainrule.notation.names import visible
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
+from chainrule.symbols.operations import OPERATIONS
 from chainrule.symbols.symbol import Symbol, known_shape
 
 if TYPE_CHECKING:
@@ -568,6 +569,8 @@ def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:
         return step.shape
     if step.operation is np.astype:
         return steps[step.refs[0]].shape
+    if not step.operands:  # there is no Symbol to ask for zeros
+        return OPERATIONS[step.operation].shape(**step.options)
     operands = map_refs(step.operands, lambda ref: Symbol.leaf(None, steps[ref.step].shape, steps[ref.step].dtype))
     if isinstance(step.operation, np.ufunc):  # a size such as m is a number there
         operands = tuple(Symbol.leaf(None, ()) if isinstance(operand, Dimension) else operand for operand in operands)
