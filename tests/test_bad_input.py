@@ -1330,7 +1330,7 @@ NETS = [
         "refused: ArgumentError",
         "my\0.py",
         None,
-        "ArgumentError: my\\x00.py does not exist",
+        "ArgumentError: my�.py does not exist",
     ),
     row(
         "a NET that is no Python file",

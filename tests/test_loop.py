@@ -26,7 +26,7 @@ from chainrule.plan.loop.scalars import MOST_OPERATIONS, NotScalar, scalars_of
 from chainrule.plan.loop.series import FUNCTIONS
 from chainrule.plan.loop.source import BLOCK, LARGEST_CALL
 from chainrule.plan.passes import bound, optimized, typed
-from chainrule.program.program import record
+from chainrule.program.recording import record
 
 # --- functions of single numbers -----------------------------------------------------------------------------------
 

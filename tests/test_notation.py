@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 import nets
-from chainrule import cli, elementary
+from chainrule.commands import cli
 from chainrule.errors import ShapeError
 from chainrule.judging.reading import parse
 from chainrule.notation import LatexPrinter, MathmlPrinter, TextPrinter, UnicodePrinter
+from chainrule.symbols import elementary
 from chainrule.symbols.symbol import Symbol
 
 PRINTERS = {"unicode": UnicodePrinter(), "latex": LatexPrinter(), "mathml": MathmlPrinter(), "text": TextPrinter()}

@@ -5,7 +5,6 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import Untraceable
-from chainrule.symbols.operations import index
 from chainrule.symbols.symbol import Symbol
 
 X = Symbol.leaf("x", (2, 3, "m"))

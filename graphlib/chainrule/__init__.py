@@ -14,8 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chainrule import errors
-from chainrule.core.node import Constant, Input, Leaf, Node, Parameter, layer
-from chainrule.graph import Graph
+from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.node import Node, layer
+from chainrule.core.run import Contribution
+from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
 from chainrule.nodes.elementwise import (
     GELU,
@@ -44,13 +46,12 @@ from chainrule.nodes.losses import (
 )
 from chainrule.nodes.rearranging import Concatenate, Gather, Index, Reshape
 from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
-from chainrule.run import Contribution, Run
 from chainrule.symbols.symbol import Symbol
 
 if TYPE_CHECKING:
     from chainrule.checking.gradcheck import GradientReport, check_node
     from chainrule.core.array_file import ArrayFile
-    from chainrule.derivation.deriving import Derivation, Formula
+    from chainrule.derivation.formulas import Derivation, Formula
     from chainrule.judging.verdicts import Report, Verdict
 
 __version__ = "0.1.0"
@@ -121,8 +122,8 @@ __all__ = [
 
 _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of NumPy's time to the import
     "ArrayFile": "chainrule.core.array_file",
-    "Derivation": "chainrule.derivation.deriving",
-    "Formula": "chainrule.derivation.deriving",
+    "Derivation": "chainrule.derivation.formulas",
+    "Formula": "chainrule.derivation.formulas",
     "GradientReport": "chainrule.checking.gradcheck",
     "Plan": "chainrule.plan.plan",
     "Report": "chainrule.judging.verdicts",

@@ -15,9 +15,11 @@ from typing import Any, NamedTuple, NoReturn, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.node import Constant, Input, Leaf, Node, Parameter
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.node import Node
+from chainrule.core.passes import forward, sweep
 from chainrule.errors import ArgumentError, GradientCheckError, RuleError, UnknownNameError, did_you_mean
-from chainrule.graph import Graph
 
 Array = npt.NDArray[Any]
 Function = Callable[[Array], Array]
@@ -709,7 +711,7 @@ def _agree_in_single(rule: _Rule, what: str, found: Array | None, exact: Array |
 
 
 def check_gradients(
-    graph: Graph,
+    graph: BaseGraph,
     feeds: Mapping[Any, Any],
     nodes: str | Node | Iterable[str | Node] | None = None,
     *,
@@ -759,30 +761,30 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _values_in_double(graph: Graph, feeds: Mapping[Any, Any]) -> tuple[list[Array], bool]:
+def _values_in_double(graph: BaseGraph, feeds: Mapping[Any, Any]) -> tuple[list[Array], bool]:
     """Every value of the graph in float64, and whether the feeds were of float32."""
-    run = graph.forward(feeds)
-    fed = {node: run.values[node] for node in (*graph.inputs, *graph.parameters)}
+    values = forward(graph, feeds)
+    fed = {node: values[graph.position(node)] for node in (*graph.inputs, *graph.parameters)}
     single = any(value.dtype == np.float32 for value in fed.values())
     if any(value.dtype.kind == "f" and value.dtype != np.float64 for value in fed.values()):
-        run = graph.forward(dict(zip(fed, _as_float(list(fed.values()), np.float64), strict=True)))
-    for node in graph.order:
-        if not np.isfinite(run.values[node]).all():
+        values = forward(graph, dict(zip(fed, _as_float(list(fed.values()), np.float64), strict=True)))
+    for node, value in zip(graph.order, values, strict=True):
+        if not np.isfinite(value).all():
             raise GradientCheckError(
-                f"{graph.name(node)} is not finite at {_at(np.argwhere(~np.isfinite(run.values[node]))[0])}",
+                f"{graph.name(node)} is not finite at {_at(np.argwhere(~np.isfinite(value))[0])}",
                 where=node.where,
                 remedy="gradients are checked at feeds for which every value is finite",
                 node=node,
             )
-    return [run.values[node] for node in graph.order], single
+    return values, single
 
 
 class _Whole:
     """A graph with its values: which of them can vary, and what the outputs are when one of them does."""
 
-    def __init__(self, graph: Graph, values: list[Array], seed: int, limit: int) -> None:
+    def __init__(self, graph: BaseGraph, values: list[Array], seed: int, limit: int) -> None:
         self.graph, self.values, self.seed, self.limit = graph, values, seed, limit
-        self.sources = [tuple(map(graph.position, node.inputs)) for node in graph.order]
+        self.sources = graph.sources
         self.varying: set[int] = set()
         for k, node in enumerate(graph.order):
             given = isinstance(node, Input | Parameter) or not self.varying.isdisjoint(self.sources[k])
@@ -860,7 +862,7 @@ class _Swept(NamedTuple):
 def _sweep(whole: _Whole) -> _Swept:
     size = sum(whole.values[k].size for k in whole.outputs)
     grads = _upstream(size, np.random.default_rng(whole.seed))
-    sweeps = [whole.graph.sweep(whole.values, whole.seeds(grad)) for grad in grads]
+    sweeps = [sweep(whole.graph, whole.values, whole.seeds(grad)) for grad in grads]
     blocked = (use for gradients, received in sweeps for use in _blocked(whole, gradients, received))
     return _Swept(grads, [gradients for gradients, _ in sweeps], frozenset(blocked))
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, final
 
 import numpy as np
 
-from chainrule.core.node import Constant, Leaf, Node
+from chainrule.core.leaves import Constant, Leaf
+from chainrule.core.node import Node
 from chainrule.errors import FeedError, did_you_mean
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 

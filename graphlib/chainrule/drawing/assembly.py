@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from chainrule.core.node import Constant, Leaf, Parameter
+from chainrule.core.leaves import Constant, Leaf, Parameter
 from chainrule.drawing.arrays import array_cell
 from chainrule.drawing.caption import caption
 from chainrule.drawing.labels import Cell, Table, Text

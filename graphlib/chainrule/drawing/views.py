@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, final
 
-from chainrule.core.node import Constant, Leaf
-from chainrule.derivation.deriving import Derivation
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant, Leaf
+from chainrule.core.run import BaseRun
+from chainrule.derivation.formulas import Derivation
 from chainrule.drawing.arrays import array_cell, summary
 from chainrule.drawing.labels import Cell, Table, Text, equations
 from chainrule.drawing.theme import Palette
 from chainrule.drawing.wording import partial, shown_name
-from chainrule.graph import Graph
 from chainrule.notation import UnicodePrinter
-from chainrule.run import Run
 
 Row = Sequence[Cell]
 
@@ -28,7 +28,7 @@ class View(ABC):
     gradients = False
     """Whether there are arrows backward."""
 
-    def __init__(self, graph: Graph, palette: Palette) -> None:
+    def __init__(self, graph: BaseGraph, palette: Palette) -> None:
         self.graph, self.palette = graph, palette
         self.sources = [tuple(map(graph.position, node.inputs)) for node in graph.order]
         self.uses = [0] * len(graph)
@@ -93,7 +93,7 @@ class FailureView(GraphView):
 class ValuesView(View):
     """The values of a run, in green; of a step without a name only if it is a number, as in the circuits of courses."""
 
-    def __init__(self, run: Run, palette: Palette) -> None:
+    def __init__(self, run: BaseRun, palette: Palette) -> None:
         super().__init__(run.graph, palette)
         self.run = run
 
@@ -171,7 +171,7 @@ class FormulasView(View):
     operations = False
     gradients = True
 
-    def __init__(self, graph: Graph, derivation: Derivation, palette: Palette) -> None:
+    def __init__(self, graph: BaseGraph, derivation: Derivation, palette: Palette) -> None:
         super().__init__(graph, palette)
         self.derivation = derivation
         self._printer = UnicodePrinter()

@@ -14,14 +14,16 @@ from typing import Any, Literal, NamedTuple, TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
-from chainrule.errors import ArgumentError, ChainruleError, FormulaError, UnknownNameError, did_you_mean
-from chainrule.graph import Graph
+from chainrule.core.passes import forward, sweep
+from chainrule.core.rewriting import fuse
+from chainrule.core.run import BaseRun
+from chainrule.errors import ArgumentError, ChainruleError, FormulaError, did_you_mean
 from chainrule.judging.diagnosis import Case, Fix, Reading, difference_text, distance, fix, same, tolerance
 from chainrule.judging.reading import UserFormula, parse
 from chainrule.judging.repairs import Scene, Shape, named, shifted, sites, substituted
 from chainrule.judging.verdicts import Report, Verdict
-from chainrule.run import Run
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 from chainrule.symbols.dimensions import Dimension, Size, names_in
 
@@ -36,7 +38,7 @@ _DRAWS = 3  # sets of random data: what is right on three of other sizes is not 
 
 
 def check(
-    graph: Graph,
+    graph: BaseGraph,
     formulas: Mapping[str, AnyFormula],
     feeds: Mapping[Any, Any] | None = None,
     *,
@@ -57,19 +59,25 @@ def check(
     Raises FormulaError for text that cannot be read, ArgumentError for an array without feeds and for a callable that
     asks for something unknown, FeedError for feeds that do not fit.
     """
-    given = [] if feeds is None else [_drawn(graph, graph.forward(feeds), seed, given=True)]
+    given = [] if feeds is None else [_drawn(graph, forward(graph, feeds), seed, given=True)]
     return _judge(graph, formulas, given, _random_draws(graph, seed, bool(given)), convention)
 
 
-def compare(run: Run, formulas: Mapping[str, AnyFormula], *, convention: Convention = "auto") -> Report:
+def compare(run: BaseRun, formulas: Mapping[str, AnyFormula], *, convention: Convention = "auto") -> Report:
     """Judge arrays or formulas for the gradients and values of a run, on the data of the run alone.
 
     A run without gradients gets them computed, and stays as it is. Otherwise as ``check``.
     """
-    return _judge(run.graph, formulas, [_drawn(run.graph, run, 0, given=True)], [], convention)
+    return _judge(
+        run.graph,
+        formulas,
+        [_drawn(run.graph, list(map(run.values.__getitem__, run.graph.order)), 0, run, given=True)],
+        [],
+        convention,
+    )
 
 
-def names_of(graph: Graph) -> list[str]:
+def names_of(graph: BaseGraph) -> list[str]:
     """Every name that formulas for a graph may use: values, gradients, and sizes such as m."""
     sizes = {str(name) for node in graph.inputs for name in names_in(node.shape or ())}
     return list(dict.fromkeys([*graph.names, *(f"d{name}" for name in graph.names), *sorted(sizes)]))
@@ -89,50 +97,50 @@ class _Draw:
     given: bool
 
 
-def _drawn(graph: Graph, run: Run, seed: int, *, given: bool = False) -> _Draw:
-    """The values and gradients of a run; a gradient of an output that is no number starts from a random one."""
-    values = {graph.name(node): run.values[node] for node in graph.order}
+def _drawn(
+    graph: BaseGraph, computed: Sequence[Array], seed: int, run: BaseRun | None = None, *, given: bool = False
+) -> _Draw:
+    """Values with their gradients, those that a run has already; a start at an output that is no number is random."""
+    values = dict(zip(graph.names, computed, strict=True))
     with np.errstate(all="ignore"):
-        gradients = _swept(run, seed)
+        if run is not None and run.has_gradients:
+            gradients = {str(name): gradient for name, gradient in run.gradients.items()}
+        else:
+            gradients = _from(graph, computed, _starts(graph, values, seed))
         if given:
             gradients |= _fused_gradients(graph, values, gradients)
     return _Draw(values, {f"d{name}": g for name, g in gradients.items()}, _sizes(graph, values), given)
 
 
-def _swept(run: Run, seed: int) -> dict[str, Array]:
-    """The gradients that a run has, or would have after its backward."""
-    graph = run.graph
-    try:
-        return {graph.name(node): run.gradients[node] for node in graph.order if node in run.gradients}
-    except UnknownNameError:  # not swept yet
-        pass
+def _starts(graph: BaseGraph, values: Values, seed: int) -> dict[Node, Any]:
+    """Where gradients start: at 1, or at random numbers where an output is no number."""
     rng = np.random.default_rng(seed)
-    starts = {n: rng.uniform(0.5, 1.5, run.values[n].shape) if run.values[n].shape else 1.0 for n in graph.outputs}
-    return _from(graph, [run.values[node] for node in graph.order], starts)
+    shapes = {node: values[graph.name(node)].shape for node in graph.outputs}
+    return {node: rng.uniform(0.5, 1.5, shape) if shape else 1.0 for node, shape in shapes.items()}
 
 
-def _from(graph: Graph, values: Sequence[Array], starts: Mapping[Any, Any]) -> dict[str, Array]:
-    gradients, _ = graph.sweep(values, starts)
+def _from(graph: BaseGraph, values: Sequence[Array], starts: Mapping[Any, Any]) -> dict[str, Array]:
+    gradients, _ = sweep(graph, values, starts)
     return {name: g for name, g in zip(graph.names, gradients, strict=True) if g is not None}
 
 
-def _fused_gradients(graph: Graph, values: Values, gradients: Mapping[str, Array]) -> dict[str, Array]:
+def _fused_gradients(graph: BaseGraph, values: Values, gradients: Mapping[str, Array]) -> dict[str, Array]:
     """The gradients behind a loss that was fused with its activation, where that differs.
 
     On data of the user's the activation may have rounded to 0 or 1. The plain graph has then lost the digits of its
     gradients, and would call a right formula wrong.
     """
-    fused = graph.fuse()
+    fused = fuse(graph)
     ends = [graph.name(node) for node in graph.outputs]
     same_losses = all(type(fused[name]) is type(graph[name]) for name in ends)
     if same_losses or any(graph.consumers(name) for name in ends):
         return {}
-    run = fused.forward({graph.name(node): values[graph.name(node)] for node in (*graph.inputs, *graph.parameters)})
+    fed = {graph.name(node): values[graph.name(node)] for node in (*graph.inputs, *graph.parameters)}
     starts = {name: gradients[name].astype(values[name].dtype) for name in ends}
-    return _from(fused, [run.values[node] for node in fused.order], starts)
+    return _from(fused, forward(fused, fed), starts)
 
 
-def _sizes(graph: Graph, values: Values) -> dict[str, int]:
+def _sizes(graph: BaseGraph, values: Values) -> dict[str, int]:
     """The number that every named dimension has."""
     found: dict[str, int] = {}
     for node in graph.inputs:
@@ -147,12 +155,12 @@ def _is_name(size: Size) -> bool:
     return size == Dimension.named(str(size))
 
 
-def _random_draws(graph: Graph, seed: int, given: bool) -> list[_Draw]:
+def _random_draws(graph: BaseGraph, seed: int, given: bool) -> list[_Draw]:
     """Draws with small sizes first, none where data of the user's is all there can be."""
     try:
         sizes = generic_sizes(graph, _DRAWS)
         feeds = [sample_feeds(graph, seed + k, sizes=numbers) for k, numbers in enumerate(sizes)]
-        return [_drawn(graph, graph.forward(feed), seed + k) for k, feed in enumerate(feeds)]
+        return [_drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)]
     except ChainruleError as error:
         if given:
             return []
@@ -165,7 +173,7 @@ def _random_draws(graph: Graph, seed: int, given: bool) -> list[_Draw]:
 class _Ground:
     """What is right, on every draw and in every convention that the graph has."""
 
-    def __init__(self, graph: Graph, draws: Sequence[_Draw]) -> None:
+    def __init__(self, graph: BaseGraph, draws: Sequence[_Draw]) -> None:
         self.graph, self.draws = graph, draws
         self.batch = _batch(graph)
         self.scaled = self._per_column() if self.batch and self._is_mean() else frozenset()
@@ -199,14 +207,14 @@ class _Ground:
         graph, values = self.graph, self.draws[0].values
         leaves = (*graph.inputs, *graph.parameters)
         try:
-            twice = graph.forward({node: _doubled(node, values[graph.name(node)], self.batch) for node in leaves})
+            twice = forward(graph, {node: _doubled(node, values[graph.name(node)], self.batch) for node in leaves})
         except ChainruleError:
             return False
-        outputs = [(twice.values[node], values[graph.name(node)]) for node in graph.outputs]
+        outputs = [(twice[graph.position(node)], values[graph.name(node)]) for node in graph.outputs]
         return all(new.shape == () and same(new, old) for new, old in outputs)
 
 
-def _batch(graph: Graph) -> str:
+def _batch(graph: BaseGraph) -> str:
     """The name of the number of columns: the last size of an input, m before others; "" where there is none."""
     names = [str(node.shape[-1]) for node in graph.inputs if node.shape and _is_name(node.shape[-1])]
     return "m" if "m" in names else next(iter(names), "")
@@ -329,7 +337,7 @@ def _called(function: Callable[..., Any], names: Sequence[str], values: Values) 
     return function(*first, **{name: values[name] for name in names if name not in by_place})
 
 
-def _in_order(lines: Mapping[str, _Line], graph: Graph) -> tuple[list[_Line], set[str]]:
+def _in_order(lines: Mapping[str, _Line], graph: BaseGraph) -> tuple[list[_Line], set[str]]:
     """The lines with each behind those that it reads, and the names of lines that read themselves.
 
     What that leaves open is settled by the order in which they were written or, if that does not put a line behind
@@ -366,14 +374,14 @@ def _where_known(order: Sequence[_Line], ground: _Ground) -> list[_Line]:
     return list(found.values())
 
 
-def _blamed(waits: Mapping[str, set[str]], graph: Graph) -> set[str]:
+def _blamed(waits: Mapping[str, set[str]], graph: BaseGraph) -> set[str]:
     """Of lines that go round in a circle, those that read what comes after them on the way back from the loss."""
     circle = {name for name in waits if name in _led_to(name, waits)}
     blamed = {name for name in circle if any(_comes_after(r, name, graph) for r in waits[name] & circle)}
     return blamed or circle
 
 
-def _comes_after(read: str, name: str, graph: Graph) -> bool:
+def _comes_after(read: str, name: str, graph: BaseGraph) -> bool:
     """Whether the backward sweep has not met a gradient yet when it computes another one."""
     if read == name or (name in graph and read not in graph):
         return True
@@ -382,7 +390,7 @@ def _comes_after(read: str, name: str, graph: Graph) -> bool:
     return graph.position(read[1:]) not in _reachable(graph, graph.position(name[1:]), forward=True)
 
 
-def _place(name: str, graph: Graph) -> int:
+def _place(name: str, graph: BaseGraph) -> int:
     """Where a line stands when values are computed forward and then gradients backward."""
     if name in graph:
         return graph.position(name) - len(graph)
@@ -430,7 +438,11 @@ class _Finding:
 
 
 def _judge(
-    graph: Graph, formulas: Mapping[str, AnyFormula], given: list[_Draw], random: list[_Draw], convention: Convention
+    graph: BaseGraph,
+    formulas: Mapping[str, AnyFormula],
+    given: list[_Draw],
+    random: list[_Draw],
+    convention: Convention,
 ) -> Report:
     if convention not in ("auto", MEAN, PER_EXAMPLE):
         raise ArgumentError(f"convention={convention!r} is none of 'auto', 'mean', 'per-example'")
@@ -771,7 +783,7 @@ def _candidates(ground: _Ground, line: _Line) -> tuple[tuple[str, ...], tuple[st
     return tuple(named), tuple(name for name in gradients if name in ground.draws[0].gradients and name not in graph)
 
 
-def _neighbors(graph: Graph) -> tuple[list[list[int]], list[list[int]]]:
+def _neighbors(graph: BaseGraph) -> tuple[list[list[int]], list[list[int]]]:
     """The positions of every node's inputs and consumers."""
     sources = [[graph.position(source) for source in node.inputs] for node in graph.order]
     consumers: list[list[int]] = [[] for _ in sources]
@@ -781,7 +793,7 @@ def _neighbors(graph: Graph) -> tuple[list[list[int]], list[list[int]]]:
     return sources, consumers
 
 
-def _distances(graph: Graph, start: int) -> dict[int, int]:
+def _distances(graph: BaseGraph, start: int) -> dict[int, int]:
     """How many edges every node near a node is away, whichever way they point."""
     sources, consumers = _neighbors(graph)
     found, border = {start: 0}, [start]
@@ -791,7 +803,7 @@ def _distances(graph: Graph, start: int) -> dict[int, int]:
     return found
 
 
-def _reachable(graph: Graph, start: int, *, forward: bool) -> set[int]:
+def _reachable(graph: BaseGraph, start: int, *, forward: bool) -> set[int]:
     """The positions of all that is computed from a node, or of all that it is computed from."""
     steps = _neighbors(graph)[forward]
     seen, waiting = {start}, [start]

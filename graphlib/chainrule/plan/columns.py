@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
-from chainrule.program.program import Program, Ref, Step, map_refs, step_text
+from chainrule.program.program import Program
+from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape, names_in, shape_text
 from chainrule.symbols.operations import index, kind

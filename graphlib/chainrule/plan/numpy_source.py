@@ -10,13 +10,15 @@ from typing import Any, Final, Literal, final
 
 import numpy as np
 
-from chainrule.notation.names import visible
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name
-from chainrule.program.program import Call, Program, Ref, Step, pick
+from chainrule.program.calls import Call, pick
+from chainrule.program.program import Program
+from chainrule.program.step import Ref, Step
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.operations import index, kind, operation
+from chainrule.text import visible
 
 _MAY_COPY: Final = frozenset((np.reshape, np.ravel, index, pick))  # what is a view only where the memory allows it
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call

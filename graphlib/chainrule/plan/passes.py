@@ -10,7 +10,11 @@ from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
-from chainrule.program.program import Builder, Call, Program, Ref, Step, map_refs, pick, rewrite, verify
+from chainrule.program.builder import Builder
+from chainrule.program.calls import Call, pick
+from chainrule.program.program import Program, rewrite
+from chainrule.program.step import Ref, Step, map_refs
+from chainrule.program.verifying import verify
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape
 from chainrule.symbols.operations import operation

@@ -17,14 +17,14 @@ from chainrule.plan.updating import Update
 from chainrule.program.program import Program
 
 if TYPE_CHECKING:
-    from chainrule.graph import Graph
+    from chainrule.core.graph import BaseGraph
 
 State = dict[str, Array]
 """The parameters by name, and after them what the update remembers of each."""
 
 
 def compile_plan(
-    graph: Graph, names: Iterable[str | Node] | None, backend: Backend, update: Update | None
+    graph: BaseGraph, names: Iterable[str | Node] | None, backend: Backend, update: Update | None
 ) -> Plan | TrainingPlan:
     """The plan of a graph, of the gradients of these names or of their update; ``Graph.compile`` says more."""
     if update is None:

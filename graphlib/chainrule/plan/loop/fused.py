@@ -16,7 +16,9 @@ import numpy as np
 from chainrule.plan.loop.scalars import function_of
 from chainrule.plan.loop.source import OWN, expression, head
 from chainrule.plan.naming import Names, constant_name
-from chainrule.program.program import Builder, Program, Ref, Step, rewrite
+from chainrule.program.builder import Builder
+from chainrule.program.program import Program, rewrite
+from chainrule.program.step import Ref, Step
 
 _SMALLEST: Final = 4096  # entries; below, a call of NumPy costs more than what it computes
 _COSTLY: Final = frozenset(

@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 from chainrule.plan.columns import Role, column_name, roles
 from chainrule.plan.passes import evaluated
-from chainrule.program.program import Call, Program, Ref, Step, map_refs, pick, step_text
+from chainrule.program.calls import Call, pick
+from chainrule.program.program import Program
+from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.operations import OPERATIONS, index, kind
