@@ -169,7 +169,7 @@ class Algebra:
 
     def _linear_places(self, x: Symbol, operands: list[Any]) -> Iterable[int]:
         row = operation(x.operation)
-        if row is None or (row.kind != "product" and not isinstance(operands[0], Symbol)):
+        if row is None or not row.linear or (row.kind != "product" and not isinstance(operands[0], Symbol)):
             return ()
         return row.linear
 

@@ -63,9 +63,14 @@ def operation(function: Any) -> Operation | None:
     ('view', 'entrywise', None)
     """
     row = OPERATIONS.get(function)
-    if row is None and isinstance(function, np.ufunc) and function.signature is None and function.nout == 1:
-        return Operation(function, "entrywise", entrywise)
-    return row
+    return _row_of_ufunc(function) if row is None and isinstance(function, np.ufunc) else row
+
+
+def _row_of_ufunc(ufunc: np.ufunc) -> Operation | None:
+    if ufunc.signature is not None or ufunc.nout != 1:  # such as np.vecdot, np.modf
+        return None
+    decides = {types[-1] for types in ufunc.types} == {"?"}
+    return Operation(ufunc, "entrywise", entrywise, "bool" if decides else "float")
 
 
 def kind(function: Any) -> Kind | None:
@@ -225,21 +230,23 @@ def _eye(N: Any = GIVEN, M: Any = None, k: int = 0, dtype: Any = float) -> Shape
     return as_shape((N, N if M is None else M))
 
 
-def _arange(stop: Any = GIVEN, dtype: Any = None) -> Shape:
+def _arange(stop: Any = GIVEN, *, dtype: Any = None) -> Shape:
     return as_shape(stop)
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
 
 declare(
-    *(Operation(ufunc, "entrywise", entrywise) for ufunc in vars(np).values()
-      if isinstance(ufunc, np.ufunc) and ufunc.signature is None and ufunc.nout == 1),
+    *(Operation(ufunc, "entrywise", entrywise) for ufunc in (
+        np.divide, np.power, np.square, np.sqrt, np.cbrt, np.reciprocal, np.positive, np.sign, np.heaviside, np.exp,
+        np.exp2, np.expm1, np.log, np.log1p, np.log2, np.log10, np.logaddexp, np.sin, np.cos, np.tan, np.arcsin,
+        np.arccos, np.arctan, np.sinh, np.cosh, np.tanh)),
     *(Operation(ufunc, "entrywise", entrywise, "alike") for ufunc in (
         np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum, np.bitwise_and,
-        np.bitwise_or)),
+        np.bitwise_or, np.bitwise_xor, np.invert)),
     *(Operation(ufunc, "entrywise", entrywise, "bool") for ufunc in (
         np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, np.logical_and, np.logical_or,
-        np.logical_not, np.logical_xor, np.isnan, np.isfinite, np.isinf, np.signbit)),
+        np.logical_not, np.logical_xor, np.isnan, np.isfinite, np.isinf)),
     Operation(np.where, "entrywise", _where),
     Operation(np.clip, "entrywise", _clip),
     Operation(np.astype, "entrywise", _astype, "given"),

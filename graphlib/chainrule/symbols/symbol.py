@@ -119,10 +119,11 @@ class Symbol(NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in _QUESTIONS and len(args) == 1 and not kwargs:
             return getattr(args[0], function.__name__)
+        function = _ANOTHER_NAME_OF.get(function, function)
         if function not in OPERATIONS:
             raise Untraceable(f"np.{function.__name__} cannot be recorded")
-        if OPERATIONS[function].kind == "creation":  # NumPy hands over where it would lie in memory
-            kwargs = {key: value for key, value in kwargs.items() if key not in ("order", "device")}
+        if OPERATIONS[function].kind == "creation":  # NumPy hands over every default, and where it would lie in memory
+            kwargs = {k: value for k, value in kwargs.items() if value is not None and k not in ("order", "device")}
         return record(function, args, kwargs)
 
     def __getitem__(self, key: Any) -> Symbol:
@@ -183,13 +184,14 @@ def _fixed(part: Any) -> Any:
 
 # --- recording -------------------------------------------------------------------------------------------------
 
+_ANOTHER_NAME_OF: dict[Any, Any] = {np.amax: np.max, np.amin: np.min, np.identity: np.eye}
 _QUESTIONS = frozenset((np.shape, np.ndim, np.size))
 _REDUCTIONS = {row.joins: row.function for row in OPERATIONS.values() if row.joins is not None}
 
 
 def _record_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Symbol:
     row = operations.operation(ufunc)
-    if row is None:  # such as np.vecdot, np.modf
+    if row is None:
         raise Untraceable(f"np.{ufunc.__name__} is no function of entries with one result: it cannot be recorded")
     known = [known_shape(operand) for operand in operands]
     shape: Shape | None = None
@@ -264,8 +266,10 @@ def _dtype(row: Operation, operands: tuple[Any, ...], options: Mapping[str, Any]
     if row.dtype == "given":
         return _given_dtype(row, options)
     flat = [part for operand in operands for part in (operand if isinstance(operand, (tuple, list)) else (operand,))]
-    kinds = {part.dtype for part in flat if isinstance(part, Symbol)}
-    return kinds.pop() if len(kinds) == 1 else float
+    kinds = {part.dtype for part in flat if isinstance(part, (Symbol, np.ndarray))}
+    kept = kinds.pop() if len(kinds) == 1 else np.dtype(float)
+    numbers = [] if kept.kind == "f" else [part for part in flat if isinstance(part, (int, float))]
+    return np.result_type(kept, *numbers) if numbers else kept
 
 
 _DTYPES = {"float": float, "bool": bool, "position": np.intp}
