@@ -162,7 +162,7 @@ class TextPrinter(Printer):
             inner = operand if isinstance(operand, tuple) else (operand,)
             if any(isinstance(part, slice) for part in inner):
                 return f"np.s_[{self._key(operand)}]"
-            return f"({', '.join(map(self._argument, inner))}{',' * (len(inner) == 1)})"
+            return f"({', '.join(map(self._argument, inner))}{',' if len(inner) == 1 else ''})"
         if operand is Ellipsis:
             return "..."
         return self.print(operand) if operand is not None else "None"

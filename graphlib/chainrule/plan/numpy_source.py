@@ -91,7 +91,7 @@ class _Printing:
             self._release(k, step)
         ends = self._ends()
         arguments = ", ".join(feeds.values())
-        head = [f"# {visible(self.title)}"] * bool(self.title) + self._import_lines()
+        head = [f"# {visible(self.title)}", *self._import_lines()] if self.title else self._import_lines()
         body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared)]
         inner = [f"        {line}" for line in (*self.lines, ends)]
         text = "\n".join(
@@ -146,7 +146,7 @@ class _Printing:
         if isinstance(operand, (int, float, np.number)) and not isinstance(operand, bool) and dtype is not None:
             return self._constant(operand, dtype, row)
         if isinstance(operand, tuple):
-            return f"({', '.join(map(self._text, operand))}{',' * (len(operand) == 1)})"
+            return f"({', '.join(map(self._text, operand))}{',' if len(operand) == 1 else ''})"
         if isinstance(operand, slice):
             return f"slice({self._text(operand.start)}, {self._text(operand.stop)}, {self._text(operand.step)})"
         return "..." if operand is Ellipsis else self._literal(operand)
@@ -161,7 +161,8 @@ class _Printing:
     def _constant(self, number: Any, dtype: np.dtype[Any], row: int | None) -> str:
         key = (float(number).hex(), dtype, row)
         if key not in self.constants:
-            self.constants[key] = self.names.fresh(constant_name(float(number)) + "_row" * (row is not None))
+            name = constant_name(float(number))
+            self.constants[key] = self.names.fresh(name if row is None else f"{name}_row")
         return self.constants[key]
 
     def _constant_lines(self) -> list[str]:
@@ -177,8 +178,8 @@ class _Printing:
     def _import_lines(self) -> list[str]:
         self._constant_lines()
         self.imports |= self.pool.imports()
-        lines = [f"from numpy import {', '.join(sorted(self.imports))}"] * bool(self.imports)
-        return lines + [f"from chainrule.symbols.elementary import {', '.join(sorted(self.own))}"] * bool(self.own)
+        modules = {"numpy": self.imports, elementary.__name__: self.own}
+        return [f"from {module} import {', '.join(sorted(names))}" for module, names in modules.items() if names]
 
     # --- one step ------------------------------------------------------------------------------------------------
 
@@ -221,7 +222,7 @@ class _Printing:
         return self._plain_call(step)
 
     def _call(self, step: Step, target: str | None) -> str:
-        out = [f"out={target}"] * bool(target)
+        out = [f"out={target}"] if target else []
         dtype = _one_dtype(self.program, step)
         if step.operation is np.matmul and _plain_product(self.program, step):
             if (rows := self._rows(step)) is not None:
@@ -231,7 +232,7 @@ class _Printing:
             return f"{x}.dot({', '.join([y, *out])})"
         if (joins := _joins(step)) is not None:
             ufunc = self._function(joins.__name__)
-            keepdims = ["keepdims=True"] * bool(step.options.get("keepdims"))
+            keepdims = ["keepdims=True"] if step.options.get("keepdims") else []
             axis = f"axis={self._text(step.options.get('axis'))}"
             return f"{ufunc}.reduce({', '.join([self._text(step.operands[0]), axis, *keepdims, *out])})"
         if step.operation in _OPERATORS and step.shape == ():

@@ -144,9 +144,12 @@ def _term_text(monomial: Monomial, factor: Fraction) -> str:
     over = [_power_text(name, power) for name, power in monomial if power > 0]
     under = [_power_text(name, -power) for name, power in monomial if power < 0]
     number = abs(factor.numerator)
-    top = "*".join([str(number)] * (number != 1 or not over) + over)
-    bottom = [str(factor.denominator)] * (factor.denominator != 1) + under
-    return "-" * (factor < 0) + "/".join([top, *bottom])
+    if number != 1 or not over:
+        over = [str(number), *over]
+    if factor.denominator != 1:
+        under = [str(factor.denominator), *under]
+    text = "/".join(["*".join(over), *under])
+    return f"-{text}" if factor < 0 else text
 
 
 def _power_text(name: str, power: int) -> str:

@@ -157,7 +157,8 @@ class _Fusing:
             k = waiting.pop()
             for source in self.steps[k].refs:
                 if root in self.roots[source]:
-                    waiting += [source] * (source not in inside)
+                    if source not in inside:
+                        waiting.append(source)
                     inside.add(source)
                 else:
                     leaves[source] = None

@@ -82,7 +82,7 @@ class Loop:
 
     def _shape_text(self, shape: Sequence[int], axis: int | None) -> str:
         sizes = [self._columns_text() if k == axis else str(size) for k, size in enumerate(shape)]
-        return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
     def _columns_text(self) -> str:
         return next(f"x{k}.shape[{axis}]" for k, (_, axis) in enumerate(self.source.feeds.values()) if axis is not None)

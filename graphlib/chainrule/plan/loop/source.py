@@ -184,7 +184,7 @@ class _Printing:
             '    raise ValueError("not for this call")',
             f"sums = np.zeros({len(self.scalars.sums)})",
             f"piece({', '.join([feeds, 'm, 0, m, sums', *self._made(joined=True)])})",
-            f"return finish({', '.join([whole] * bool(whole) + ['m, sums', *self._made(joined=False)])})",
+            f"return finish({', '.join(filter(None, [whole, 'm, sums', *self._made(joined=False)]))})",
         ]
         rest = {**self._made(joined=False), **self._made(joined=True)}
         return [*self._function("run", f"types.{self.dtype.name}", self.arrays, rest), *_indented(lines)]
