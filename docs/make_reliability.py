@@ -1,7 +1,8 @@
 """Writes docs/reliability.md from the runs that it makes: `python docs/make_reliability.py` takes half an hour.
 
 The judges, the faults and the load are run anew. Mutation testing takes hours, so its last outcome is read from
-docs/mutation.json, which its own command writes. `--keep FOLDER` keeps what runs have said, and takes what is there.
+tests/benchmarks/mutation.json, which its own command writes. `--keep FOLDER` keeps what runs have said, and takes what
+is there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-PAGE, MUTATION = ROOT / "docs" / "reliability.md", ROOT / "docs" / "mutation.json"
+PAGE, MUTATION = ROOT / "docs" / "reliability.md", ROOT / "tests" / "benchmarks" / "mutation.json"
 
 HEAD = """# Reliability
 
@@ -50,7 +51,7 @@ in units of the terms. `pytest tests/judges/test_ulp.py`.
 
 ## Faults and their outcome
 
-Each row is a test in `tests/test_bad_input.py`, which holds the whole message.
+Each row is a test in `tests/behaviour/test_bad_input.py`, which holds the whole message.
 
 {faults}
 
@@ -68,7 +69,9 @@ Each row is a test in `tests/test_bad_input.py`, which holds the whole message.
 MUTATION_HEAD = """The engine is changed in small ways, one at a time; the tests should notice every change. mutmut
 changes what stands in functions, cosmic-ray the rest: tables, defaults of fields, functions with a decorator. A mutant
 for which no test was run counts as alive. "equivalent" are those that nobody can tell from the original, each with its
-reason in [mutation-survivors.md](mutation-survivors.md), where the open ones stand as well."""
+reason in [mutation-survivors.md](../tests/benchmarks/mutation-survivors.md), where the open ones stand as well. These
+figures were measured before the files were moved into the folders of today: they stand at the files' new names, and
+where a file has since been cut into several, at the name of the whole."""
 
 
 def main() -> None:
@@ -90,7 +93,7 @@ def page(folder: Path) -> str:
     """The page, from runs that write into this folder unless they have written there already."""
     tally, judged, faults, load = (folder / name for name in ("tally.json", "judged.xml", "faults.xml", "load.json"))
     run("-m", "pytest", "-q", "tests/judges", f"--tally={tally}", f"--junitxml={judged}", made=judged)
-    run("-m", "pytest", "-q", "tests/test_bad_input.py", f"--junitxml={faults}", made=faults)
+    run("-m", "pytest", "-q", "tests/behaviour/test_bad_input.py", f"--junitxml={faults}", made=faults)
     run("tests/benchmarks/load.py", f"--json={load}", made=load)
     judges = json.loads(tally.read_text("utf-8"))
     return HEAD.format(

@@ -5,12 +5,14 @@ ChainruleError
 ├── ShapeError (ValueError)          shapes do not fit together
 ├── GraphError (ValueError)          nodes do not form a graph
 │   ├── CycleError                   a node feeds itself
-│   └── NameConflictError            two nodes share one name
+│   ├── NameConflictError            two nodes share one name
+│   └── ProgramError                 the steps recorded of a graph are no program
 ├── FeedError (ValueError)           the data fed to a graph is missing, unknown or unfit
 ├── FormulaError (ValueError)        the text of a formula cannot be read, or not be computed
 ├── UnknownNameError (KeyError)      no node, value or gradient has that name
 ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
 ├── NonFiniteError (FloatingPointError)  a node made an infinity or NaN, and the run checks for that
+├── FormulaCheckError (AssertionError)   at least one formula of a report is wrong
 ├── GradientCheckError (AssertionError)  a rule disagrees with numerical differentiation
 ├── DrawingError (RuntimeError)      a drawing cannot be laid out
 ├── MissingExtraError (ImportError)  a package is missing that an extra of this one installs
@@ -89,6 +91,11 @@ class CycleError(GraphError):
 @final
 class NameConflictError(GraphError):
     """Two nodes of one graph share a name."""
+
+
+@final
+class ProgramError(GraphError):
+    """The steps recorded of a graph are no program: one reads what is not before it, or has another shape."""
 
 
 @final

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final, overload
 
-from chainrule import errors
 from chainrule.core import passes
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.run import BaseRun
+from chainrule.errors import ChainruleError, drawn_by
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from chainrule.checking.gradcheck import GradientReport
+    from chainrule.checking.report import GradientReport
     from chainrule.derivation.deriving import Convention
     from chainrule.derivation.formulas import Derivation
     from chainrule.drawing import Drawing
@@ -157,7 +157,7 @@ class Graph(BaseGraph):
 
     def check_gradients(self, feeds: Mapping[Any, Any], **options: Any) -> GradientReport:
         """Every gradient against numerical differentiation; a report that says how much was compared."""
-        from chainrule.checking.gradcheck import check_gradients
+        from chainrule.checking.gradients import check_gradients
 
         return check_gradients(self, feeds, **options)
 
@@ -231,7 +231,7 @@ class Graph(BaseGraph):
     ) -> Plan | TrainingPlan:
         """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
 
-        With an ``update`` such as ``nets.training.SGD(0.1)``, a plan that takes a step: it hands back the parameters
+        With an ``update`` such as ``chainrule.SGD(0.1)``, a plan that takes a step: it hands back the parameters
         after it in place of their gradients. ``backend="numba"`` (extra: jit) makes one compiled loop over the columns
         where the layers are small enough for that, which takes seconds the first time and is kept on disk; ``"auto"``
         does so where Numba is installed.
@@ -251,10 +251,10 @@ class Graph(BaseGraph):
         return compile_plan(self, gradients, backend, update)
 
 
-def _drawn(error: errors.ChainruleError, **options: Any) -> Drawing:
+def _drawn(error: ChainruleError, **options: Any) -> Drawing:
     from chainrule.drawing import draw_error
 
     return draw_error(error, Graph, **options)
 
 
-errors.drawn_by(_drawn)
+drawn_by(_drawn)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "oracles")]
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("nets", "oracles")]
 
 import precise  # noqa: E402 — found through the path above
 import test_by_hand  # noqa: E402 — found through the path above

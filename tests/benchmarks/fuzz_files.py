@@ -33,7 +33,8 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from chainrule.commands.loading import load_feeds, load_graph
+from chainrule.commands.loading import load_graph
+from chainrule.commands.npz import load_feeds
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
 
 MEMORY = 3 << 30  # bytes of address space
@@ -236,7 +237,7 @@ def compared(feeds: dict[Any, Any]) -> str:
     """What becomes of feeds in a run; a plan has to say the same.
 
     Of two faults in the feeds a plan may tell the other one: it looks at labels before it converts what it is fed,
-    block by block. `tests/test_bad_input.py` holds both to the same words, one fault at a time.
+    block by block. `tests/behaviour/test_bad_input.py` holds both to the same words, one fault at a time.
     """
     with np.errstate(all="ignore"):
         run, plan = (attempt(compute, feeds) for compute in (by_run, GRAPH.compile() if fresh(feeds) else PLAN))

@@ -45,7 +45,12 @@ def write(path: Path, name: str, outcome: dict[str, Any]) -> None:
 
 def _listed(tools: dict[str, Any]) -> str:
     """The survivors, those that wait for a test or a reason first."""
-    lines = ["# Mutants that survive", "", "Written by the commands of [reliability.md](reliability.md).", ""]
+    lines = [
+        "# Mutants that survive",
+        "",
+        "Written by the commands of [reliability.md](../../docs/reliability.md).",
+        "",
+    ]
     for title, wanted in (("Without a reason yet", False), ("Equivalent", True)):
         lines += [f"## {title}", ""]
         for outcome in tools.values():

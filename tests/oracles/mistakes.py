@@ -333,7 +333,7 @@ def _of_an_operation(node: ast.BinOp) -> Iterator[tuple[str, Callable[[Any], Any
 def _of_a_call(node: ast.Call) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     text = ast.unparse(node)
     if re.match(r"np\.sum\(|.*\.sum\(", text) and "axis=1, keepdims=True" in text:
-        inner = ast.unparse(node.args[0] if node.args else node.func.value)  # type: ignore[attr-defined]
+        inner = ast.unparse(node.args[0] if node.args else node.func.value)  # type: ignore[attr-defined]  # a method
         yield "sum missing", lambda n: f"({inner})"
         yield "axis", lambda n: text.replace("axis=1", "axis=0")
         yield "keepdims", lambda n: text.replace(", keepdims=True", "")

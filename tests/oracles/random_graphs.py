@@ -324,7 +324,7 @@ def class_loss(sketch: Sketch) -> None:
         labels = sketch.rng.random((rows, columns))
     kind: Callable[..., cr.Node] = cr.SoftmaxCrossEntropyLoss
     if sketch.chance():
-        kind = lambda a, *y, **facts: cr.CrossEntropyLoss(cr.Softmax(a, axis=0), *y, **facts)  # noqa: E731
+        kind = lambda a, *y, **facts: cr.CrossEntropyLoss(cr.Softmax(a, axis=0), *y, **facts)  # noqa: E731 — a kind
     add_loss(sketch, x, kind, labels, lambda a: -(labels * dual.log(softmax(a, 0))))
 
 

@@ -359,11 +359,11 @@ def _remembered_trace(
 
 
 def _inputs_text(node: Node) -> str:
-    names = _input_names(node)
+    names = input_names(node)
     return ", ".join(f"{name} {shape_text(source.shape)}" for name, source in zip(names, node.inputs, strict=True))
 
 
-def _input_names(node: Node) -> list[str]:
+def input_names(node: Node) -> list[str]:
     """What to call the inputs in a message: their own names, else the rule's names for them."""
     names, _ = _forward_parameters(type(node))
     places = [*names, *(f"input {k}" for k in range(len(names), len(node.inputs)))]

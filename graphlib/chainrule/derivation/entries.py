@@ -17,7 +17,8 @@ from chainrule.core.node import Node
 from chainrule.core.passes import Uses, in_reverse
 from chainrule.derivation.algebra import Algebra
 from chainrule.errors import ArgumentError
-from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
+from chainrule.notation import Line, Printer, TextPrinter, UnicodePrinter
+from chainrule.notation.printed import PrintedLine
 from chainrule.symbols.dimensions import Dimension, Size, names_in, shape_text
 from chainrule.symbols.operations import index
 from chainrule.symbols.symbol import Symbol
@@ -29,7 +30,7 @@ _MOST_ENTRIES = 200  # of one value: a sum of more terms is no longer read, and 
 
 
 @final
-class Entries:
+class Entries(PrintedLine):
     """The entries of one line of a derivation, each with a formula of its own; ``derivation.entries("dW1")``.
 
     It prints as nested lists of runnable text, and as a matrix in ``unicode``, ``latex`` and ``mathml``. An entry is
@@ -59,26 +60,17 @@ class Entries:
         """Nested lists of runnable text."""
         return _nested(self._printed(TextPrinter()), TextPrinter())
 
-    @property
-    def unicode(self) -> str:
+    def _in(self, printer: Printer) -> str:
+        if isinstance(printer, UnicodePrinter):
+            return self._beside_the_middle(printer)
+        return printer.equation(Line(printer.name(self.name).text, [self._matrix(printer)]))
+
+    def _beside_the_middle(self, printer: UnicodePrinter) -> str:
         """The matrix over several lines, its name beside the middle one."""
-        lines = self._matrix(UnicodePrinter()).split("\n")
-        left = f"{UnicodePrinter().name(self.name).text} = "
+        lines = self._matrix(printer).split("\n")
+        left = f"{printer.name(self.name).text} = "
         middle = (len(lines) - 1) // 2
         return "\n".join((left if k == middle else " " * len(left)) + line for k, line in enumerate(lines))
-
-    @property
-    def latex(self) -> str:
-        r"""The line as a ``bmatrix``."""
-        return self._equation(LatexPrinter())
-
-    @property
-    def mathml(self) -> str:
-        """The line as a MathML ``math`` element."""
-        return self._equation(MathmlPrinter())
-
-    def _equation(self, printer: Printer) -> str:
-        return printer.equation(Line(printer.name(self.name).text, [self._matrix(printer)]))
 
     def _matrix(self, printer: Printer) -> str:
         """Brackets around rows along the last axis: a flat value is one row, a stack of matrices one tall matrix."""
@@ -96,12 +88,6 @@ class Entries:
 
     def __repr__(self) -> str:
         return f"<Entries of {self.name} {self.shape}>"
-
-    def _repr_latex_(self) -> str:
-        return f"$${self.latex}$$"
-
-    def _repr_html_(self) -> str:
-        return self.mathml
 
 
 def _nested(texts: Any, printer: TextPrinter) -> str:

@@ -13,18 +13,21 @@ from chainrule.core.leaves import Input
 from chainrule.derivation.entries import Entries, EntrywiseSweep, sizes_for
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
+from chainrule.notation.printed import Printed, PrintedLine
 from chainrule.symbols.dimensions import Dimension, Shape
 from chainrule.symbols.symbol import Symbol
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Formula:
+class Formula(PrintedLine):
     """One line of a derivation: a name and the expression it equals, with the steps in between.
 
     ``str`` and ``text`` are the last step as runnable NumPy text; ``unicode``, ``latex`` and ``mathml`` the whole
     line, name and steps. In a notebook a formula shows itself as mathematics.
     """
+
+    _math = "$"
 
     name: str
     steps: tuple[Symbol, ...]
@@ -49,22 +52,7 @@ class Formula:
         """Runnable NumPy text."""
         return TextPrinter().print(self.expression)
 
-    @property
-    def unicode(self) -> str:
-        """The line in Unicode characters: ``dW₃ = dZ₃A₂ᵀ``."""
-        return self._equation(UnicodePrinter())
-
-    @property
-    def latex(self) -> str:
-        r"""The line in LaTeX, without dollar signs: ``dW_3 = dZ_3 A_2^T``."""
-        return self._equation(LatexPrinter())
-
-    @property
-    def mathml(self) -> str:
-        """The line as a MathML ``math`` element."""
-        return self._equation(MathmlPrinter())
-
-    def _equation(self, printer: Printer) -> str:
+    def _in(self, printer: Printer) -> str:
         return printer.equation(self.line(printer))
 
     def line(self, printer: Printer, shapes: bool = False) -> Line:
@@ -79,15 +67,9 @@ class Formula:
     def __repr__(self) -> str:
         return f"<Formula {self.name} = {self.text}>"
 
-    def _repr_latex_(self) -> str:
-        return f"${self.latex}$"
-
-    def _repr_html_(self) -> str:
-        return self.mathml
-
 
 @final
-class Derivation(Mapping[str, Formula]):
+class Derivation(Mapping[str, Formula], Printed):
     """The formulas of a graph: ``derivation["dW3"]`` is one line, ``print(derivation)`` all of them.
 
     >>> from chainrule import BCELoss, Graph, Input, Parameter, Sigmoid
@@ -128,19 +110,19 @@ class Derivation(Mapping[str, Formula]):
 
     def text(self, shapes: bool = False) -> str:
         """All lines as runnable NumPy text, with the shapes behind them on request."""
-        return self._printed(TextPrinter(), shapes)
+        return self._in(TextPrinter(), shapes)
 
     def unicode(self, shapes: bool = False) -> str:
         """All lines in Unicode characters: ``dW₃ = dZ₃A₂ᵀ``."""
-        return self._printed(UnicodePrinter(), shapes)
+        return self._in(UnicodePrinter(), shapes)
 
     def latex(self, shapes: bool = False) -> str:
         r"""All lines as one ``aligned`` environment, to stand between ``$$`` or in ``\[ \]``; it needs amsmath."""
-        return self._printed(LatexPrinter(), shapes)
+        return self._in(LatexPrinter(), shapes)
 
     def mathml(self, shapes: bool = False) -> str:
         """All lines as one ``math`` element, which browsers show as it is."""
-        return self._printed(MathmlPrinter(), shapes)
+        return self._in(MathmlPrinter(), shapes)
 
     def entries(self, name: str, m: int = 1, **sizes: int) -> Entries:
         """The line ``name`` entry by entry, for m columns: arrays of scalars pass through the same rules.
@@ -165,7 +147,7 @@ class Derivation(Mapping[str, Formula]):
             return sweep.value(self._graph[name])
         return sweep.gradient(self._graph[name[1:]])
 
-    def _printed(self, printer: Printer, shapes: bool) -> str:
+    def _in(self, printer: Printer, shapes: bool = False) -> str:
         sections = [
             (title, [formula.line(printer, shapes) for formula in formulas if formula.listed])
             for title, formulas in (("forward", self.forward), ("backward", self.backward))
@@ -174,12 +156,6 @@ class Derivation(Mapping[str, Formula]):
 
     def __str__(self) -> str:
         return self.text()
-
-    def _repr_latex_(self) -> str:
-        return f"$${self.latex()}$$"
-
-    def _repr_html_(self) -> str:
-        return self.mathml()
 
 
 def shapes_of_factors(formula: Formula) -> list[Shape | None]:

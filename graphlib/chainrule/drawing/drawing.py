@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -132,9 +133,9 @@ def _umask() -> int:
 def draw_graph(graph: BaseGraph, show: Show = "graph", **options: Any) -> Drawing:
     """The drawing of a graph: "graph" for its structure, or "formulas"."""
     if _checked(show) in ("values", "gradients"):
+        backward = "run.backward(); " if show == "gradients" else ""
         raise ArgumentError(
-            f"a graph has no {show}: a run has",
-            remedy=f"run = graph.forward(feeds){'; run.backward()' * (show == 'gradients')}; run.draw()",
+            f"a graph has no {show}: a run has", remedy=f"run = graph.forward(feeds); {backward}run.draw()"
         )
     return _drawn(graph, None, show, **_known(options, OPTIONS))
 
@@ -226,11 +227,11 @@ def _depth(path: tuple[str, ...], wanted: tuple[str, ...]) -> int:
 def _nearest(graph: BaseGraph, count: int) -> list[int]:
     """The last node and those it is computed from, the nearest first, up to a number."""
     found = [len(graph) - 1]
-    for k in found:  # grows while it is walked: breadth first
-        if len(found) >= count:
-            break
-        sources = map(graph.position, graph.order[k].inputs)
-        found += [source for source in dict.fromkeys(sources) if source not in found]
+    waiting = deque(found)
+    while waiting and len(found) < count:
+        new = [source for source in dict.fromkeys(graph.sources[waiting.popleft()]) if source not in found]
+        found += new
+        waiting += new
     return sorted(found)
 
 

@@ -28,7 +28,7 @@ class Engine(ABC):
 class DotProgram(Engine):
     """The program ``dot`` of an installed Graphviz."""
 
-    def command(self, format: str) -> list[str] | None:  # noqa: A002
+    def command(self, format: str) -> list[str] | None:  # noqa: A002 — what Graphviz calls it
         found = shutil.which("dot")
         options = [f"-Gdpi={_PNG_RESOLUTION}"] if format == "png" else []
         return [found, f"-T{format}", *options] if found else None
@@ -41,7 +41,7 @@ class Pygraphviz(Engine):
     They write to standard error on their own, serve one thread only, and cannot be stopped: a process can.
     """
 
-    def command(self, format: str) -> list[str] | None:  # noqa: A002
+    def command(self, format: str) -> list[str] | None:  # noqa: A002 — what Graphviz calls it
         spec = importlib.util.find_spec("pygraphviz")
         if spec is None or spec.origin is None or not sys.executable:
             return None
@@ -63,7 +63,7 @@ sys.stdout.buffer.write(graph.draw(format=format, prog="dot"))
 ENGINES: tuple[Engine, ...] = (DotProgram(), Pygraphviz())
 
 
-def render(dot: str, format: str) -> bytes:  # noqa: A002
+def render(dot: str, format: str) -> bytes:  # noqa: A002 — what Graphviz calls it
     """The picture that the first working engine makes of DOT text, as "svg", "png" or "pdf".
 
     Raises DrawingError, saying what to install, when there is no engine, and when none of them copes.

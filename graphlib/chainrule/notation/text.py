@@ -47,7 +47,7 @@ class TextPrinter(Printer):
     def number(self, x: Any) -> Piece:
         if isinstance(x, np.ndarray) and x.ndim:
             shown = {"float_kind": lambda number: _float_text(float(number))}
-            text = np.array2string(x, separator=", ", threshold=10**6, formatter=shown)  # type: ignore[arg-type]
+            text = np.array2string(x, separator=", ", threshold=10**6, formatter=shown)  # type: ignore[arg-type]  # known keys only
             return Piece(f"np.array({text.replace(chr(10), '')})", ATOM)  # on one line: it may stand in a comment
         number = x.item() if isinstance(x, (np.ndarray, np.generic)) else x
         if isinstance(number, float) and number.is_integer() and abs(number) < 1e15:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, final
 import numpy as np
 
 from chainrule.plan.loop.fused import FusedLoop
-from chainrule.plan.naming import Names, constant_name
+from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
@@ -30,7 +30,7 @@ _LONGEST_ROW: Final = {np.dtype(np.float64): 10_000, np.dtype(np.float32): 50_00
 
 @final
 @dataclass(frozen=True)
-class Source:
+class NumpySource:
     """Printed text, and the objects in it that have no text: large constants and rules that are called."""
 
     text: str
@@ -52,16 +52,16 @@ class Source:
         return prepare
 
 
-def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> Source:
+def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> NumpySource:
     """The text of a function of the feeds that returns the values and the gradients of a program with known sizes.
 
     ``returns`` is "dict" for the loss and a dict of gradients, "tuple" for all results in a row.
     """
-    return _Printing(program, title, returns).source()
+    return _NumpyPrinting(program, title, returns).source()
 
 
 @final
-class _Printing:
+class _NumpyPrinting:
     """One function in the making: the names in use, the buffers of the workspace, the lines so far."""
 
     def __init__(self, program: Program, title: str, returns: str) -> None:
@@ -81,7 +81,7 @@ class _Printing:
         self.named: dict[Any, str] = {}
         self.results = set(program.ends)
 
-    def source(self) -> Source:
+    def source(self) -> NumpySource:
         feeds = {k: self.names.fresh(str(step.name)) for k, step in enumerate(self.program.steps) if step.is_feed}
         for k, step in enumerate(self.program.steps):
             self.root.append(self._root(k, step))
@@ -98,7 +98,7 @@ class _Printing:
             [*head, "", "def prepare():", *body, "", f"    def run({arguments}):", *inner, "", "    return run", ""]
         )
         names = tuple(str(self.program.steps[k].name) for k in feeds)
-        return Source(text, self.objects, names, self.pool.bytes)
+        return NumpySource(text, self.objects, names, self.pool.bytes)
 
     # --- what a line is made of ----------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class _Printing:
         if isinstance(operand, (int, float, np.number)) and not isinstance(operand, bool) and dtype is not None:
             return self._constant(operand, dtype, row)
         if isinstance(operand, tuple):
-            return f"({', '.join(map(self._text, operand))}{',' if len(operand) == 1 else ''})"
+            return tuple_text(map(self._text, operand))
         if isinstance(operand, slice):
             return f"slice({self._text(operand.start)}, {self._text(operand.stop)}, {self._text(operand.step)})"
         return "..." if operand is Ellipsis else self._literal(operand)
@@ -178,8 +178,8 @@ class _Printing:
     def _import_lines(self) -> list[str]:
         self._constant_lines()
         self.imports |= self.pool.imports()
-        modules = {"numpy": self.imports, elementary.__name__: self.own}
-        return [f"from {module} import {', '.join(sorted(names))}" for module, names in modules.items() if names]
+        taken = {"numpy": self.imports, "chainrule.symbols.elementary": self.own}
+        return [f"from {module} import {', '.join(sorted(names))}" for module, names in taken.items() if names]
 
     # --- one step ------------------------------------------------------------------------------------------------
 

@@ -184,7 +184,7 @@ class Plan:
         call = getattr(self._local, "call", None)
         try:
             if call is not None and out is None and executor is None:
-                return call(feeds)  # type: ignore[no-any-return]
+                return call(feeds)  # type: ignore[no-any-return]  # a local has no types
             loss, gradients = self._general(feeds, executor)
         except IndexError:  # indices are the one thing in feeds that only computing finds wrong
             self._by_run(self.prepared(feeds)[0])  # names the node
@@ -249,7 +249,7 @@ class Plan:
             facts |= {f"d{k}": arrays[name].dtype for k, name in enumerate(names)}
         namespace: dict[str, Any] = {"other": self._general, "ndarray": np.ndarray, **facts, **known}
         exec(_quick_code(text, len(names), arrays is not None), namespace)
-        return namespace["call"]  # type: ignore[no-any-return]
+        return namespace["call"]  # type: ignore[no-any-return]  # what exec has made
 
     # --- what computes it ----------------------------------------------------------------------------------------
 

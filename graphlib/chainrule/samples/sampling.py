@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,7 @@ def _distinct(shapes: list[Size], sizes: Mapping[str, int]) -> bool:
 # --- what a value must be ------------------------------------------------------------------------------------------
 
 
+@final
 class Domain(NamedTuple):
     """The values that a node may have: those of an open interval, or of a kind that is stricter."""
 

@@ -145,11 +145,11 @@ def _term_text(monomial: Monomial, factor: Fraction) -> str:
     under = [_power_text(name, -power) for name, power in monomial if power < 0]
     number = abs(factor.numerator)
     if number != 1 or not over:
-        over = [str(number), *over]
+        over.insert(0, str(number))
     if factor.denominator != 1:
-        under = [str(factor.denominator), *under]
-    text = "/".join(["*".join(over), *under])
-    return f"-{text}" if factor < 0 else text
+        under.insert(0, str(factor.denominator))
+    sign = "-" if factor < 0 else ""
+    return sign + "/".join(["*".join(over), *under])
 
 
 def _power_text(name: str, power: int) -> str:

@@ -149,7 +149,7 @@ def jax_jit(params: Feeds, batches: Batches) -> Epoch:
         nonlocal state
         for batch in given:
             state = step(state, batch["A0"], batch["Y"])
-        return jax.block_until_ready(state)  # type: ignore[no-any-return]
+        return jax.block_until_ready(state)  # type: ignore[no-any-return]  # jax says Any
 
     return epoch
 

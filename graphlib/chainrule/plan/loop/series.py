@@ -3,7 +3,7 @@
 A compiled loop computes several columns with one instruction as long as nothing in it is a call into the C library or a
 branch. So exp, log and what follows from them are written here with arithmetic and choices between two numbers alone.
 Their polynomials are the power series themselves, taken to where the next term is below half a unit in the last place.
-``tests/test_loop.py`` holds them to mpmath over the whole range.
+``tests/plan/test_loop.py`` holds them to mpmath over the whole range.
 """
 
 from __future__ import annotations

@@ -1,0 +1,30 @@
+"""What the engine hands around cannot be changed behind anybody's back: its dataclasses are frozen, but for two."""
+
+import dataclasses
+import importlib
+import pkgutil
+
+import pytest
+
+import chainrule as cr
+
+BUILT_UP = {"chainrule.drawing.scene.Scene", "chainrule.judging.findings.Finding"}
+
+
+def name_of(kind):
+    return f"{kind.__module__}.{kind.__name__}"
+
+
+def dataclasses_of(package):
+    """Every dataclass defined in a module of the package."""
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if module.name.endswith("__main__"):
+            continue
+        for kind in vars(importlib.import_module(module.name)).values():
+            if isinstance(kind, type) and kind.__module__ == module.name and dataclasses.is_dataclass(kind):
+                yield kind
+
+
+@pytest.mark.parametrize("kind", list(dataclasses_of(cr)), ids=name_of)
+def test_a_dataclass_is_frozen_unless_it_is_built_up(kind):
+    assert kind.__dataclass_params__.frozen == (name_of(kind) not in BUILT_UP)
