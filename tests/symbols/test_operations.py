@@ -268,7 +268,7 @@ ITS_OWN = {
     "derivation.algebra._EXACT": "what algebra leaves alone: a tie is decided by the last digit",
     "derivation.algebra._READ_AS": "forms that are shorter for some operands only",
     "derivation.algebra._SLOPES": "what a derivation has a note about",
-    "judging.diagnosis._MATRIX_PRODUCTS": "what a search for the mistake multiplies by",
+    "judging.evaluator._MATRIX_PRODUCTS": "what a search for the mistake multiplies by",
     "plan.columns._LAYS_AS_THEY_WERE": "arrangements in which columns never change places",
     "plan.columns._SAME_ORDER": "views told by the order of entries and not by axes",
     "plan.columns._SUMS": "sums that blocks of columns may hand on in parts",

@@ -15,13 +15,14 @@ import numpy as np
 
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension
-from chainrule.symbols.operations import OPERATIONS, kind, operation
+from chainrule.symbols.operations import kind, operation
 from chainrule.symbols.shapes import broadcast
 from chainrule.symbols.symbol import Symbol, known_shape
 
 Key: TypeAlias = Hashable
 
 
+@final
 class Product(NamedTuple):
     """A number times powers of factors, in the order in which the factors were met."""
 
@@ -419,8 +420,8 @@ def _sigmoid_of_negative(z: Any) -> Any:
 
 def _power_rule(x: Any, y: Any) -> Any:
     """The textbook form, which needs a number to be shorter than the name."""
-    number = _constant(y)
-    return None if number is None else OPERATIONS[elementary.power_slope].textbook(x, number)  # type: ignore[misc]
+    number, form = _constant(y), _textbook(elementary.power_slope)
+    return None if number is None or form is None else form(x, number)
 
 
 def _whole_power(x: Any, y: Any) -> Any:

@@ -7,7 +7,7 @@ axis, paper says rows or columns.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from chainrule.symbols.operations import OPERATIONS, index
 from chainrule.symbols.symbol import Symbol, known_shape
 
 
+@final
 class Factors(NamedTuple):
     """Factors that are multiplied: a number, sizes such as m, and values."""
 

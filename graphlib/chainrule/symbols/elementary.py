@@ -18,7 +18,7 @@ from chainrule.symbols.symbol import Value, elementary
 
 
 def _like(grad: Value, key: Any, like: Value) -> Shape:
-    return like.shape  # type: ignore[no-any-return]
+    return like.shape  # type: ignore[no-any-return]  # a value has a shape
 
 
 # The textbook forms along an axis: what a Symbol stands for has no numbers yet that could overflow.

@@ -286,7 +286,7 @@ def _bound(bound: Any, default: Size, size: Size) -> Size:
     if isinstance(bound, Dimension) or (bound >= 0 and default == 0):
         return bound  # type: ignore[no-any-return]  # a bound is a size
     if bound < 0:
-        return size + bound  # type: ignore[no-any-return]
+        return size + bound  # type: ignore[no-any-return]  # a sum of sizes is a size
     raise Untraceable(f"whether an axis of size {size} reaches to {bound} depends on the data")
 
 

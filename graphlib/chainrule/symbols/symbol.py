@@ -196,7 +196,8 @@ def _record_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Symbol:
     known = [known_shape(operand) for operand in operands]
     shape: Shape | None = None
     if None not in known:
-        shape = shapes.broadcast(*known) if row.kind == "entrywise" else row.shape(*operands)  # type: ignore[arg-type]
+        entrywise = row.kind == "entrywise"
+        shape = shapes.broadcast(*known) if entrywise else row.shape(*operands)  # type: ignore[arg-type]  # none is None
     return Symbol(ufunc, operands, shape=shape, dtype=_dtype(row, operands, {}))
 
 
