@@ -20,7 +20,7 @@ from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.operations import index, kind, operation
 from chainrule.text import visible
 
-_MAY_COPY: Final = frozenset((np.reshape, np.ravel, index, pick))  # what is a view only where the memory allows it
+_MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
 _WIDTH: Final = 60  # columns of text before the comment
 _FEW_ENTRIES, _LONG_ROW = 32, 128
