@@ -357,9 +357,9 @@ def test_an_elementary_function_gives_what_it_gives_in_a_rule(name):
 
 
 def test_what_a_symbol_records_can_be_written_in_a_formula():
-    from chainrule.symbols.symbol import _SHAPE_RULES  # the functions of NumPy that a printed derivation may contain
+    from chainrule.symbols.operations import OPERATIONS  # with the functions that a printed derivation may contain
 
-    recorded = {function.__name__ for function in _SHAPE_RULES if getattr(np, function.__name__, None) is function}
+    recorded = {function.__name__ for function in OPERATIONS if getattr(np, function.__name__, None) is function}
     assert recorded - set(vocabulary.FUNCTIONS) == set()
     assert "sum" in recorded
 

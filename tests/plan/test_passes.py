@@ -29,7 +29,7 @@ from chainrule.program.step import Ref, Step
 from chainrule.program.verifying import verify
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension
-from chainrule.symbols.symbol import index
+from chainrule.symbols.operations import index
 from nets.training import SGD
 
 m, n = Dimension.named("m"), Dimension.named("n")

@@ -20,8 +20,9 @@ from chainrule.errors import ArgumentError
 from chainrule.notation import Line, Printer, TextPrinter, UnicodePrinter
 from chainrule.notation.printed import PrintedLine
 from chainrule.symbols.dimensions import Dimension, Size, names_in, shape_text
-from chainrule.symbols.entrywise import SymbolArray, entrywise, symbol_array
-from chainrule.symbols.symbol import Symbol, index
+from chainrule.symbols.operations import index
+from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol_array import SymbolArray, entrywise, symbol_array
 
 Array: TypeAlias = Any
 _MOST_OPERATIONS = 2000  # of one entry
