@@ -39,7 +39,7 @@ SLOW = {
     "test_random_graphs.py": 19,
     "test_saturation.py": 10,
     "test_security.py": 29,
-    "test_state_machine.py": 0,
+    "test_state_machine.py": 6,
     "test_threads.py": 4,
     "test_training_plan.py": 60,
     "test_bad_input.py::test_a_full_disk_under_a_report": 2,
