@@ -69,8 +69,8 @@ def gradients_by_hand(params: Mapping[str, ArrayLike], X: ArrayLike, Y: ArrayLik
     "Zl" and "Al" are per column (dZ3 = A3 - Y); "Wl" and "Bl" are averages over the m columns. Multiply by m what an
     engine gives for "Zl" and "Al" under the mean loss to get these; "Wl" and "Bl" are the same in both.
 
-    The factors A and 1 - A are computed as σ(Z) and σ(-Z), and A - Y as (1 - Y) σ(Z) - Y σ(-Z): equal on paper, and on
-    a computer still right where A rounds to 1.
+    A - Y and dA * A * (1 - A) are computed by `output_minus_labels` and `through_sigmoid`: equal on paper, and on a
+    computer still right where A rounds to 1.
 
     `Y` must have the shape of the last activation; ValueError otherwise, since NumPy would stretch it silently.
 
@@ -85,15 +85,33 @@ def gradients_by_hand(params: Mapping[str, ArrayLike], X: ArrayLike, Y: ArrayLik
     for layer in range(last, 0, -1):
         Z, W, A = cache[f"Z{layer}"], cache[f"W{layer}"], cache[f"A{layer - 1}"]
         if layer == last:
-            dZ = (1 - Y) * sigmoid(Z) - Y * sigmoid(-Z)  # A - Y
+            dZ = output_minus_labels(Z, Y)  # A - Y
         else:
-            dZ = grads[f"A{layer}"] * sigmoid(Z) * sigmoid(-Z)  # dA * A * (1 - A)
+            dZ = through_sigmoid(grads[f"A{layer}"], Z)  # dA * A * (1 - A)
         grads[f"Z{layer}"] = dZ
         grads[f"W{layer}"] = dZ @ A.T / m
         grads[f"B{layer}"] = dZ.sum(axis=1, keepdims=True) / m
         if layer > 1:
             grads[f"A{layer - 1}"] = W.T @ dZ
     return grads
+
+
+def output_minus_labels(Z: Array, Y: Array) -> Array:
+    """Return A - Y, where A = σ(Z): what dZ of the last layer is on paper, with every digit that it has.
+
+    Where A is near 1 and Y is 1, A - Y subtracts two numbers that agree, and nothing is left of -σ(-Z) once A rounds to
+    1. So A is taken for the share of Y that is 0, and 1 - A for the share that is 1: (1 - Y) A - Y (1 - A) = A - Y.
+
+    >>> Z, Y = np.array([[40.0, 0.0]]), np.array([[1.0, 1.0]])
+    >>> sigmoid(Z) - Y, output_minus_labels(Z, Y)
+    (array([[ 0. , -0.5]]), array([[-4.24835426e-18, -5.00000000e-01]]))
+    """
+    return (1 - Y) * sigmoid(Z) - Y * sigmoid(-Z)
+
+
+def through_sigmoid(dA: Array, Z: Array) -> Array:
+    """Return dA * A * (1 - A), where A = σ(Z), with 1 - A as σ(-Z): it keeps its digits where A rounds to 1."""
+    return dA * sigmoid(Z) * sigmoid(-Z)
 
 
 def layer_count(params: Mapping[str, ArrayLike]) -> int:

@@ -14,8 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chainrule import errors
-from chainrule.core.node import Constant, Input, Leaf, Node, Parameter, layer
-from chainrule.graph import Graph
+from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.node import Node, layer
+from chainrule.core.run import Contribution
+from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
 from chainrule.nodes.elementwise import (
     GELU,
@@ -44,19 +46,23 @@ from chainrule.nodes.losses import (
 )
 from chainrule.nodes.rearranging import Concatenate, Gather, Index, Reshape
 from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
-from chainrule.run import Contribution, Run
 from chainrule.symbols.symbol import Symbol
 
 if TYPE_CHECKING:
-    from chainrule.checking.gradcheck import GradientReport, check_node
+    from chainrule.checking.local_gradients import check_node
+    from chainrule.checking.report import GradientReport
     from chainrule.core.array_file import ArrayFile
-    from chainrule.derivation.deriving import Derivation, Formula
+    from chainrule.derivation.formulas import Derivation, Formula
     from chainrule.judging.verdicts import Report, Verdict
+    from chainrule.training.history import History
+    from chainrule.training.optimizers import SGD, Adam, Momentum, Optimizer
+    from chainrule.training.train import train
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Abs",
+    "Adam",
     "Add",
     "ArrayFile",
     "BCELoss",
@@ -75,6 +81,7 @@ __all__ = [
     "GradientReport",
     "Graph",
     "HingeLoss",
+    "History",
     "Index",
     "Input",
     "Leaf",
@@ -88,9 +95,11 @@ __all__ = [
     "Maximum",
     "Mean",
     "Minimum",
+    "Momentum",
     "Multiply",
     "Negate",
     "Node",
+    "Optimizer",
     "Parameter",
     "Plan",
     "Power",
@@ -98,6 +107,7 @@ __all__ = [
     "Report",
     "Reshape",
     "Run",
+    "SGD",
     "Sigmoid",
     "SigmoidBCELoss",
     "Sin",
@@ -117,18 +127,25 @@ __all__ = [
     "check_node",
     "errors",
     "layer",
+    "train",
 ]
 
 _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of NumPy's time to the import
+    "Adam": "chainrule.training.optimizers",
     "ArrayFile": "chainrule.core.array_file",
-    "Derivation": "chainrule.derivation.deriving",
-    "Formula": "chainrule.derivation.deriving",
-    "GradientReport": "chainrule.checking.gradcheck",
+    "Derivation": "chainrule.derivation.formulas",
+    "Formula": "chainrule.derivation.formulas",
+    "GradientReport": "chainrule.checking.report",
+    "History": "chainrule.training.history",
+    "Momentum": "chainrule.training.optimizers",
+    "Optimizer": "chainrule.training.optimizers",
     "Plan": "chainrule.plan.plan",
     "Report": "chainrule.judging.verdicts",
+    "SGD": "chainrule.training.optimizers",
     "TrainingPlan": "chainrule.plan.training_plan",
     "Verdict": "chainrule.judging.verdicts",
-    "check_node": "chainrule.checking.gradcheck",
+    "check_node": "chainrule.checking.local_gradients",
+    "train": "chainrule.training.train",
 }
 
 

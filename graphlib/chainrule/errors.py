@@ -21,11 +21,10 @@ ChainruleError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, final
+from collections.abc import Callable, Iterable
+from typing import Any, final
 
-if TYPE_CHECKING:
-    from chainrule.drawing import Drawing
+from chainrule.text import visible
 
 
 class ChainruleError(Exception):
@@ -43,26 +42,27 @@ class ChainruleError(Exception):
 
     def __str__(self) -> str:
         parts = (("where", self.where), ("given", self.given), ("try", self.remedy))
-        shown = [f"  {label + ':':<6} {_one_line(text)}" for label, text in parts if text]
-        return "\n".join([_one_line(self.what), *shown])
+        shown = [f"  {label + ':':<6} {visible(text)}" for label, text in parts if text]
+        return "\n".join([visible(self.what), *shown])
 
-    def draw(self, **options: Any) -> Drawing:
-        """What the failing node is computed from, as a picture in which it stands out; for errors about a node.
+    def draw(self, **options: Any) -> Any:
+        """What the failing node is computed from, as a Drawing in which it stands out; for errors about a node.
 
         ``options`` are those of ``Graph.draw``. Raises ArgumentError when this error is about no node.
         """
-        from chainrule.drawing import draw_error
-
-        return draw_error(self, **options)
+        return _draw[0](self, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = {"where": self.where, "given": self.given, "remedy": self.remedy, "node": self.node}
         return _restore, (type(self), self.what, parts)
 
 
-def _one_line(text: str) -> str:
-    """The text with what a terminal would obey, or turn around, written as Python writes it: names may be any text."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+_draw: list[Callable[..., Any]] = []
+
+
+def drawn_by(draw: Callable[..., Any]) -> None:
+    """Say what draws an error: drawings stand above everything that can fail, so they register here."""
+    _draw[:] = [draw]
 
 
 def _restore(kind: type[ChainruleError], what: str, parts: dict[str, Any]) -> ChainruleError:

@@ -8,7 +8,7 @@ import pytest
 
 import chainrule as cr
 
-BUILT_UP = {"chainrule.drawing.scene.Scene", "chainrule.judging.judge._Finding"}
+BUILT_UP = {"chainrule.drawing.scene.Scene", "chainrule.judging.findings.Finding"}
 
 
 def name_of(kind):

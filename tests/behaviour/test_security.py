@@ -523,7 +523,7 @@ PLACES = {
     "chainrule/commands/loading.py: exec_module": "a NET, which is Python and runs",
     "chainrule/commands/loading.py: import_module": "a NET, which is Python and runs",
     "chainrule/__init__.py: import_module": "modules of this package, by names that stand there",
-    "chainrule/commands/cli.py: import_module": "nets.demo",
+    "chainrule/commands/subcommands.py: import_module": "nets.demo",
 }
 
 

@@ -33,7 +33,8 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from chainrule.commands.loading import load_feeds, load_graph
+from chainrule.commands.loading import load_graph
+from chainrule.commands.npz import load_feeds
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
 
 MEMORY = 3 << 30  # bytes of address space

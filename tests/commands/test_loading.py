@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.commands.loading import load_feeds, load_graph
+from chainrule.commands.loading import load_graph
+from chainrule.commands.npz import load_feeds
 from chainrule.errors import ArgumentError, ShapeError
 
 ONE = """

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.checking.gradcheck import check_gradients
+from chainrule.checking.gradients import check_gradients
 from chainrule.core.ordering import topological_order
 from chainrule.derivation.deriving import derivation
 from chainrule.drawing import draw_graph

@@ -8,7 +8,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, FeedError, FormulaError, UnknownNameError
-from chainrule.judging.diagnosis import difference_text, distance, same
+from chainrule.judging.closeness import distance, same
+from chainrule.judging.discrepancy import difference_text
 from chainrule.judging.reading import parse_lines
 from nets.dnn import build
 

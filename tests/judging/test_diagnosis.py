@@ -8,18 +8,11 @@ import pytest
 
 import chainrule as cr
 from chainrule.judging import diagnosis
-from chainrule.judging.diagnosis import (
-    Case,
-    Evaluator,
-    Reading,
-    difference_text,
-    distance,
-    factor_between,
-    fix,
-    same,
-    tolerance,
-)
-from chainrule.judging.repairs import REPAIRS, Change, Scene, changes
+from chainrule.judging.closeness import distance, factor_between, same, tolerance
+from chainrule.judging.diagnosis import Case, Reading, fix
+from chainrule.judging.discrepancy import difference_text
+from chainrule.judging.evaluator import Evaluator
+from chainrule.judging.repairs import REPAIRS, Change, Surroundings, changes
 
 
 def tree(text):
@@ -343,7 +336,7 @@ def reading(right, *, sizes=(5, 8), convention="mean", batch="m", names=NAMES, g
     draws = [draw(m, dtype=dtype) for m in sizes]
     cases = tuple(Case(values, np.asarray(right(**values)), values["m"]) for values in draws)
     shapes = {name: np.shape(value) for name, value in draws[0].items()}
-    return Reading(convention, cases, lambda shape_of: Scene(names, gradients, shapes, batch, shape_of))
+    return Reading(convention, cases, lambda shape_of: Surroundings(names, gradients, shapes, batch, shape_of))
 
 
 def found(text, *readings):
@@ -513,7 +506,7 @@ def test_what_is_right_by_accident_on_the_first_data_is_not_taken():
     first["A"] = first["B"]
     cases = tuple(Case(values, values["dZ"] @ values["B"].T, values["m"]) for values in (first, second))
     shapes = {name: np.shape(value) for name, value in first.items()}
-    given = Reading("mean", cases, lambda shape_of: Scene(NAMES, GRADIENTS, shapes, "m", shape_of))
+    given = Reading("mean", cases, lambda shape_of: Surroundings(NAMES, GRADIENTS, shapes, "m", shape_of))
     # dZ @ A.T costs less, and fits where A and B are one
     assert found("dZ @ A", given)[0] == "dZ @ B.T"
 
@@ -524,7 +517,7 @@ def test_a_change_that_fails_on_later_data_is_not_taken():
     first["A"] = first["B"]
     cases = tuple(Case(values, values["dZ"] @ values["B"].T, values["m"]) for values in (first, second))
     shapes = {name: np.shape(value) for name, value in first.items()}
-    given = Reading("mean", cases, lambda shape_of: Scene(NAMES, GRADIENTS, shapes, "m", shape_of))
+    given = Reading("mean", cases, lambda shape_of: Surroundings(NAMES, GRADIENTS, shapes, "m", shape_of))
     assert found("dZ @ A", given)[0] == "dZ @ B.T"
 
 
@@ -540,7 +533,7 @@ def needed_work(text, given, right):
     start = tree(text)
     evaluator.value(start)
     before = evaluator.work
-    for change in changes(start, given.scene(evaluator.shape)):
+    for change in changes(start, given.surroundings(evaluator.shape)):
         if ast.unparse(change.tree) == right:
             return evaluator.work - before
         evaluator.value(change.tree)
@@ -589,7 +582,7 @@ def test_two_changes_are_found_if_the_first_entry_is_off_by_as_much_as_may_be():
     expected[0, 0] = 0.0
     shapes = {name: value.shape for name, value in values.items()}
     cases = (Case(values, expected, None),)
-    given = Reading("mean", cases, lambda shape_of: Scene(("A", "B"), (), shapes, None, shape_of))
+    given = Reading("mean", cases, lambda shape_of: Surroundings(("A", "B"), (), shapes, None, shape_of))
     assert found("A - B", given)[0] == "A + B.T"
     values["A"][0, 0] = np.nextafter(near, 1)
     assert found("A - B", given) is None

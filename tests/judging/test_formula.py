@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from chainrule.errors import ChainruleError, FormulaError
 from chainrule.judging.reading import UserFormula, parse, parse_lines, vocabulary
-from chainrule.judging.reading.language import LONGEST
+from chainrule.judging.reading.arranging import indexed_size
+from chainrule.judging.reading.bounds import LONGEST
 from chainrule.symbols import elementary
 from chainrule.symbols.symbol import Symbol
 
@@ -356,9 +357,9 @@ def test_an_elementary_function_gives_what_it_gives_in_a_rule(name):
 
 
 def test_what_a_symbol_records_can_be_written_in_a_formula():
-    from chainrule.symbols.symbol import _SHAPE_RULES  # the functions of NumPy that a printed derivation may contain
+    from chainrule.symbols.operations import OPERATIONS  # with the functions that a printed derivation may contain
 
-    recorded = {function.__name__ for function in _SHAPE_RULES if getattr(np, function.__name__, None) is function}
+    recorded = {function.__name__ for function in OPERATIONS if getattr(np, function.__name__, None) is function}
     assert recorded - set(vocabulary.FUNCTIONS) == set()
     assert "sum" in recorded
 
@@ -426,7 +427,7 @@ def test_an_index_is_bounded_by_its_shapes():
     ]
     keys += [np.zeros((2, 4), int), x > 0, (0, ..., slice(2)), (slice(None), np.zeros((3, 2), int), 0)]
     for key in keys:
-        assert x[key].size <= vocabulary.indexed_size(x, key), key
+        assert x[key].size <= indexed_size(x, key), key
 
 
 # --- the formula -------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 
 from chainrule.errors import FormulaError, ShapeError
 from chainrule.judging.reading import UserFormula, name_in, parse, parse_lines
-from chainrule.judging.reading.language import LONGEST, MOST_FORMULAS, _reason
+from chainrule.judging.reading.bounds import LONGEST, MOST_FORMULAS
+from chainrule.judging.reading.evaluation import _reason
 
 # Every axis has another size.
 VALUES = {

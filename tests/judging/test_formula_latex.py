@@ -8,17 +8,12 @@ import pytest
 
 from chainrule.errors import FormulaError
 from chainrule.judging.reading import parse
-from chainrule.judging.reading.latex import (
-    LONGEST_NUMBER,
-    MOST_NODES,
-    MOST_TOKENS,
-    Source,
-    is_scalar,
-    is_written,
-    name_node,
-    read,
-    readable,
-)
+from chainrule.judging.reading.bounds import LONGEST_NUMBER, MOST_NODES, MOST_TOKENS
+from chainrule.judging.reading.forms import is_scalar, name_node
+from chainrule.judging.reading.latex import read
+from chainrule.judging.reading.messages import readable
+from chainrule.judging.reading.parsing import is_written
+from chainrule.judging.reading.passage import Passage
 
 SIDE_BY_SIDE = "dZ3 @ A2.T"
 READ = [
@@ -114,7 +109,7 @@ READ = [
 @pytest.mark.parametrize(("text", "expected"), READ, ids=[text for text, _ in READ])
 def test_what_is_written_on_paper_is_read_as_numpy(text, expected):
     if expected == "A1 ** -1 ** 2":  # read as Python reads it; a power in an exponent is then refused
-        assert ast.dump(read(Source(text))) == ast.dump(ast.parse(expected, mode="eval").body)
+        assert ast.dump(read(Passage(text))) == ast.dump(ast.parse(expected, mode="eval").body)
         return
     formula = parse(text)
     assert formula.text == ast.unparse(ast.parse(expected, mode="eval"))
@@ -232,7 +227,7 @@ def by_python(text):
 
 def assert_reads(text, expected, known=()):
     """The text is read as the expression that Python reads from NumPy text, to the last field of every node."""
-    assert ast.dump(read(Source(text), known)) == ast.dump(by_python(expected)), text
+    assert ast.dump(read(Passage(text), known)) == ast.dump(by_python(expected)), text
 
 
 def beginnings(tree):
@@ -242,7 +237,7 @@ def beginnings(tree):
 
 def refusal(text, known=()):
     with pytest.raises(FormulaError) as caught:
-        read(Source(text), known)
+        read(Passage(text), known)
     return str(caught.value)
 
 
@@ -258,7 +253,7 @@ def test_operators_bind_as_they_do_in_python_and_every_node_begins_where_it_does
     for second in OPERATORS:
         text = f"A {first} -B {second} C[0]"
         assert_reads(text, text)
-        assert beginnings(read(Source(text))) == beginnings(by_python(text))
+        assert beginnings(read(Passage(text))) == beginnings(by_python(text))
 
 
 @pytest.mark.parametrize(
@@ -293,7 +288,7 @@ def test_operators_bind_as_they_do_in_python_and_every_node_begins_where_it_does
 )
 def test_an_expression_is_read_as_python_reads_it_and_every_node_begins_where_it_does_there(text):
     assert_reads(text, text)
-    assert beginnings(read(Source(text))) == beginnings(by_python(text))
+    assert beginnings(read(Passage(text))) == beginnings(by_python(text))
 
 
 @pytest.mark.parametrize(
@@ -669,9 +664,9 @@ def test_a_greek_letter_is_a_name_and_stands_for_its_spelled_name_where_a_value_
     assert_reads(rf"\{command}_3 A", f"{letter}3 @ A")
     spelled = command.removeprefix("var")
     for text in (rf"\{command}_3", f"{letter}₃"):
-        assert ast.unparse(read(Source(text), {f"{spelled}3"})) == f"{spelled}3"
-        assert ast.unparse(read(Source(text), {f"{spelled}_3"})) == f"{spelled}_3"
-        assert ast.unparse(read(Source(text), {f"{letter}₃"})) == f"values['{letter}₃']"
+        assert ast.unparse(read(Passage(text), {f"{spelled}3"})) == f"{spelled}3"
+        assert ast.unparse(read(Passage(text), {f"{spelled}_3"})) == f"{spelled}_3"
+        assert ast.unparse(read(Passage(text), {f"{letter}₃"})) == f"values['{letter}₃']"
 
 
 @pytest.mark.parametrize("name", "log exp tanh sin cos sqrt max min abs sum mean maximum minimum".split())
@@ -764,13 +759,13 @@ def test_a_word_is_what_the_values_are_called(text, known, expected):
 
 def test_an_l_of_script_is_no_plain_l_although_python_takes_it_for_one():
     for text in (r"A \ell_1", "A ℓ₁", "Aℓ_1"):
-        assert ast.unparse(read(Source(text), {"A", "ℓ1"})) == "A @ ℓ1"
+        assert ast.unparse(read(Passage(text), {"A", "ℓ1"})) == "A @ ℓ1"
 
 
 def test_the_names_of_values_may_be_any_collection():
     for known in ({"W_1"}, ["W_1"], ("W_1",), {"W_1": None}):
-        assert ast.unparse(read(Source("W_1"), known)) == "W_1"
-    assert ast.unparse(read(Source("W_1"))) == "W1"
+        assert ast.unparse(read(Passage("W_1"), known)) == "W_1"
+    assert ast.unparse(read(Passage("W_1"))) == "W1"
 
 
 PHI = "normal_cdf"
@@ -814,7 +809,7 @@ ROWS_OF_B = "np.sum(B, axis=0, keepdims=True)"
 )  # fmt: skip
 def test_every_part_begins_where_it_was_written(text, known, expected):
     found: dict[str, int] = {}
-    for part, column in beginnings(read(Source(text), set(known.split()))):
+    for part, column in beginnings(read(Passage(text), set(known.split()))):
         found.setdefault(part, column)
     # the two numbers of ½ have no place of their own, as the sign has one only
     assert found == expected
@@ -973,15 +968,15 @@ def deep_stack():
     ],
 )
 def test_sixty_levels_are_the_deepest_the_whole_formula_being_the_first(opening, closing, what, column):
-    read(Source(opening * 59 + "A" + closing * 59))
+    read(Passage(opening * 59 + "A" + closing * 59))
     assert refusal(opening * 60 + "A" + closing * 60) == message(what, column)
 
 
 @pytest.mark.usefixtures("deep_stack")
 @pytest.mark.parametrize("part", ["(A)", "|A|", "ΣA", "√A", r"\frac12", "A[0]", "(A < B)"])
 def test_depth_counts_what_is_open_and_not_what_is_closed_again(part):
-    read(Source(" + ".join([part] * 70)))
-    read(Source(f"({part} + " * 58 + "A" + ")" * 58))
+    read(Passage(" + ".join([part] * 70)))
+    read(Passage(f"({part} + " * 58 + "A" + ")" * 58))
     assert "more than 60 deep" in refusal(f"({part} + " * 60 + "A" + ")" * 60)
 
 
@@ -993,7 +988,7 @@ def test_sixty_signs_may_stand_before_a_value():
 def test_a_formula_has_five_hundred_parts_at_most():
     assert MOST_NODES == 500
     terms = "A" + "+A" * 249  # 250 names and 249 sums
-    read(Source("-" + terms))
+    read(Passage("-" + terms))
     assert refusal("--" + terms) == message("the formula has more than 500 parts", 1)
 
 
@@ -1002,7 +997,7 @@ def test_a_formula_has_fifteen_hundred_tokens_at_most():
     assert MOST_TOKENS == 1500
     term = "{" * 58 + "A" + "}" * 58
     text = "+".join([term] * 12) + "+"  # 12 times 117 and 12: 1416
-    read(Source(text + "-" + "{" * 41 + "A" + "}" * 41))
+    read(Passage(text + "-" + "{" * 41 + "A" + "}" * 41))
     assert refusal(text + "{" * 42 + "A" + "}" * 42) == message("the formula has too many parts", 1501)
 
 
@@ -1020,13 +1015,13 @@ def test_a_number_has_four_hundred_digits_at_most():
     [(0, "3, column 5"), (2, "3, column 7"), (3, "4, column 1"), (4, "4, column 2"), (7, "5, column 2")],
 )
 def test_a_source_counts_lines_and_columns_from_where_it_begins(at, where):
-    error = Source("ab\ncd\nef", 3, 5).error(at, "what", "try this")
+    error = Passage("ab\ncd\nef", 3, 5).error(at, "what", "try this")
     assert (error.what, error.where, error.given, error.remedy) == ("what", f"line {where}", "", "try this")
 
 
 def test_a_source_begins_at_line_one_and_column_one_and_its_error_needs_no_remedy():
-    assert str(Source("ab").error(1, "what")) == "what\n  where: line 1, column 2"
-    assert Source("ab") == Source("ab", 1, 1)
+    assert str(Passage("ab").error(1, "what")) == "what\n  where: line 1, column 2"
+    assert Passage("ab") == Passage("ab", 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from chainrule.errors import FormulaError
-from chainrule.judging.reading import vocabulary
-from chainrule.judging.reading.vocabulary import FUNCTIONS, LARGEST, METHODS, NUMPY, Work
+from chainrule.judging.reading import arranging, computing, operands, vocabulary
+from chainrule.judging.reading.vocabulary import FUNCTIONS, METHODS, NUMPY
+from chainrule.judging.reading.work import LARGEST, Work
 from chainrule.symbols import elementary
 
 # Every axis has another size.
@@ -376,14 +377,14 @@ def test_a_function_goes_by_its_usual_names(alias, name):
 
 
 def test_a_function_of_numpy_takes_one_value_or_two():
-    one, two = vocabulary._entrywise(np.tanh, 7), vocabulary._entrywise(np.multiply, 7)
+    one, two = computing.entrywise(np.tanh, 7), computing.entrywise(np.multiply, 7)
     result, taken = counted(one, X32)
     assert_same(result, np.tanh(X32))
     assert taken == 15 * 7 + 1
     assert counted(one, 0) == (0.0, 8)
     assert type(counted(one, 0)[0]) is float
     assert counted(one, [0, 0])[0].tolist() == [0.0, 0.0]
-    assert type(counted(vocabulary._entrywise(np.negative, 1), 2**31)[0]) is int
+    assert type(counted(computing.entrywise(np.negative, 1), 2**31)[0]) is int
     assert counted(one, X32[0, 0])[0].dtype == counted(two, X32[0, 0], 2)[0].dtype == np.float32
     result, taken = counted(two, COLUMN, ROW)
     assert_same(result, COLUMN * ROW)
@@ -401,7 +402,7 @@ def test_a_function_of_numpy_takes_one_value_or_two():
 
 
 def test_an_elementary_function_takes_values_by_position_and_facts_by_either():
-    function = vocabulary._elementary(elementary.logsumexp)
+    function = computing.elementary_function(elementary.logsumexp)
     result, taken = counted(function, IDS, 0)
     assert result == elementary.logsumexp(IDS * 1.0, axis=0)
     assert taken == 2 * 60 + 1
@@ -412,8 +413,8 @@ def test_an_elementary_function_takes_values_by_position_and_facts_by_either():
     assert refused(function, X, keepdims="a")[0] == "keepdims is True or False, not 'a'"
     kinds = {name: parameter.kind.name for name, parameter in vocabulary.parameters(function).parameters.items()}
     assert kinds == {"x": "POSITIONAL_OR_KEYWORD", "axis": "POSITIONAL_OR_KEYWORD", "keepdims": "KEYWORD_ONLY"}
-    assert counted(vocabulary._elementary(elementary.normal_cdf), C)[1] == 3 * 200 + 1
-    both = vocabulary._elementary(elementary.ratio)
+    assert counted(computing.elementary_function(elementary.normal_cdf), C)[1] == 3 * 200 + 1
+    both = computing.elementary_function(elementary.ratio)
     assert_same(counted(both, COLUMN, ROW)[0], COLUMN / ROW)
     assert counted(both, COLUMN, ROW)[1] == 15 * 60 + 1
     assert list(vocabulary.parameters(both).parameters) == ["x", "y"]
@@ -430,16 +431,16 @@ def test_a_bare_number_takes_the_dtype_of_the_array_beside_it():
 
 
 def test_a_reduction_of_nothing_is_refused_where_it_has_no_value():
-    some, none = vocabulary._reduction(np.max, 7), vocabulary._reduction(np.mean, 7, of_none=False)
+    some, none = computing.reduction(np.max, 7), computing.reduction(np.mean, 7, of_none=False)
     assert_same(counted(some, X, 1)[0], X.max(1))
     assert_same(counted(some, X, axis=0, keepdims=True)[0], X.max(0, keepdims=True))
     assert_same(counted(some, X, keepdims=1)[0], X.max(keepdims=True))
     assert counted(some, EMPTY, 1)[0].shape == (0,)
     assert counted(none, X) == (X.mean(), 15 * 7 + 1)
     assert refused(none, EMPTY, 1) == ("an array of shape (0, 5) holds nothing to reduce", "", 1)
-    assert counted(vocabulary._triangle(np.tril), C)[1] == 9 * 4 + 1
-    assert_same(counted(vocabulary._triangle(np.tril), X)[0], np.tril(X))
-    assert counted(vocabulary._triangle(np.tril), X)[1] == 15 * 4 + 1
+    assert counted(arranging.triangle_of(np.tril), C)[1] == 9 * 4 + 1
+    assert_same(counted(arranging.triangle_of(np.tril), X)[0], np.tril(X))
+    assert counted(arranging.triangle_of(np.tril), X)[1] == 15 * 4 + 1
 
 
 def test_an_elementary_function_is_told_from_what_stands_beside_it():
@@ -514,7 +515,7 @@ def test_a_result_is_as_large_as_ten_million_or_as_the_largest_value():
     ],
 )
 def test_a_whole_number_that_could_grow_without_end_is_a_float(number, expected):
-    result = vocabulary.exact(number)
+    result = operands.exact(number)
     assert (type(result), result) == (type(expected), expected)
 
 
@@ -540,12 +541,12 @@ def test_a_shape_has_at_most_16_axes():
 
 
 def test_numbers_and_arrays_of_real_numbers_are_operands():
-    assert vocabulary.as_operand(3) == 3
-    assert type(vocabulary.as_operand(3)) is int
+    assert operands.as_operand(3) == 3
+    assert type(operands.as_operand(3)) is int
     for value in ([1, 2], (1.0, 2), X > 0, X.astype(np.uint8), np.float32(2)):
-        assert_same(vocabulary.as_operand(value), np.asarray(value))
-    assert_same(vocabulary.as_array(3), np.array(3))
-    assert [vocabulary.is_number(x) for x in (3, 2.5, True, np.array(3), np.int64(3), (1,))] == [True] * 3 + [False] * 3
+        assert_same(operands.as_operand(value), np.asarray(value))
+    assert_same(operands.as_array(3), np.array(3))
+    assert [operands.is_number(x) for x in (3, 2.5, True, np.array(3), np.int64(3), (1,))] == [True] * 3 + [False] * 3
 
 
 # --- indices -------------------------------------------------------------------------------------------------------
@@ -574,30 +575,30 @@ INDICES = [
 
 @pytest.mark.parametrize(("key", "size"), INDICES, ids=[f"{k}" for k in range(len(INDICES))])
 def test_the_size_behind_an_index_is_bounded_by_the_shapes(key, size):
-    assert vocabulary.indexed_size(X, key) == size
-    assert type(vocabulary.indexed_size(X, key)) is int
+    assert arranging.indexed_size(X, key) == size
+    assert type(arranging.indexed_size(X, key)) is int
 
 
 def test_an_index_in_three_dimensions_takes_the_axes_in_turn():
     x = np.zeros((2, 3, 5))
-    assert vocabulary.indexed_size(x, (0, ...)) == 15
-    assert vocabulary.indexed_size(x, (..., 0)) == 6
-    assert vocabulary.indexed_size(x, (0, ..., IDS)) == 3 * 2
-    assert vocabulary.indexed_size(x, (np.zeros(7, int), ..., 0)) == 7 * 3
-    assert vocabulary.indexed_size(x, (ALL, ..., 0, None)) == 2 * 3
-    assert vocabulary.indexed_size(x, (ALL, np.ones((3, 5), bool))) == 2 * 15
-    assert vocabulary.indexed_size(x, (np.ones((2, 3), bool), IDS)) == 6 * 2
-    assert vocabulary.indexed_size(x, (0, 0, 0, ...)) == 1
-    assert vocabulary.indexed_size(x, (None, IDS)) == 2 * 15
+    assert arranging.indexed_size(x, (0, ...)) == 15
+    assert arranging.indexed_size(x, (..., 0)) == 6
+    assert arranging.indexed_size(x, (0, ..., IDS)) == 3 * 2
+    assert arranging.indexed_size(x, (np.zeros(7, int), ..., 0)) == 7 * 3
+    assert arranging.indexed_size(x, (ALL, ..., 0, None)) == 2 * 3
+    assert arranging.indexed_size(x, (ALL, np.ones((3, 5), bool))) == 2 * 15
+    assert arranging.indexed_size(x, (np.ones((2, 3), bool), IDS)) == 6 * 2
+    assert arranging.indexed_size(x, (0, 0, 0, ...)) == 1
+    assert arranging.indexed_size(x, (None, IDS)) == 2 * 15
 
 
 def test_an_index_counts_four_steps_for_each_entry():
     for key in (1, (ALL, IDS), X > 0):
-        result, taken = counted(vocabulary.index, X, key)
+        result, taken = counted(arranging.index, X, key)
         assert_same(result, X[key])
-        assert taken == 4 * vocabulary.indexed_size(X, key) + 1
-    assert counted(vocabulary.index, [1, 2], 0) == (1, 0)
-    assert counted(vocabulary.index, (1, 2, 3), slice(1, None)) == ((2, 3), 0)
-    assert counted(vocabulary.index, (1, 2, 3), np.array(-1)) == (3, 0)
-    assert refused(vocabulary.index, (1, 2), "a")[0] == "an index is a whole number, not 'a'"
-    assert refused(vocabulary.index, None, 0)[0] == "None is no value to compute with"
+        assert taken == 4 * arranging.indexed_size(X, key) + 1
+    assert counted(arranging.index, [1, 2], 0) == (1, 0)
+    assert counted(arranging.index, (1, 2, 3), slice(1, None)) == ((2, 3), 0)
+    assert counted(arranging.index, (1, 2, 3), np.array(-1)) == (3, 0)
+    assert refused(arranging.index, (1, 2), "a")[0] == "an index is a whole number, not 'a'"
+    assert refused(arranging.index, None, 0)[0] == "None is no value to compute with"

@@ -9,7 +9,14 @@ import pytest
 import chainrule as cr
 from chainrule.errors import ArgumentError, FormulaError
 from chainrule.judging import judge
+from chainrule.judging.candidates import candidates as candidates_of
+from chainrule.judging.candidates import surroundings
+from chainrule.judging.findings import about_right
+from chainrule.judging.given import GivenFormula
+from chainrule.judging.ground import Ground, _batch, random_draws
 from chainrule.judging.judge import names_of
+from chainrule.judging.precedence import in_order
+from chainrule.judging.reach import distances_from, reachable
 from chainrule.samples.sampling import sample_feeds
 from nets.dnn import build
 
@@ -256,7 +263,7 @@ def in_columns(*shapes, loss=cr.Mean):
 
 def test_the_columns_are_the_last_size_of_an_input_and_m_before_others():
     def batch(*shapes):
-        return judge._batch(cr.Graph(*(cr.Sum(cr.Input(f"x{k}", shape)) for k, shape in enumerate(shapes))))
+        return _batch(cr.Graph(*(cr.Sum(cr.Input(f"x{k}", shape)) for k, shape in enumerate(shapes))))
 
     assert batch((2, "n"), (2, "k")) == "n"
     assert batch((2, "n"), (2, "m")) == "m"
@@ -270,8 +277,8 @@ def test_the_columns_are_the_last_size_of_an_input_and_m_before_others():
 
 def test_a_loss_is_a_mean_when_every_column_twice_leaves_it_as_it_is():
     def conventions(graph):
-        draws = judge._random_draws(graph, 0, given=False)
-        return judge._Ground(graph, draws).conventions
+        draws = random_draws(graph, 0, given=False)
+        return Ground(graph, draws).conventions
 
     assert conventions(SMALL) == ("mean", "per-example")
     assert conventions(in_columns((2, "m"))) == ("mean", "per-example")
@@ -289,9 +296,9 @@ def test_a_loss_is_a_mean_when_every_column_twice_leaves_it_as_it_is():
 
 
 def test_only_what_has_columns_is_per_example():
-    draws = judge._random_draws(SMALL, 0, given=False)
-    assert judge._Ground(SMALL, draws).scaled == {"dA0", "dY", "dmatmul_1", "dZ1", "dA1"}
-    assert judge._Ground(summed(), judge._random_draws(summed(), 0, given=False)).scaled == frozenset()
+    draws = random_draws(SMALL, 0, given=False)
+    assert Ground(SMALL, draws).scaled == {"dA0", "dY", "dmatmul_1", "dZ1", "dA1"}
+    assert Ground(summed(), random_draws(summed(), 0, given=False)).scaled == frozenset()
 
 
 def test_the_columns_go_by_their_own_name_in_every_text():
@@ -562,8 +569,8 @@ def test_a_result_that_is_no_array_of_real_numbers_is_told(result, text):
 
 def ordered(reads, graph=NET):
     """The order of lines that read each other, and those in a circle."""
-    lines = {name: judge._Line(name, "", frozenset(read), dict) for name, read in reads.items()}
-    order, circular = judge._in_order(lines, graph)
+    lines = {name: GivenFormula(name, "", frozenset(read), dict) for name, read in reads.items()}
+    order, circular = in_order(lines, graph)
     return [line.name for line in order], circular
 
 
@@ -616,9 +623,9 @@ def test_results_of_a_chain_may_be_off_by_a_hundred_times_the_tolerance_of_one_l
     # the tolerance of one line is eps ** 0.575, 1e-9, of the largest entry
     expected = np.array([[2.0, -1.0]])
     unit = np.finfo(float).eps ** 0.575
-    assert judge._about(expected + 199 * unit, expected)
-    assert not judge._about(expected + 201 * unit, expected)
-    assert not judge._about(expected[0], expected)
+    assert about_right(expected + 199 * unit, expected)
+    assert not about_right(expected + 201 * unit, expected)
+    assert not about_right(expected[0], expected)
 
 
 def test_a_line_in_a_circle_is_told_the_way_around():
@@ -815,8 +822,8 @@ def test_an_infinity_on_data_given_is_no_mistake_where_random_data_has_none():
 
 
 def candidates(name, reads=(), graph=NET):
-    ground = judge._Ground(graph, judge._random_draws(graph, 0, given=False))
-    return judge._candidates(ground, judge._Line(name, "", frozenset(reads), dict))
+    ground = Ground(graph, random_draws(graph, 0, given=False))
+    return candidates_of(ground, GivenFormula(name, "", frozenset(reads), dict))
 
 
 def test_a_value_is_repaired_with_values_before_it_nearest_first():
@@ -863,14 +870,14 @@ def test_what_has_no_name_to_be_written_with_is_no_candidate():
 
 def test_a_scene_knows_shapes_and_which_values_are_whole():
     values = {"Y": np.array([[0.0, 1.0]]), "A": np.array([[0.5, 1.0]]), "m": 2}
-    scene = judge._scene((("Y", "A"), ("dA",)), values, "m", len)
+    scene = surroundings((("Y", "A"), ("dA",)), values, "m", len)
     assert (scene.values, scene.gradients, scene.batch, scene.shape_of) == (("Y", "A"), ("dA",), "m", len)
     assert scene.shapes == {"Y": (1, 2), "A": (1, 2), "m": ()}
     assert scene.whole == {"Y", "m"}
 
 
 def written_out(**lines):
-    ground = judge._Ground(SMALL, judge._random_draws(SMALL, 0, given=False))
+    ground = Ground(SMALL, random_draws(SMALL, 0, given=False))
     return {name: ast.unparse(tree) for name, tree in judge._Judge(ground, lines)._inlined.items()}
 
 
@@ -887,7 +894,7 @@ def test_names_of_ones_own_are_written_out_up_to_a_length_of_sixty_parts():
 
 def read(name, formula, convention, graph=SMALL, **others):
     """What a search for a repair of a line is given."""
-    ground = judge._Ground(graph, judge._random_draws(graph, 0, given=False))
+    ground = Ground(graph, random_draws(graph, 0, given=False))
     one = judge._Judge(ground, {name: formula, **others})
     for reading in ground.conventions:
         one._judge_alone(reading)
@@ -907,7 +914,7 @@ def test_a_repair_is_searched_for_on_the_smallest_draw_and_without_the_name_itse
         assert first.values["count"] == 5
         assert "dZ1" not in first.values
         assert "result" not in first.values
-        scene = reading.scene(lambda node: None)
+        scene = reading.surroundings(lambda node: None)
         assert scene.batch == "m"
         assert scene.shapes["A1"] == (3, 5)
         assert (scene.values[0], scene.gradients) == ("Z1", ("dA1",))
@@ -922,22 +929,22 @@ def test_a_repair_of_a_result_is_searched_for_with_the_result():
 
 def test_where_no_dimension_has_the_name_of_the_columns_no_repair_speaks_of_them():
     x = cr.Input("x", (2, 5))
-    assert read("x", "x", "mean", cr.Graph(cr.Sum(x, name="L"))).scene(len).batch is None
+    assert read("x", "x", "mean", cr.Graph(cr.Sum(x, name="L"))).surroundings(len).batch is None
     assert read("x", "x", "mean", cr.Graph(cr.Sum(x, name="L"))).cases[0].columns is None
     x, m = cr.Input("x", (2, "m")), cr.Parameter("m", (2, 1))
     reading = read("x", "x", "mean", cr.Graph(cr.Sum(cr.Multiply(x, m), name="L")))
-    assert (reading.scene(len).batch, reading.cases[0].columns) == (None, 5)
+    assert (reading.surroundings(len).batch, reading.cases[0].columns) == (None, 5)
 
 
 def test_the_distance_to_a_node_is_counted_in_edges_either_way():
-    names = {SMALL.names[k]: far for k, far in judge._distances(SMALL, SMALL.position("Z1")).items()}
+    names = {SMALL.names[k]: far for k, far in distances_from(SMALL, SMALL.position("Z1")).items()}
     assert names == {"Z1": 0, "matmul_1": 1, "B1": 1, "A1": 1, "W1": 2, "A0": 2, "L": 2, "Y": 3}
-    assert max(judge._distances(NET, 0).values()) == 4
+    assert max(distances_from(NET, 0).values()) == 4
 
 
 def test_what_is_reached_from_a_node_and_what_reaches_it():
     def reached(name, **options):
-        return {NET.names[k] for k in judge._reachable(NET, NET.position(name), **options)} & {
+        return {NET.names[k] for k in reachable(NET, NET.position(name), **options)} & {
             *("A0", "W1", "B1", "Z1", "A1", "W2", "Z2", "A2", "Z3", "A3", "Y", "L")
         }
 

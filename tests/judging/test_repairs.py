@@ -8,24 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from chainrule.judging.diagnosis import Evaluator
-from chainrule.judging.repairs import (
-    REPAIRS,
-    Repair,
-    Scene,
-    called,
-    changes,
-    changes_at,
-    is_method,
-    number,
-    operands,
-    renamed,
-    replaced,
-    shifted,
-    sites,
-    substituted,
-    transposed,
-)
+from chainrule.judging.evaluator import Evaluator
+from chainrule.judging.repairs import REPAIRS, Repair, Surroundings, changes, changes_at
+from chainrule.judging.repairs.expressions import number, operands, renamed, substituted, transposed
+from chainrule.judging.repairs.renaming import shifted
+from chainrule.judging.repairs.tree import called, is_method, replaced, sites
 
 SHAPES = {
     "A1": (3, 7),
@@ -47,7 +34,7 @@ def scene(values=("A1", "A2", "Z2", "W2", "B2", "Y"), gradients=("dA2", "dZ2"), 
     rng = np.random.default_rng(0)
     data = {name: rng.normal(size=shape) for name, shape in SHAPES.items()} | {"m": 7, "k": 2.0}
     shapes = {name: np.shape(value) for name, value in data.items()}
-    return Scene(values, gradients, shapes, batch, Evaluator(data).shape, frozenset({"Y"}))
+    return Surroundings(values, gradients, shapes, batch, Evaluator(data).shape, frozenset({"Y"}))
 
 
 def proposals(text, **options):

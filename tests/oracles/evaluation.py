@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.program.program import Program, map_refs
+from chainrule.program.program import Program
+from chainrule.program.step import map_refs
 
 
 def evaluate(program: Program, feeds: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

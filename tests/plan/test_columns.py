@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule.plan.columns import Role, Unsplittable, column_name, roles, split
 from chainrule.plan.passes import typed
 from chainrule.plan.plan import compile_graph
-from chainrule.program.program import record
+from chainrule.program.recording import record
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension
 

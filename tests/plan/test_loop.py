@@ -21,12 +21,12 @@ from test_plan import FORBIDDEN, NETS, as_dtype, assert_close, differentiable, d
 import chainrule as cr
 from chainrule.plan.loop.compiled import cache_folder, compiled
 from chainrule.plan.loop.fused import FusedLoop, fused_loops
+from chainrule.plan.loop.loop_source import BLOCK, LARGEST_CALL
 from chainrule.plan.loop.looped import Loop, Looped
 from chainrule.plan.loop.scalars import MOST_OPERATIONS, NotScalar, scalars_of
 from chainrule.plan.loop.series import FUNCTIONS
-from chainrule.plan.loop.source import BLOCK, LARGEST_CALL
 from chainrule.plan.passes import bound, optimized, typed
-from chainrule.program.program import record
+from chainrule.program.recording import record
 
 # --- functions of single numbers -----------------------------------------------------------------------------------
 

@@ -21,10 +21,15 @@ from chainrule.plan.passes import (
     typed,
 )
 from chainrule.plan.updating import UpdateCall
-from chainrule.program.program import Builder, Program, Ref, Step, pick, record, verify
+from chainrule.program.builder import Builder
+from chainrule.program.calls import pick
+from chainrule.program.program import Program
+from chainrule.program.recording import record
+from chainrule.program.step import Ref, Step
+from chainrule.program.verifying import verify
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension
-from chainrule.symbols.symbol import index
+from chainrule.symbols.operations import index
 from nets.training import SGD
 
 m, n = Dimension.named("m"), Dimension.named("n")

@@ -17,7 +17,8 @@ import chainrule as cr
 from chainrule.plan.columns import Unsplittable, column_name, split
 from chainrule.plan.passes import PASSES, bound, optimized, typed
 from chainrule.plan.plan import compile_graph
-from chainrule.program.program import record, verify
+from chainrule.program.recording import record
+from chainrule.program.verifying import verify
 from nets.dnn import DNN
 from nets.embedding import WordEmbedding
 from nets.softmax_classifier import SoftmaxClassifier, one_hot

@@ -13,8 +13,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.plan.plan import compile_graph
+from chainrule.training import batches as batches_module
 from nets import DNN, gradients_by_hand, train
-from nets import training as training_module
 from nets.training import SGD
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux holds a process to these limits")
@@ -266,7 +266,7 @@ def test_an_array_file_says_what_it_cannot_read(tmp_path):
 
 
 def test_mini_batches_of_stored_feeds_see_every_column_once_and_a_page_at_a_time(monkeypatch):
-    monkeypatch.setattr(training_module, "_PAGE", 7 * 8 * 2)  # fourteen columns of eight bytes are three batches
+    monkeypatch.setattr(batches_module, "_PAGE", 7 * 8 * 2)  # fourteen columns of eight bytes are three batches
     m, batch = 53, 4
     w, x, y = cr.Parameter("w", (1, 1)), cr.Input("x", (1, "m")), cr.Input("y", (1, "m"))
     graph = cr.Graph(cr.Sum(w * x + y - y, name="L"))
@@ -287,7 +287,7 @@ def test_mini_batches_of_stored_feeds_see_every_column_once_and_a_page_at_a_time
 
 
 def test_whole_pages_in_one_call_are_the_steps_of_their_mini_batches(monkeypatch):
-    monkeypatch.setattr(training_module, "_PAGE", 40 * 3 * 8)
+    monkeypatch.setattr(batches_module, "_PAGE", 40 * 3 * 8)
     w, x, y = cr.Parameter("w", (1, 4)), cr.Input("x", (4, "m")), cr.Input("y", (1, "m"))
     graph = cr.Graph(cr.Mean(cr.Square(w @ x - y), name="L"))
     rng = np.random.default_rng(0)

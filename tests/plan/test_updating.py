@@ -5,7 +5,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.plan.updating import UpdateCall, memories, updated, with_updates
-from chainrule.program.program import record, verify
+from chainrule.program.recording import record
+from chainrule.program.verifying import verify
 from chainrule.symbols.dimensions import as_shape
 from nets.training import SGD, Adam, Momentum, Optimizer
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+import nets
 from nets import DNN, load_iris_petals, train
 from nets.training import SGD, Adam, Momentum, Optimizer
 
@@ -457,3 +458,11 @@ def test_mini_batches_train_the_iris_network_too():
     net.params = history.params
     assert len(history.losses) == 150 * 4
     assert (net.predict(X) == Y).mean() >= 0.93
+
+
+# The names -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Adam", "History", "Momentum", "Optimizer", "SGD", "train"])
+def test_nets_keeps_its_names_for_what_chainrule_has(name):
+    assert getattr(nets, name) is getattr(nets.training, name) is getattr(cr, name)

@@ -1,4 +1,4 @@
-"""What the command line is given, read from modules and files: the graph that NET names, and feeds from an .npz."""
+"""The graph that NET names on the command line, from a module or a Python file."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ import importlib.util
 import inspect
 import sys
 import traceback
-import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from chainrule.commands.shortening import beginning
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.graph import Graph
 
-Array = npt.NDArray[Any]
 _LISTED = 20  # names of a module, where the one asked for is missing
 _FORM = "module:attribute or path/to/file.py[:attribute]"
 
@@ -53,7 +48,7 @@ def _split(net: str) -> tuple[str, str]:
     if colon and place and all(part.isidentifier() for part in attribute.split(".")):
         return place, attribute
     if not net or (colon and not _is_path(net)):
-        raise ArgumentError(f"{_short(net)!r} names no graph", remedy=_FORM)
+        raise ArgumentError(f"{beginning(net)!r} names no graph", remedy=_FORM)
     return net, ""
 
 
@@ -69,16 +64,12 @@ def _holds(asked: Callable[[], bool]) -> bool:
         return False
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."
-
-
 # --- importing -----------------------------------------------------------------------------------------------------
 
 
 def _from_file(path: Path) -> ModuleType:
     if not _holds(path.exists):
-        raise ArgumentError(f"{_short(str(path))} does not exist")
+        raise ArgumentError(f"{beginning(str(path))} does not exist")
     name = f"net_{path.stem}"  # a name of its own: a file called numpy.py must not become NumPy
     spec = importlib.util.spec_from_file_location(name, path) if _holds(path.is_file) else None
     if spec is None or spec.loader is None:
@@ -92,14 +83,14 @@ def _from_file(path: Path) -> ModuleType:
 
 def _from_name(name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
-        raise ArgumentError(f"{_short(name)!r} is neither a module nor a file", remedy=_FORM)
+        raise ArgumentError(f"{beginning(name)!r} is neither a module nor a file", remedy=_FORM)
     _put_on_path(Path.cwd())
     try:
         module: ModuleType = _running(importlib.import_module, name, place=name)
     except ArgumentError as error:
         missing = error.__cause__.name if isinstance(error.__cause__, ModuleNotFoundError) else None
         if missing and f"{name}.".startswith(f"{missing}."):  # and not some module that this one imports
-            raise ArgumentError(f"there is no module {_short(missing)!r}", remedy=_FORM) from None
+            raise ArgumentError(f"there is no module {beginning(missing)!r}", remedy=_FORM) from None
         raise
     return module
 
@@ -118,8 +109,8 @@ def _running(call: Callable[..., Any], *arguments: Any, place: str) -> Any:
         raise  # it says more about a wrong graph than we could
     except (Exception, SystemExit) as error:
         said = error.msg if isinstance(error, SyntaxError) else error
-        reason = f"{type(error).__name__}: {_short(str(said))}".removesuffix(": ")
-        raise ArgumentError(f"{_short(place)} does not run: {reason}", where=_last_line(error)) from error
+        reason = f"{type(error).__name__}: {beginning(str(said))}".removesuffix(": ")
+        raise ArgumentError(f"{beginning(place)} does not run: {reason}", where=_last_line(error)) from error
 
 
 def _last_line(error: BaseException) -> str:
@@ -143,10 +134,14 @@ def _attribute(module: ModuleType, place: str, path: str) -> Any:
     for name in path.split("."):
         if not _running(hasattr, value, name, place=f"{place}:{path}"):
             names = _public(value)
-            listed = ", ".join(names[:_LISTED]) + ", ..." * (len(names) > _LISTED)
-            raise ArgumentError(f"{place} has no {did_you_mean(name, names)}", given=f"it has {listed or 'nothing'}")
+            raise ArgumentError(f"{place} has no {did_you_mean(name, names)}", given=f"it has {_listed(names)}")
         value = getattr(value, name)
     return value
+
+
+def _listed(names: list[str]) -> str:
+    rest = ["..."] if len(names) > _LISTED else []
+    return ", ".join([*names[:_LISTED], *rest]) or "nothing"
 
 
 def _public(value: Any) -> list[str]:
@@ -227,57 +222,3 @@ def _returns_graph(function: Any) -> bool:
 
 def _choices(place: str, names: list[str]) -> str:
     return " or ".join(f"{place}:{name}" for name in names)
-
-
-# --- feeds ---------------------------------------------------------------------------------------------------------
-
-
-def load_feeds(path: str | Path) -> dict[str, Array]:
-    """The arrays of an .npz file, as ``numpy.savez("data.npz", A0=x, Y=y)`` writes it, by name.
-
-    Pickled objects are refused: they could run anything. Raises ArgumentError when the file is missing, is no .npz,
-    holds something that is no plain array, or more than 1 GB of them.
-    """
-    place = Path(path)
-    if place.exists() and not (place.is_file() or place.is_dir()):
-        raise ArgumentError(f"{path} is no file: a device or a pipe has no end", remedy=_SAVE)
-    try:
-        if not zipfile.is_zipfile(place):
-            with place.open("rb"):  # says why, if the file cannot be opened at all
-                raise ArgumentError(f"{path} is no .npz file", remedy=_SAVE)
-        _check_size(place)
-        return _arrays_of(place)
-    except ChainruleError:
-        raise
-    except OSError as error:
-        raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # zipfile, NumPy and three decompressors each have their own for a file that is wrong
-        said = _short(f"{type(error).__name__}: {error}".partition("\n")[0])
-        raise ArgumentError(f"{path} holds something that is no plain array", given=said, remedy=_SAVE) from None
-
-
-def _check_size(path: Path) -> None:
-    """Refuse a file that unpacks to more than anybody checks by hand: 6 MB of zip can be 6 GB of zeros."""
-    with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > _LARGEST_FEEDS:
-        raise ArgumentError(
-            f"{path} holds more than {_LARGEST_FEEDS >> 30} GB",
-            given=f"{size:,} bytes of arrays",
-            remedy="fewer columns; graph.forward takes arrays of any size",
-        )
-
-
-def _arrays_of(path: Path) -> dict[str, Array]:
-    with warnings.catch_warnings(), np.load(path, allow_pickle=False) as file:
-        warnings.simplefilter("ignore")  # of a header that Python 2 wrote, or that is no literal
-        arrays = {name: file[name] for name in file.files}
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            raise TypeError(f"{name!r} is no .npy")
-    return arrays
-
-
-_LARGEST_FEEDS = 1 << 30  # bytes
-_LONGEST_REASON = 200  # characters
-_SAVE = 'numpy.savez("data.npz", A0=x, Y=y)'

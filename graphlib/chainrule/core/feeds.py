@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, final
 
 import numpy as np
 
-from chainrule.core.node import Constant, Leaf, Node
+from chainrule.core.leaves import Constant, Leaf
+from chainrule.core.node import Node
+from chainrule.core.read_only import read_only
 from chainrule.errors import FeedError, did_you_mean
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 
@@ -71,7 +73,7 @@ class Pieces:
         with np.errstate(over="ignore", invalid="ignore"):  # what is lost is found below
             converted = piece.astype(self.dtype, copy=False)
         _check_kept(self.leaf, piece, converted, self.name)
-        return _read_only(converted)
+        return read_only(converted)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self[...], dtype, copy=copy)
@@ -79,7 +81,7 @@ class Pieces:
     def whole(self, own: bool) -> Array:
         """All of it; ``own`` copies a memory map that somebody may write to."""
         array = self[...]
-        return _read_only(array.copy()) if own and np.may_share_memory(array, self.source) else array
+        return read_only(array.copy()) if own and np.may_share_memory(array, self.source) else array
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ _SHOWN = 5  # problems; whoever feeds a hundred arrays wrongly has made one mist
 def _refuse(problems: Sequence[_Problem]) -> NoReturn:
     """All problems in one error, the remedy for the first."""
     shown, left = problems[:_SHOWN], len(problems) - _SHOWN
-    more = [f"{left} more like these"] * (left > 0)
+    more = [f"{left} more like these"] if left > 0 else []
     raise FeedError(
         "; ".join([*(problem.what for problem in shown), *more]),
         where=_places([problem.leaf for problem in shown]),
@@ -112,7 +114,8 @@ def _refuse(problems: Sequence[_Problem]) -> NoReturn:
 
 
 def _places(leaves: Sequence[Leaf]) -> str:
-    return "; ".join([leaf.where for leaf in leaves[:_SHOWN]] + ["..."] * (len(leaves) > _SHOWN))
+    rest = ["..."] if len(leaves) > _SHOWN else []
+    return "; ".join([*(leaf.where for leaf in leaves[:_SHOWN]), *rest])
 
 
 def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Leaf, Any]:
@@ -126,9 +129,10 @@ def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) 
     missing = [name for name in known if name not in named]
     unknown = [name for name in named if name not in known]
     if missing or unknown:
-        parts = [f"missing {_listed(map(repr, missing))}"] * bool(missing)
-        near = missing or known
-        parts += [f"unknown {_listed(_suggestion(name, near) for name in unknown)}"] * bool(unknown)
+        parts = [f"missing {_listed(map(repr, missing))}"] if missing else []
+        if unknown:
+            near = missing or known
+            parts.append(f"unknown {_listed(_suggestion(name, near) for name in unknown)}")
         where = _places([known[name] for name in missing])
         raise FeedError(f"feeds: {'; '.join(parts)}", where=where, given=_listed(named), remedy=remedy)
     return {known[name]: value for name, value in named.items()}
@@ -141,7 +145,8 @@ def _suggestion(name: Any, known: Iterable[str]) -> str:
 def _listed(names: Iterable[Any]) -> str:
     first = list(itertools.islice(names, _NAMED + 1))
     texts = [name if isinstance(name, str) else repr(name) for name in first[:_NAMED]]
-    return ", ".join(texts + ["..."] * (len(first) > _NAMED)) or "nothing"
+    rest = ["..."] if len(first) > _NAMED else []
+    return ", ".join([*texts, *rest]) or "nothing"
 
 
 def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) -> dict[Leaf, tuple[Array, bool]]:
@@ -277,13 +282,7 @@ def _converted(leaf: Leaf, array: Any, dtype: np.dtype[Any], name: str, own: boo
         if not pieces.stored and target.kind in "iub":
             pieces[...]  # fractions are refused before anything is computed
         return pieces
-    return _read_only(array.copy() if own and array.flags.writeable else np.asarray(array))
-
-
-def _read_only(array: Array) -> Array:
-    view = array.view()
-    view.flags.writeable = False
-    return view
+    return read_only(array.copy() if own and array.flags.writeable else np.asarray(array))
 
 
 def _check_kept(leaf: Leaf, array: Array, converted: Array, name: str) -> None:
@@ -299,9 +298,14 @@ def _check_kept(leaf: Leaf, array: Array, converted: Array, name: str) -> None:
         raise FeedError(
             f"{name} takes {target} and was fed {array.dtype} with {why}",
             where=leaf.where,
-            given=f"{name} is {number!s}" + f" at {place}" * bool(place),
+            given=f"{name} is {number!s}{_at(place)}",
             remedy="False and True, or 0 and 1" if target.kind == "b" else f"numbers that {target} can hold",
         )
+
+
+def _at(place: tuple[int, ...]) -> str:
+    """Where an entry stands; a number alone stands nowhere."""
+    return f" at {place}" if place else ""
 
 
 def check_labels(losses: Mapping[Leaf, Node], values: Mapping[Node, Any], name_of: NameOf) -> None:
@@ -314,9 +318,8 @@ def check_labels(losses: Mapping[Leaf, Node], values: Mapping[Node, Any], name_o
         if labels.size and (labels.min() < low or labels.max() > high):
             bad = (labels < low) | (labels > high)
             place = tuple(int(k) for k in np.argwhere(bad)[0])
-            at = f" at {place}" * bool(place)
             what = f"{name_of(leaf)} holds labels of {type(loss).__name__} outside [{low}, {high}]"
-            given = f"{name_of(leaf)} is {labels[place]!s}{at}"
+            given = f"{name_of(leaf)} is {labels[place]!s}{_at(place)}"
             problems.append(_Problem(leaf, what, given, f"labels from {low} to {high}: 0 or 1, or a probability"))
     if problems:
         _refuse(problems)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from chainrule.core.node import Constant, Node
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant
+from chainrule.core.node import Node
 from chainrule.errors import FeedError, NonFiniteError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from chainrule.graph import Graph
 
 Array: TypeAlias = "npt.NDArray[Any]"
 Named = list[tuple[str, Array]]
@@ -47,7 +47,7 @@ def check_seed(name: str, node: Node, seed: Array) -> None:
         )
 
 
-def check_output(graph: Graph, k: int, output: Array, read: Sequence[Array]) -> None:
+def check_output(graph: BaseGraph, k: int, output: Array, read: Sequence[Array]) -> None:
     """Raise NonFiniteError when a node's output is worse than everything that it was computed from."""
     if (kind := _made(output, read)) is None:
         return
@@ -56,7 +56,7 @@ def check_output(graph: Graph, k: int, output: Array, read: Sequence[Array]) -> 
     raise _error(graph, node, what, _given(_named(graph, node, read), place, output, node.forward))
 
 
-def check_local(graph: Graph, k: int, place: int, local: Array, handed: Sequence[Array]) -> None:
+def check_local(graph: BaseGraph, k: int, place: int, local: Array, handed: Sequence[Array]) -> None:
     """Raise NonFiniteError when the gradient that a rule sends to an input is worse than what it was handed."""
     if (kind := _made(local, handed)) is None:
         return
@@ -68,7 +68,7 @@ def check_local(graph: Graph, k: int, place: int, local: Array, handed: Sequence
     raise _error(graph, node, what, _given(given, entry, local, lambda *values: node.backward(*values)[place]))
 
 
-def check_total(graph: Graph, k: int, total: Array, uses: Sequence[tuple[int, int, Array]]) -> None:
+def check_total(graph: BaseGraph, k: int, total: Array, uses: Sequence[tuple[int, int, Array]]) -> None:
     """Raise NonFiniteError when what arrived at a node is finite, and its sum is not."""
     if (kind := _made(total, [local for _, _, local in uses])) is None:
         return
@@ -108,11 +108,11 @@ def _entry(name: str, array: Array) -> str:
     return f"{name} is {_at(array, _first(array))}" + (f", one of {count:,} such entries" if count > 1 else "")
 
 
-def _label(graph: Graph, node: Node) -> str:
+def _label(graph: BaseGraph, node: Node) -> str:
     return f"{type(node).__name__} {graph.name(node)!r}"
 
 
-def _named(graph: Graph, node: Node, read: Sequence[Array]) -> Named:
+def _named(graph: BaseGraph, node: Node, read: Sequence[Array]) -> Named:
     return [(graph.name(source), value) for source, value in zip(node.inputs, read, strict=True)]
 
 
@@ -137,8 +137,8 @@ def _range(array: Array) -> str:
     return f" all {low!s}" if low == high else f" from {low!s} to {high!s}"
 
 
-def _error(graph: Graph, node: Node, what: str, given: str) -> NonFiniteError:
-    fusible = {type(other) for other in graph.fuse()} != {type(other) for other in graph}
+def _error(graph: BaseGraph, node: Node, what: str, given: str) -> NonFiniteError:
+    fusible = any(other.fuse(*other.inputs) is not None for other in graph)
     exact = "graph.fuse(), which is exact where a loss follows its Sigmoid or Softmax; " if fusible else ""
     remedy = f"{exact}error.draw() shows what it is computed from, and without check_finite the run goes on"
     return NonFiniteError(what, where=node.where, given=given, remedy=remedy, node=node)

@@ -1,4 +1,4 @@
-"""Node, the description of one step of a computation, and the leaves Input, Parameter and Constant.
+"""Node, the description of one step of a computation.
 
 A node says what is computed from which inputs; it holds no result. Nodes are immutable, so one node can stand in
 many graphs and threads can share it. A rule is a subclass with ``forward`` and, right under it, a local
@@ -14,11 +14,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias, final
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from chainrule.core.ordering import topological_order
+from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, Untraceable, did_you_mean
 from chainrule.symbols.dimensions import Shape, as_shape, shape_text
 from chainrule.symbols.symbol import Symbol, Value
@@ -37,6 +38,7 @@ _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=()
 def layer(name: str) -> Iterator[None]:
     """Put the nodes built inside into a layer; layers nest.
 
+    >>> from chainrule import Parameter
     >>> with layer("Layer 1"):
     ...     W = Parameter("W", (3, 2))
     >>> W.layer
@@ -55,6 +57,7 @@ class Node(ABC):
     Values are positional and facts are keywords: a rule's facts, such as ``axis``, are annotated attributes of the
     class, given by keyword when a node is built and read as ``self.axis``.
 
+    >>> from chainrule import Input
     >>> class Scale(Node):
     ...     factor: float = 2.0
     ...
@@ -116,6 +119,19 @@ class Node(ABC):
         """The same computation built from simpler nodes; None for a rule that is not made of others."""
         return None
 
+    def fuse(self, *inputs: Node) -> Node | None:
+        """One node that computes the same, more exactly, from what an input is computed from; None where none does.
+
+        A loss can so take the place of itself and the activation that it reads. What is no longer read is still
+        computed.
+
+        >>> from chainrule import BCELoss, Input, Sigmoid
+        >>> z, y = Input("z", (1, "m")), Input("y", (1, "m"))
+        >>> BCELoss(Sigmoid(z), y).fuse(Sigmoid(z), y)
+        <SigmoidBCELoss () of 'z', 'y'>
+        """
+        return None
+
     @property
     def line(self) -> str:
         """The line that built the node, as ``file.py:12``."""
@@ -131,16 +147,14 @@ class Node(ABC):
 
     def replace(self, *inputs: Node) -> Node:
         """The same node reading other inputs: facts, name, layer and line stay."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, inputs=inputs)
+        twin = _made(type(self), {**self.__dict__, "inputs": inputs})
         twin.__dict__["shape"] = _traced_shape(twin)
         return twin
 
     def relabel(self, name: str | None, like: Node) -> Node:
         """The same node under another name, with the layer and line of ``like``."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, name=name, layer=like.layer, _line=like.__dict__["_line"])
-        return twin
+        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"]}
+        return _made(type(self), {**self.__dict__, **described})
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise ArgumentError(
@@ -216,99 +230,16 @@ class Node(ABC):
     __iter__ = None  # indexing alone would make Python loop over a node without end
 
 
+def _made(kind: type[Node], description: dict[str, Any]) -> Node:
+    """A node of this description, all of which has been checked before: the way around ``__init__``."""
+    node = object.__new__(kind)
+    node.__dict__.update(description)
+    return node
+
+
 def _apply(operator: str, *operands: Operand) -> Node:
     """The node that an operator stands for; the rules register themselves under their operator."""
     return Node.operators[operator](*operands)
-
-
-class Leaf(Node):
-    """A node that computes nothing: its value is given."""
-
-    @abstractmethod
-    def __init__(self, name: str | None) -> None:
-        """Each kind of leaf says itself what is known of its value."""
-
-    def forward(self) -> NoReturn:
-        """Never called: the value of a leaf is given."""
-        raise NotImplementedError(f"{type(self).__name__} has no rule")
-
-    def backward(self) -> NoReturn:
-        """Never called: a leaf passes nothing on."""
-        raise NotImplementedError(f"{type(self).__name__} has no rule")
-
-    def replace(self, *inputs: Node) -> Node:
-        """A leaf reads nothing, so it stays as it is."""
-        return self
-
-
-@final
-class Input(Leaf):
-    """A value that is fed at every run: data, labels, indices.
-
-    >>> Input("A0", shape=(2, "m"))
-    <Input 'A0' (2, m)>
-
-    A size may be a name such as ``"m"``; it gets its number from the data and must agree across all inputs.
-    ``dtype=int`` (indices) and ``dtype=bool`` (conditions) keep their type and have no gradient.
-    """
-
-    def __init__(self, name: str, shape: Any = (), dtype: Any = float) -> None:
-        self._describe((), name)
-        self.__dict__.update(shape=_declared_shape(self, shape), dtype=_declared_dtype(self, dtype))
-
-
-@final
-class Parameter(Leaf):
-    """A value that training changes: weights and biases.
-
-    >>> Parameter("W1", shape=(3, 2))
-    <Parameter 'W1' (3, 2)>
-
-    ``init`` says how ``Graph.initialize`` starts it: "glorot", "he", "normal", "zeros", "ones", a number or array,
-    or a function of a random generator and the shape. None chooses by use: weights before a ReLU get "he", other
-    weights "glorot", all else "zeros".
-    """
-
-    init: Any
-
-    def __init__(self, name: str, shape: Any = (), init: Any = None) -> None:
-        self._describe((), name)
-        self.__dict__.update(shape=_declared_shape(self, shape), init=init)
-
-
-@final
-class Constant(Leaf):
-    """A value that never changes and has no gradient.
-
-    >>> Constant([[1, 2, 3]])
-    <Constant (1, 3)>
-
-    Floating values take the dtype of the run. ``dtype=int`` keeps whole numbers, for indices.
-    """
-
-    value: npt.NDArray[Any]
-
-    def __init__(self, value: npt.ArrayLike, name: str | None = None, dtype: Any = float) -> None:
-        self._describe((), name)
-        self.__dict__["dtype"] = _declared_dtype(self, dtype)
-        array = _constant_array(self, value)
-        array.flags.writeable = False
-        self.__dict__.update(value=array, shape=array.shape)
-
-
-def _constant_array(node: Constant, value: npt.ArrayLike) -> npt.NDArray[Any]:
-    try:
-        array = np.array(value)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"dtype {array.dtype}")
-        return array.astype(node.dtype)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(
-            f"a Constant is a number or an array of real numbers, not {type(value).__name__}",
-            where=node.where,
-            given=str(error),
-            remedy="numbers; data of other kinds has to be turned into numbers first",
-        ) from None
 
 
 def as_node(value: Operand, consumer: Node) -> Node:
@@ -321,7 +252,7 @@ def as_node(value: Operand, consumer: Node) -> Node:
             where=_here(),
             remedy=f"Input({value!r}, shape=...)" if isinstance(value, str) else "a node, a number or an array",
         )
-    return Constant(value)
+    return Node.operators["constant"](value)
 
 
 # --- what is checked when a node is built ----------------------------------------------------------------------------
@@ -360,9 +291,8 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     unknown = [did_you_mean(fact, known) for fact in given if fact not in known]
     missing = [fact for fact in known if fact not in given and not hasattr(kind, fact)]
     if unknown or missing:
-        problems = [f"has no fact {', '.join(unknown)}"] * bool(unknown) + [f"needs {', '.join(missing)}"] * bool(
-            missing
-        )
+        problems = [f"has no fact {', '.join(unknown)}"] if unknown else []
+        problems += [f"needs {', '.join(missing)}"] if missing else []
         remedy = f"facts of {kind.__name__}: {', '.join(known) or 'none'}"
         raise ArgumentError(f"{kind.__name__} {' and '.join(problems)}", where=_here(), remedy=remedy)
     return {fact: _frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
@@ -372,10 +302,7 @@ def _frozen(fact: Any) -> Any:
     """A fact that nobody can change from outside: lists become tuples, arrays read-only copies."""
     if isinstance(fact, list):
         return tuple(map(_frozen, fact))
-    if isinstance(fact, np.ndarray):
-        fact = fact.copy()
-        fact.flags.writeable = False
-    return fact
+    return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
 
 
 def unusual_facts(node: Node) -> list[str]:
@@ -390,27 +317,6 @@ def _checked_name(name: Any) -> str | None:
             f"a name is a text that is not empty, not {name!r}", where=_here(), remedy="any text, such as 'W1'"
         )
     return name
-
-
-def _declared_shape(node: Node, shape: Any) -> Shape:
-    try:
-        return as_shape(shape)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(str(error), where=node.where, given=f"shape={shape!r}", remedy='shape=(2, "m")') from None
-
-
-def _declared_dtype(node: Node, dtype: Any) -> np.dtype[Any]:
-    try:
-        found: np.dtype[Any] = np.dtype(dtype)
-    except TypeError:
-        found = np.dtype(object)
-    if found.kind not in "fiub":
-        raise ArgumentError(
-            f"dtype is float, int or bool, not {dtype!r}",
-            where=node.where,
-            remedy="float for numbers, int for indices, bool for conditions",
-        )
-    return found
 
 
 def _traced_shape(node: Node) -> Shape | None:
@@ -437,9 +343,7 @@ def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) ->
     """Shape and dtype of a rule's output: a pure function, so what was traced before is remembered if it can be."""
     try:
         return _remembered_trace(kind, facts, inputs)
-    except (
-        TypeError
-    ):  # a fact that cannot be hashed, such as an array of indices; Untraceable is one, too, and comes again
+    except TypeError:  # a fact that cannot be hashed, such as an array; Untraceable is one, too, and comes again
         return _remembered_trace.__wrapped__(kind, facts, inputs)
 
 
@@ -447,19 +351,19 @@ def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) ->
 def _remembered_trace(
     kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]
 ) -> tuple[Shape | None, np.dtype[Any]]:
-    probe = object.__new__(kind)
-    probe.__dict__.update(facts, inputs=(), name=None, layer=(), facts=dict(facts), _line=("", 0))
+    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0)}
+    probe = _made(kind, {**dict(facts), **nowhere})
     traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
     shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
     return shape, np.dtype(getattr(traced, "dtype", float))
 
 
 def _inputs_text(node: Node) -> str:
-    names = _input_names(node)
+    names = input_names(node)
     return ", ".join(f"{name} {shape_text(source.shape)}" for name, source in zip(names, node.inputs, strict=True))
 
 
-def _input_names(node: Node) -> list[str]:
+def input_names(node: Node) -> list[str]:
     """What to call the inputs in a message: their own names, else the rule's names for them."""
     names, _ = _forward_parameters(type(node))
     places = [*names, *(f"input {k}" for k in range(len(names), len(node.inputs)))]
@@ -502,9 +406,7 @@ def unflatten(records: Sequence[Record]) -> list[Node]:
     """The nodes that ``flatten`` wrote down."""
     nodes: list[Node] = []
     for kind, description, positions in records:
-        node = object.__new__(kind)
-        node.__dict__.update(description, inputs=tuple(nodes[k] for k in positions))
-        nodes.append(node)
+        nodes.append(_made(kind, {**description, "inputs": tuple(nodes[k] for k in positions)}))
     return nodes
 
 

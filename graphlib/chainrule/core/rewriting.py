@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-from chainrule.core.node import Leaf, Node
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Leaf
+from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
-from chainrule.graph import Graph
-from chainrule.nodes.elementwise import Sigmoid
-from chainrule.nodes.losses import BCELoss, CrossEntropyLoss, SigmoidBCELoss, SoftmaxCrossEntropyLoss
-from chainrule.nodes.reductions import Softmax
 
-Step = Callable[[Node, tuple[Node, ...]], Node]
+G = TypeVar("G", bound=BaseGraph)
+Change = Callable[[Node, tuple[Node, ...]], Node]
 
 
-def fuse(graph: Graph) -> Graph:
-    """The graph with every Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by the fused loss.
+def fuse(graph: G) -> G:
+    """The graph with every node that says so, with what it reads, replaced by one exact node: ``Node.fuse``.
 
     The fused loss reads z itself, so its gradient keeps its digits where the activation has rounded to 0 or 1. The
     activation is still computed and read by its name; layers do not matter.
     """
-    watched = [node.inputs[0] for node in graph.order if _fused_kind(node)]
-    new = _rebuild(graph, _fused)
-    return _renewed(graph, new, watched)
+    watched: list[Node] = []
+
+    def fused(node: Node, inputs: tuple[Node, ...]) -> Node:
+        exact = node.fuse(*inputs)
+        if exact is None:
+            return node.replace(*inputs)
+        watched.extend(source for source in inputs if source not in exact.inputs)
+        return exact.relabel(node.name, like=node)
+
+    return _renewed(graph, _rebuild(graph, fused), watched)
 
 
-def _fused_kind(node: Node) -> type[SigmoidBCELoss] | type[SoftmaxCrossEntropyLoss] | None:
-    if isinstance(node, BCELoss) and isinstance(node.inputs[0], Sigmoid):
-        return SigmoidBCELoss
-    if isinstance(node, CrossEntropyLoss) and isinstance(node.inputs[0], Softmax):
-        return SoftmaxCrossEntropyLoss if _over_rows(node.inputs[0]) else None
-    return None
-
-
-def _over_rows(softmax: Softmax) -> bool:
-    """Whether the softmax runs over axis 0, the only one over which the fused loss does."""
-    return softmax.axis in (0, (0,)) or (softmax.shape is not None and softmax.axis == -len(softmax.shape))
-
-
-def _fused(node: Node, inputs: tuple[Node, ...]) -> Node:
-    kind = _fused_kind(node)
-    if kind is None:
-        return node.replace(*inputs)
-    fused = kind(inputs[0].inputs[0], inputs[1], reduction=node.facts["reduction"])
-    return fused.relabel(node.name, like=node)
-
-
-def expand(graph: Graph, nodes: Sequence[str | Node] = ()) -> Graph:
+def expand(graph: G, nodes: Sequence[str | Node] = ()) -> G:
     """The graph with these nodes opened into simpler ones, all that can be opened when none is named.
 
     The last of the simpler nodes takes the name, and all of them the layer and the line. Raises ArgumentError for a
@@ -60,7 +46,7 @@ def expand(graph: Graph, nodes: Sequence[str | Node] = ()) -> Graph:
     def opened(node: Node, inputs: tuple[Node, ...]) -> Node:
         return _opened(node, inputs, deep=not chosen) if node in chosen or not chosen else node.replace(*inputs)
 
-    return _renewed(graph, _rebuild(graph, opened), [])
+    return _renewed(graph, _rebuild(graph, opened))
 
 
 def _opened(node: Node, inputs: tuple[Node, ...], deep: bool) -> Node:
@@ -94,14 +80,14 @@ def _nodes_between(end: Node, inputs: Sequence[Node]) -> list[Node]:
     return order
 
 
-def _rebuild(graph: Graph, step: Step) -> dict[Node, Node]:
-    """Every node's counterpart: leaves stay themselves, the rest is made by ``step`` from its new inputs."""
+def _rebuild(graph: BaseGraph, change: Change) -> dict[Node, Node]:
+    """Every node's counterpart: leaves stay themselves, the rest is made by ``change`` from its new inputs."""
     new: dict[Node, Node] = {}
     for node in graph.order:
-        new[node] = node if isinstance(node, Leaf) else step(node, tuple(new[source] for source in node.inputs))
+        new[node] = node if isinstance(node, Leaf) else change(node, tuple(new[source] for source in node.inputs))
     return new
 
 
-def _renewed(graph: Graph, new: dict[Node, Node], watched: Sequence[Node]) -> Graph:
-    watch = dict.fromkeys(new[node] for node in (*graph.watch, *watched))
-    return Graph(*(new[node] for node in graph.outputs), watch=watch)
+def _renewed(graph: G, new: dict[Node, Node], watched: Iterable[Node] = ()) -> G:
+    watch = dict.fromkeys([*(new[node] for node in graph.watch), *watched])
+    return type(graph)(*(new[node] for node in graph.outputs), watch=watch)

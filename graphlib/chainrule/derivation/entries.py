@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from chainrule.core.node import Constant, Leaf, Node
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant, Leaf
+from chainrule.core.node import Node
+from chainrule.core.passes import Uses, in_reverse
 from chainrule.derivation.algebra import Algebra
 from chainrule.errors import ArgumentError
-from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
+from chainrule.notation import Line, Printer, TextPrinter, UnicodePrinter
+from chainrule.notation.printed import PrintedLine
 from chainrule.symbols.dimensions import Dimension, Size, names_in, shape_text
-from chainrule.symbols.entrywise import SymbolArray, entrywise, symbol_array
-from chainrule.symbols.symbol import Symbol, index
-
-if TYPE_CHECKING:
-    from chainrule.graph import Graph
+from chainrule.symbols.operations import index
+from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol_array import SymbolArray, entrywise, symbol_array
 
 Array: TypeAlias = Any
 _MOST_OPERATIONS = 2000  # of one entry
@@ -29,7 +30,7 @@ _MOST_ENTRIES = 200  # of one value: a sum of more terms is no longer read, and 
 
 
 @final
-class Entries:
+class Entries(PrintedLine):
     """The entries of one line of a derivation, each with a formula of its own; ``derivation.entries("dW1")``.
 
     It prints as nested lists of runnable text, and as a matrix in ``unicode``, ``latex`` and ``mathml``. An entry is
@@ -59,26 +60,17 @@ class Entries:
         """Nested lists of runnable text."""
         return _nested(self._printed(TextPrinter()), TextPrinter())
 
-    @property
-    def unicode(self) -> str:
+    def _in(self, printer: Printer) -> str:
+        if isinstance(printer, UnicodePrinter):
+            return self._beside_the_middle(printer)
+        return printer.equation(Line(printer.name(self.name).text, [self._matrix(printer)]))
+
+    def _beside_the_middle(self, printer: UnicodePrinter) -> str:
         """The matrix over several lines, its name beside the middle one."""
-        lines = self._matrix(UnicodePrinter()).split("\n")
-        left = f"{UnicodePrinter().name(self.name).text} = "
+        lines = self._matrix(printer).split("\n")
+        left = f"{printer.name(self.name).text} = "
         middle = (len(lines) - 1) // 2
         return "\n".join((left if k == middle else " " * len(left)) + line for k, line in enumerate(lines))
-
-    @property
-    def latex(self) -> str:
-        r"""The line as a ``bmatrix``."""
-        return self._equation(LatexPrinter())
-
-    @property
-    def mathml(self) -> str:
-        """The line as a MathML ``math`` element."""
-        return self._equation(MathmlPrinter())
-
-    def _equation(self, printer: Printer) -> str:
-        return printer.equation(Line(printer.name(self.name).text, [self._matrix(printer)]))
 
     def _matrix(self, printer: Printer) -> str:
         """Brackets around rows along the last axis: a flat value is one row, a stack of matrices one tall matrix."""
@@ -96,12 +88,6 @@ class Entries:
 
     def __repr__(self) -> str:
         return f"<Entries of {self.name} {self.shape}>"
-
-    def _repr_latex_(self) -> str:
-        return f"$${self.latex}$$"
-
-    def _repr_html_(self) -> str:
-        return self.mathml
 
 
 def _nested(texts: Any, printer: TextPrinter) -> str:
@@ -130,7 +116,7 @@ class EntrywiseSweep:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: BaseGraph,
         lined: Iterable[Node],
         listed: Iterable[str],
         factor: Callable[[Node], Any],
@@ -139,10 +125,6 @@ class EntrywiseSweep:
         self.graph, self.lined, self.listed, self.sizes = graph, frozenset(lined), frozenset(listed), sizes
         self.factor = factor
         self.algebra = Algebra()
-        self.uses: dict[Node, list[tuple[Node, int]]] = {node: [] for node in graph.order}
-        for node in reversed(graph.order):
-            for place, source in enumerate(node.inputs):
-                self.uses[source].append((node, place))
         self._values: dict[Node, Flow] = {}
 
     def value(self, node: Node) -> Entries:
@@ -214,46 +196,52 @@ class EntrywiseSweep:
         return Flow(_entries_of(whole, self._shape(node)), whole)
 
     def _computed(self, node: Node) -> Flow:
-        return self._traced(node, node.forward, [self._value(source) for source in node.inputs], node)
+        operands = [self._value(source) for source in node.inputs]
+        whole = _tried(node.forward, [operand.whole for operand in operands])
+        if whole is None:
+            whole = self._unwritten(node, operands, node)
+        return self._flow(whole, _tried_on_entries(node.forward, operands), node)
 
-    def _traced(self, node: Node, rule: Callable[..., Any], operands: Sequence[Flow], like: Node) -> Flow:
-        """The rule applied to whole values and to their entries; where it refuses these, entries of what it gave."""
-        values = [operand.whole for operand in operands]
-        try:
-            whole = rule(*values)
-        except Exception:  # whatever a rule raises on a Symbol: it stands for itself, as in the derivation
-            shape = None if like.shape is None else self._shape(like)
-            whole = Symbol(RuleCall(type(node).__name__), tuple(values), shape=shape)
-        if all(operand.entries is not None for operand in operands):
-            with contextlib.suppress(Exception):  # and whatever it raises on arrays of them
-                return Flow(rule(*(operand.entries for operand in operands)), whole)
-        unknown = whole is None or like.shape is None
-        return Flow(None if unknown else _entries_of(whole, self._shape(like)), whole)
+    def _flow(self, whole: Any, entries: Array, like: Node) -> Flow:
+        """What a rule gave; where it refuses entries, those of the whole."""
+        if entries is None and like.shape is not None:
+            entries = _entries_of(whole, self._shape(like))
+        return Flow(entries, whole)
+
+    def _unwritten(self, node: Node, operands: Sequence[Flow], like: Node) -> Symbol:
+        """What stands for a rule that refuses Symbols, as in the derivation."""
+        shape = None if like.shape is None else self._shape(like)
+        return Symbol(UnwrittenRule(type(node).__name__), tuple(operand.whole for operand in operands), shape=shape)
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
     def _total(self, node: Node, gradient_of: Callable[[Node], Flow]) -> Flow:
         """The sum of what the consumers send; gradients without a line are summed up on the way."""
-        unlisted: dict[Node, Flow | None] = {}
-        for one in self._through_unlisted(node):
-            parts = [self._seed(one)] if one in self.graph.outputs else []
-            for consumer, place in self.uses[one]:
-                grad = unlisted[consumer] if consumer in unlisted else gradient_of(consumer)
-                part = None if grad is None else self._local(consumer, place, grad)
-                parts += [] if part is None or part.whole is None else [part]
-            unlisted[one] = _sum(parts) if parts else None
-        total = unlisted[node]
-        return Flow(np.zeros(self._shape(node)), 0) if total is None else total
+        summed, given = self._around(self.graph.position(node))
 
-    def _through_unlisted(self, node: Node) -> list[Node]:
-        """The node and all consumers on the way to the nearest gradients with a line, the last consumer first."""
-        found, waiting = {node}, [node]
+        def total(k: int, uses: Uses[Flow]) -> Flow | None:
+            one = self.graph.order[k]
+            if k not in summed:
+                return gradient_of(one) if k in given else None
+            parts = [self._seed(one)] if one in self.graph.outputs else []
+            parts += [part for _, _, part in uses if part.whole is not None]
+            return _sum(parts) if parts else None
+
+        gradients, _ = in_reverse(self.graph, total, lambda k, grad: self._local(self.graph.order[k], grad))
+        found = gradients[self.graph.position(node)]
+        return Flow(np.zeros(self._shape(node)), 0) if found is None else found
+
+    def _around(self, k: int) -> tuple[set[int], set[int]]:
+        """The node and all consumers on the way to the nearest gradients with a line; and the nodes of those."""
+        summed, given, waiting = {k}, set(), [k]
         while waiting:
-            for consumer, _ in self.uses[waiting.pop()]:
-                if consumer not in found and not self._is_listed(consumer):
-                    found.add(consumer)
+            for consumer, _ in self.graph.uses[waiting.pop()]:
+                if self._is_listed(self.graph.order[consumer]):
+                    given.add(consumer)
+                elif consumer not in summed:
+                    summed.add(consumer)
                     waiting.append(consumer)
-        return sorted(found, key=self.graph.position, reverse=True)
+        return summed, given
 
     def _is_listed(self, node: Node) -> bool:
         return "d" + self.graph.name(node) in self.listed
@@ -271,13 +259,19 @@ class EntrywiseSweep:
         """The gradient of a line, as what it equals."""
         return self._total(node, self._named)
 
-    def _local(self, node: Node, place: int, grad: Flow) -> Flow:
-        operands = [grad, self._value(node), *(self._value(source) for source in node.inputs)]
-        return self._traced(node, lambda *values: node.backward(*values)[place], operands, node.inputs[place])
+    def _local(self, node: Node, grad: Flow) -> list[Flow | None]:
+        """What the rule sends to each input: whole values and their entries pass through it."""
+        operands = [grad, self._value(node), *map(self._value, node.inputs)]
+        wholes = _tried(node.backward, [operand.whole for operand in operands])
+        if wholes is None:
+            wholes = [self._unwritten(node, operands, source) for source in node.inputs]
+        entries = _tried_on_entries(node.backward, operands) or [None] * len(wholes)
+        parts = zip(wholes, entries, node.inputs, strict=True)
+        return [None if whole is None else self._flow(whole, entry, source) for whole, entry, source in parts]
 
     def _define_around(self, node: Node) -> None:
         """Let entries be written by name wherever a rule computes them again."""
-        near = [node, *(consumer for consumer, _ in self.uses[node])]
+        near = [node, *self.graph.consumers(node)]
         near += [source for one in near for source in one.inputs]
         for one in dict.fromkeys(near):
             if one in self.lined and not isinstance(one, Leaf) and one.shape is not None:
@@ -302,6 +296,19 @@ def _length(entry: Any) -> int:
     return lengths[id(entry)]
 
 
+def _tried(rule: Callable[..., Any], operands: Sequence[Any]) -> Any:
+    """What a rule gives; None where it refuses, whatever it raises on Symbols or on arrays of them."""
+    try:
+        return rule(*operands)
+    except Exception:
+        return None
+
+
+def _tried_on_entries(rule: Callable[..., Any], operands: Sequence[Flow]) -> Any:
+    known = all(operand.entries is not None for operand in operands)
+    return _tried(rule, [operand.entries for operand in operands]) if known else None
+
+
 def _entries_of(whole: Any, shape: tuple[int, ...]) -> SymbolArray:
     return symbol_array(lambda place: index(whole, place) if place else whole, shape)
 
@@ -314,8 +321,8 @@ def _sum(parts: Sequence[Flow]) -> Flow:
 
 @final
 @dataclass(frozen=True)
-class RuleCall:
-    """A rule that a Symbol cannot pass through, called as it is: what stands for its formula is its name."""
+class UnwrittenRule:
+    """A rule that a Symbol cannot pass through: what stands for its formula is its name."""
 
     __name__: str
 
@@ -324,7 +331,7 @@ class RuleCall:
         raise NotImplementedError(self.__name__)
 
 
-def sizes_for(graph: Graph, columns: str | None, m: int, others: Mapping[str, int]) -> dict[str, int]:
+def sizes_for(graph: BaseGraph, columns: str | None, m: int, others: Mapping[str, int]) -> dict[str, int]:
     """A number for every named dimension of a graph; raises ArgumentError for one without, or one it does not have."""
     named = names_in([size for node in graph.order for size in node.shape or ()])
     columns = columns or "m"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from chainrule.core.node import Constant, Leaf, Parameter
+from chainrule.core.leaves import Constant, Leaf, Parameter
 from chainrule.drawing.arrays import array_cell
 from chainrule.drawing.caption import caption
 from chainrule.drawing.labels import Cell, Table, Text
@@ -39,7 +39,7 @@ class Assembly:
         self.values: dict[int, str] = {}
         self.operations: dict[int, str] = {}
         self.boxes: dict[int, str] = {}
-        self.readers = _readers(view)
+        self.readers = [[consumer for consumer, _ in uses] for uses in view.graph.uses]
         self.joined: set[tuple[int, str]] = set()
 
     def assembled(self) -> Scene:
@@ -72,7 +72,7 @@ class Assembly:
         if len(self.inside) == len(self.graph):
             return set(), set()
         entering = {source for k in self.inside for source in self.view.sources[k]} - self.inside
-        leaving = {reader for k in self.inside for reader in self.readers.get(k, ())} - self.inside
+        leaving = {reader for k in self.inside for reader in self.readers[k]} - self.inside
         return entering, leaving
 
     def _closed_layers(self) -> dict[int, list[int]]:
@@ -140,7 +140,9 @@ class Assembly:
         ink, muted = self.palette.light("ink"), self.palette.light("muted")
         rows = [(Text(path[-1], ink, 15, bold=True, longest=32),), (Text(f"{len(nodes):,} nodes", muted, 11),)]
         shapes = [f"{shown_name(n.name or '')} {shape_words(n.shape)}".strip() for n in parameters]
-        listed = shapes[:4] + [f"and {len(shapes) - 4} more parameters"] * (len(shapes) > 4)
+        listed, more = shapes[:4], len(shapes) - 4
+        if more > 0:
+            listed.append(f"and {more} more parameters")
         rows += [(Text(text, muted, 11),) for text in listed]
         title = sentence(f"layer {' / '.join(path)}: {len(nodes)} nodes, {len(parameters)} parameters")
         item = Item(
@@ -190,7 +192,7 @@ class Assembly:
     def _head(self, k: int) -> str | None:
         """The circle that reads, or the box whose formula has taken the operation in."""
         while not (found := self.boxes.get(k) or self.operations.get(k) or self.values.get(k)):
-            if k not in self.readers:
+            if not self.readers[k]:
                 return None
             k = self.readers[k][0]
         return found
@@ -207,12 +209,3 @@ class Assembly:
     def _passing(self, source: int) -> Table:
         """What stands at an arrow out of a closed layer: the value that leaves it."""
         return Table([self._heading(source), *self.view.rows(source)])
-
-
-def _readers(view: View) -> dict[int, list[int]]:
-    """For each node, those that read it."""
-    found: dict[int, list[int]] = {}
-    for k, sources in enumerate(view.sources):
-        for source in sources:
-            found.setdefault(source, []).append(k)
-    return found

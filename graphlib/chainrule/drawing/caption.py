@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chainrule.drawing.labels import Cell, Table, Text
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.theme import Palette
-from chainrule.drawing.views import FormulasView, ValuesView, View
+from chainrule.drawing.views import FormulasView, RunView, View
 
 _KINDS = ("input", "parameter", "constant", "operation", "value", "layer")
 _PER_ROW = 5
@@ -58,7 +58,7 @@ def _colors(view: View, palette: Palette) -> Iterator[list[Cell]]:
     formulas = isinstance(view, FormulasView)
     if formulas:
         yield [_sign("=", "forward", palette), _words("formula", palette)]
-    elif isinstance(view, ValuesView):
+    elif isinstance(view, RunView):
         yield [_sign("1.5", "forward", palette), _words("value of the run", palette)]
     if view.gradients:
         words = "gradient; dX is ∂L/∂X" if formulas else "its gradient"
@@ -77,7 +77,7 @@ def _sign(text: str, part: str, palette: Palette) -> Cell:
 
 def _sizes(view: View) -> list[str]:
     """The numbers of the named dimensions in a run, such as m = 100."""
-    if not isinstance(view, ValuesView):
+    if not isinstance(view, RunView):
         return []
     found = {
         str(size): number

@@ -106,10 +106,16 @@ def _plain_item(palette: Palette) -> dict[str, str]:
     }
 
 
+def _classes(item: Item) -> str:
+    """The classes of an item, for style sheets."""
+    states = {"emphasized": item.emphasized, "outside": item.outside}
+    return " ".join([item.kind, *(name for name, holds in states.items() if holds)])
+
+
 def _item_attributes(item: Item, palette: Palette) -> dict[str, str]:
     attributes = {
         "id": item.id,
-        "class": " ".join([item.kind, *["emphasized"] * item.emphasized, *["outside"] * item.outside]),
+        "class": _classes(item),
         "label": item.label.label,
     }
     if item.kind != "value":

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, final
 
+from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
+from chainrule.core.run import BaseRun
+from chainrule.derivation.deriving import derivation
 from chainrule.drawing.assembly import Assembly, Choice
 from chainrule.drawing.dot import dot_text
 from chainrule.drawing.layout import render
@@ -18,8 +22,6 @@ from chainrule.drawing.svg import finished
 from chainrule.drawing.theme import Palette, palette_named
 from chainrule.drawing.views import FailureView, FormulasView, GradientsView, GraphView, ValuesView, View
 from chainrule.errors import ArgumentError, ChainruleError, DrawingError, did_you_mean
-from chainrule.graph import Graph
-from chainrule.run import Run
 
 Show: TypeAlias = Literal["graph", "values", "gradients", "formulas"]
 SHOWN: Final = ("graph", "values", "gradients", "formulas")
@@ -128,17 +130,17 @@ def _umask() -> int:
 # --- what is drawn ---------------------------------------------------------------------------------------------------
 
 
-def draw_graph(graph: Graph, show: Show = "graph", **options: Any) -> Drawing:
+def draw_graph(graph: BaseGraph, show: Show = "graph", **options: Any) -> Drawing:
     """The drawing of a graph: "graph" for its structure, or "formulas"."""
     if _checked(show) in ("values", "gradients"):
+        backward = "run.backward(); " if show == "gradients" else ""
         raise ArgumentError(
-            f"a graph has no {show}: a run has",
-            remedy=f"run = graph.forward(feeds){'; run.backward()' * (show == 'gradients')}; run.draw()",
+            f"a graph has no {show}: a run has", remedy=f"run = graph.forward(feeds); {backward}run.draw()"
         )
     return _drawn(graph, None, show, **_known(options, OPTIONS))
 
 
-def draw_run(run: Run, show: Show | None = None, **options: Any) -> Drawing:
+def draw_run(run: BaseRun, show: Show | None = None, **options: Any) -> Drawing:
     """The drawing of a run: its "gradients" if it has any, otherwise its "values"; also "graph" and "formulas"."""
     done = run.has_gradients
     chosen = _checked(show) if show else "gradients" if done else "values"
@@ -147,12 +149,12 @@ def draw_run(run: Run, show: Show | None = None, **options: Any) -> Drawing:
     return _drawn(run.graph, run, chosen, **_known(options, OPTIONS))
 
 
-def draw_error(error: ChainruleError, **options: Any) -> Drawing:
+def draw_error(error: ChainruleError, graph_of: Callable[[Node], BaseGraph], **options: Any) -> Drawing:
     """What the failing node of an error is computed from, with the node standing out."""
     if not isinstance(error.node, Node):
         raise ArgumentError("this error is about no node, so there is nothing to draw", given=type(error).__name__)
     colors = palette_named(_known(options, ("palette", "direction")).get("palette", "default"))
-    graph = Graph(error.node)
+    graph = graph_of(error.node)
     near = _nearest(graph, NEAREST)
     left = len(graph) - len(near)
     note = f"{left:,} nodes further back are left out" if left else ""
@@ -162,8 +164,8 @@ def draw_error(error: ChainruleError, **options: Any) -> Drawing:
 
 
 def _drawn(
-    graph: Graph,
-    run: Run | None,
+    graph: BaseGraph,
+    run: BaseRun | None,
     show: str,
     *,
     layer: str | None = None,
@@ -178,15 +180,15 @@ def _drawn(
     return Drawing(Assembly(view, colors, choice, _direction(direction)).assembled(), colors)
 
 
-def _view(graph: Graph, run: Run | None, show: str, colors: Palette) -> View:
+def _view(graph: BaseGraph, run: BaseRun | None, show: str, colors: Palette) -> View:
     if show == "formulas":
-        return FormulasView(graph, graph.derivation(), colors)
+        return FormulasView(graph, derivation(graph), colors)
     if run is None or show == "graph":
         return GraphView(graph, colors)
     return (GradientsView if show == "gradients" else ValuesView)(run, colors)
 
 
-def _choice(graph: Graph, layer: str | None, collapse: bool | None, highlight: Any) -> Choice:
+def _choice(graph: BaseGraph, layer: str | None, collapse: bool | None, highlight: Any) -> Choice:
     """Which nodes are drawn, and which layers are closed."""
     positions, level = _inside(graph, layer)
     marked = {graph.position(key) for key in ([highlight] if isinstance(highlight, str | Node) else highlight)}
@@ -198,7 +200,7 @@ def _choice(graph: Graph, layer: str | None, collapse: bool | None, highlight: A
     return Choice(positions, marked, level, note=note)
 
 
-def _inside(graph: Graph, layer: str | None) -> tuple[list[int], int]:
+def _inside(graph: BaseGraph, layer: str | None) -> tuple[list[int], int]:
     """The positions of a layer's nodes and how many layers are around them; the whole graph for None."""
     if layer is None:
         return list(range(len(graph))), 0
@@ -222,14 +224,14 @@ def _depth(path: tuple[str, ...], wanted: tuple[str, ...]) -> int:
     return 0
 
 
-def _nearest(graph: Graph, count: int) -> list[int]:
+def _nearest(graph: BaseGraph, count: int) -> list[int]:
     """The last node and those it is computed from, the nearest first, up to a number."""
     found = [len(graph) - 1]
-    for k in found:  # grows while it is walked: breadth first
-        if len(found) >= count:
-            break
-        sources = map(graph.position, graph.order[k].inputs)
-        found += [source for source in dict.fromkeys(sources) if source not in found]
+    waiting = deque(found)
+    while waiting and len(found) < count:
+        new = [source for source in dict.fromkeys(graph.sources[waiting.popleft()]) if source not in found]
+        found += new
+        waiting += new
     return sorted(found)
 
 

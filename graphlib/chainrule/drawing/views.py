@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, final
 
-from chainrule.core.node import Constant, Leaf
-from chainrule.derivation.deriving import Derivation
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant, Leaf
+from chainrule.core.run import BaseRun
+from chainrule.derivation.formulas import Derivation
 from chainrule.drawing.arrays import array_cell, summary
 from chainrule.drawing.labels import Cell, Table, Text, equations
 from chainrule.drawing.theme import Palette
 from chainrule.drawing.wording import partial, shown_name
-from chainrule.graph import Graph
 from chainrule.notation import UnicodePrinter
-from chainrule.run import Run
 
 Row = Sequence[Cell]
 
@@ -28,25 +28,22 @@ class View(ABC):
     gradients = False
     """Whether there are arrows backward."""
 
-    def __init__(self, graph: Graph, palette: Palette) -> None:
+    def __init__(self, graph: BaseGraph, palette: Palette) -> None:
         self.graph, self.palette = graph, palette
-        self.sources = [tuple(map(graph.position, node.inputs)) for node in graph.order]
-        self.uses = [0] * len(graph)
-        for sources in self.sources:
-            for source in sources:
-                self.uses[source] += 1
+        self.sources = graph.sources
+        self.uses = [len(uses) for uses in graph.uses]
 
     @abstractmethod
     def has_box(self, k: int) -> bool:
         """Whether the value of a node has a box; the value of an unnamed step may be just an arrow."""
 
+    @abstractmethod
     def rows(self, k: int) -> list[Row]:
         """What stands in the box under the name."""
-        return []
 
+    @abstractmethod
     def words(self, k: int) -> list[str]:
         """The same for a screen reader."""
-        return []
 
     def has_backward(self, consumer: int, place: int) -> bool:
         """Whether a gradient flows back along this use."""
@@ -59,6 +56,11 @@ class View(ABC):
     def has_gradient(self, k: int) -> bool:
         """Whether the value has a gradient."""
         return False
+
+    def _is_named_or_forks(self, k: int) -> bool:
+        """Whether a node is more than a step on the way from one to the next."""
+        node = self.graph.order[k]
+        return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1
 
     def _is_fork(self, k: int) -> bool:
         return self.uses[k] > 1
@@ -74,35 +76,41 @@ class View(ABC):
         return [(Cell((text,)),)] if parts > 1 else []
 
 
-class GraphView(View):
-    """Names and shapes."""
+class StructureView(View):
+    """Names and shapes alone."""
 
-    def has_box(self, k: int) -> bool:
-        node = self.graph.order[k]
-        return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1
+    def rows(self, k: int) -> list[Row]:
+        return []
+
+    def words(self, k: int) -> list[str]:
+        return []
 
 
 @final
-class FailureView(GraphView):
+class GraphView(StructureView):
+    """The structure of a graph."""
+
+    def has_box(self, k: int) -> bool:
+        return self._is_named_or_forks(k)
+
+
+@final
+class FailureView(StructureView):
     """The same, but the last node, which failed, has no value."""
 
     def has_box(self, k: int) -> bool:
-        return k < len(self.graph) - 1 and super().has_box(k)
+        return k < len(self.graph) - 1 and self._is_named_or_forks(k)
 
 
-class ValuesView(View):
-    """The values of a run, in green; of a step without a name only if it is a number, as in the circuits of courses."""
+class RunView(View):
+    """What is shown of a run; of a step without a name only if it is a number, as in the circuits of courses."""
 
-    def __init__(self, run: Run, palette: Palette) -> None:
+    def __init__(self, run: BaseRun, palette: Palette) -> None:
         super().__init__(run.graph, palette)
         self.run = run
 
     def has_box(self, k: int) -> bool:
-        node = self.graph.order[k]
-        return isinstance(node, Leaf) or node.name is not None or self.uses[k] != 1 or self._value(k).ndim == 0
-
-    def rows(self, k: int) -> list[Row]:
-        return equations([self._equation(k)])
+        return self._is_named_or_forks(k) or self._value(k).ndim == 0
 
     def _equation(self, k: int) -> tuple[Text, Cell]:
         """The value, behind its name if it is a matrix."""
@@ -111,15 +119,26 @@ class ValuesView(View):
         head = f"{shown_name(self.graph.names[k])} = " if given and isinstance(cell.content, Table) else ""
         return Text(head, color), cell
 
-    def words(self, k: int) -> list[str]:
-        return [f"value {summary(self._value(k))}"]
+    def _value_in_words(self, k: int) -> str:
+        return f"value {summary(self._value(k))}"
 
     def _value(self, k: int) -> Any:
         return self.run.values[self.graph.order[k]]
 
 
 @final
-class GradientsView(ValuesView):
+class ValuesView(RunView):
+    """The values of a run, in green."""
+
+    def rows(self, k: int) -> list[Row]:
+        return equations([self._equation(k)])
+
+    def words(self, k: int) -> list[str]:
+        return [self._value_in_words(k)]
+
+
+@final
+class GradientsView(RunView):
     """The values of a run, and under each its gradient."""
 
     gradients = True
@@ -142,17 +161,18 @@ class GradientsView(ValuesView):
 
     def rows(self, k: int) -> list[Row]:
         node = self.graph.order[k]
+        value = self._equation(k)
         if isinstance(node, Constant) and node.name is None:
-            return super().rows(k)
+            return equations([value])
         if not self.has_gradient(k):
-            return [*super().rows(k), (Cell((Text("no gradient", self.palette.light("muted"), 11, italic=True),)),)]
+            return [*equations([value]), (Cell((Text("no gradient", self.palette.light("muted"), 11, italic=True),)),)]
         cell = array_cell(self._gradients[node], self.palette.light("backward"), italic=True)
-        pair = equations([self._equation(k), self._gradient(k, cell)])
+        pair = equations([value, self._gradient(k, cell)])
         return [*pair, *self._sum_rows(len(self.run.contributions(node)))]
 
     def words(self, k: int) -> list[str]:
         gradient = self._gradients.get(self.graph.order[k])
-        return [*super().words(k), "no gradient" if gradient is None else f"gradient {summary(gradient)}"]
+        return [self._value_in_words(k), "no gradient" if gradient is None else f"gradient {summary(gradient)}"]
 
     def has_backward(self, consumer: int, place: int) -> bool:
         return (consumer, place) in self.received
@@ -171,7 +191,7 @@ class FormulasView(View):
     operations = False
     gradients = True
 
-    def __init__(self, graph: Graph, derivation: Derivation, palette: Palette) -> None:
+    def __init__(self, graph: BaseGraph, derivation: Derivation, palette: Palette) -> None:
         super().__init__(graph, palette)
         self.derivation = derivation
         self._printer = UnicodePrinter()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from chainrule.core.node import Constant, Input, Node, Parameter, unusual_facts
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant, Input, Parameter
+from chainrule.core.node import Node, unusual_facts
 from chainrule.drawing.labels import shortened
 from chainrule.drawing.scene import Kind
-from chainrule.graph import Graph
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract
 from chainrule.nodes.elementwise import Abs, Cos, Exp, LeakyReLU, Log, ReLU, Sigmoid, Sin, Sqrt, Square, Tanh
 from chainrule.nodes.linear import MatMul, Transpose
@@ -21,8 +22,8 @@ from chainrule.nodes.losses import (
 )
 from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
 from chainrule.notation import UnicodePrinter
-from chainrule.notation.names import visible
 from chainrule.symbols.dimensions import Shape
+from chainrule.text import visible
 
 _SIGNS: Final[dict[type[Node], str]] = {
     Add: "+",
@@ -104,7 +105,7 @@ def kind_of(node: Node) -> Kind:
     return "constant" if isinstance(node, Constant) else "value"
 
 
-def partial(name: str, graph: Graph) -> str:
+def partial(name: str, graph: BaseGraph) -> str:
     """The gradient with respect to a value: ∂L/∂Z₃, or ∂Z₃ where several outputs are differentiated."""
     loss = shown_name(graph.name(graph.outputs[0])) if len(graph.outputs) == 1 else ""
     return f"∂{loss}/∂{shown_name(name)}" if loss else f"∂{shown_name(name)}"

@@ -11,6 +11,7 @@ from html import escape
 from typing import Any, final
 
 from chainrule.errors import FormulaCheckError, UnknownNameError, did_you_mean
+from chainrule.text import clipped, on_one_line
 
 _WIDTH, _NAME_WIDTH = 80, 16  # of the table, and of the longest name in it
 _INDENT = " " * 9
@@ -24,13 +25,13 @@ _CONVENTIONS = {
 @final
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one line.
+    """The verdict on one formula.
 
     ``ok``: the formula and its result are right. ``own``: the formula is right when everything on its right-hand side
     is. ``verdict`` is "right", "wrong", "wrong only because dZ2 is", or "kept" for a name that the graph does not know.
     ``diagnosis`` says what is wrong, ``repair`` is the corrected right-hand side; both are "" where there is nothing
-    to say. ``convention`` is the one in which the line is right, "either" where it makes no difference, None when the
-    line is wrong. ``because`` are the names that make the result wrong. ``repairs`` are the kinds of change made.
+    to say. ``convention`` is the one in which the formula is right, "either" where it makes no difference, None when
+    it is wrong. ``because`` are the names that make the result wrong. ``repairs`` are the kinds of change made.
     """
 
     name: str
@@ -46,16 +47,16 @@ class Verdict:
 
     def __str__(self) -> str:
         return "\n".join(
-            [f"{_mark(self)} {_one_line(f'{self.name} = {self.formula}: {self.verdict}')}", *_explained(self)]
+            [f"{_mark(self)} {on_one_line(f'{self.name} = {self.formula}: {self.verdict}')}", *_explained(self)]
         )
 
 
 @final
 class Report:
-    """The verdicts on all lines; ``report["dW3"]`` is one of them.
+    """The verdicts on all formulas; ``report["dW3"]`` is one of them.
 
-    ``ok`` says whether all are right. ``convention`` is "mean", "per-example", "mixed", or None when no line depends
-    on it. ``first_wrong`` is the name of the first wrong line on the way back from the loss, None when all are right.
+    ``ok`` says whether all are right. ``convention`` is "mean", "per-example", "mixed", or None when no formula depends
+    on it. ``first_wrong`` is the name of the first wrong one on the way back from the loss, None when all are right.
 
     >>> report = Report([Verdict("dW", "dZ @ A", False, False, "wrong", "A has to be transposed", "dZ @ A.T")])
     >>> report.ok, report["dW"].repair
@@ -82,7 +83,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every line is right."""
+        """Whether every formula is right."""
         return all(verdict.ok for verdict in self)
 
     def __getitem__(self, name: str) -> Verdict:
@@ -100,7 +101,7 @@ class Report:
         return len(self._verdicts)
 
     def assert_ok(self) -> None:
-        """Do nothing when all lines are right; otherwise raise FormulaCheckError, an AssertionError, with the table."""
+        """Do nothing when all are right; otherwise raise FormulaCheckError, an AssertionError, with the table."""
         if not self.ok:
             raise FormulaCheckError(f"{self._count()}\n\n{self}")
 
@@ -139,18 +140,18 @@ class Report:
 
     def _rows(self, verdict: Verdict) -> list[str]:
         arrow = "→" if verdict.name == self.first_wrong else " "
-        start = f"{arrow} {_mark(verdict)} {_clipped(verdict.name, _NAME_WIDTH).ljust(self._name_width)}  "
-        formula, told = _one_line(verdict.formula), _one_line(verdict.verdict)
+        start = f"{arrow} {_mark(verdict)} {clipped(on_one_line(verdict.name), _NAME_WIDTH).ljust(self._name_width)}  "
+        formula, told = on_one_line(verdict.formula), on_one_line(verdict.verdict)
         room = _WIDTH - len(start) - 2 - len(told)
         if room < min(len(formula), 24):  # no room beside a long verdict
-            first = [f"{start}{_clipped(formula, _WIDTH - len(start))}", *_wrapped(told)]
+            first = [f"{start}{clipped(formula, _WIDTH - len(start))}", *_wrapped(told)]
         else:
-            first = [f"{start}{_clipped(formula, room).ljust(room)}  {told}"]
+            first = [f"{start}{clipped(formula, room).ljust(room)}  {told}"]
         return [*first, *_explained(verdict)]
 
     @functools.cached_property
     def _name_width(self) -> int:
-        return max(len(_clipped(verdict.name, _NAME_WIDTH)) for verdict in self)
+        return max(len(clipped(on_one_line(verdict.name), _NAME_WIDTH)) for verdict in self)
 
     def _count(self) -> str:
         judged = [verdict for verdict in self if verdict.verdict != "kept"]
@@ -161,10 +162,10 @@ class Report:
             return "The line is right." if right else "The line is wrong."
         if right == len(judged):
             return f"All {right} lines are right."
-        return f"{right} of {len(judged)} lines are right; the first wrong one is {_one_line(str(self.first_wrong))}."
+        return f"{right} of {len(judged)} lines are right; the first wrong one is {on_one_line(str(self.first_wrong))}."
 
     def _convention_text(self) -> str:
-        """Which convention was seen; nothing when no line depends on one."""
+        """Which convention was seen; nothing when no formula depends on one."""
         if self.convention is None:
             return ""
         return f"Convention: {_CONVENTIONS[self.convention].format(m=self._batch)}."
@@ -184,14 +185,5 @@ def _explained(verdict: Verdict) -> list[str]:
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(
-        _one_line(text), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False
+        on_one_line(text), _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False
     )
-
-
-def _clipped(text: str, width: int) -> str:
-    text = _one_line(text)
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " if c.isspace() else "�" for c in text)

@@ -95,6 +95,11 @@ class BCELoss(Node):
         a, labels = inputs
         return _reduce_nodes(-(labels * Log(a) + (1 - labels) * Log(1 - a)), self.reduction)
 
+    def fuse(self, *inputs: Node) -> Node | None:
+        """Behind a sigmoid, the loss of what it reads."""
+        a, labels = inputs
+        return SigmoidBCELoss(*a.inputs, labels, reduction=self.reduction) if isinstance(a, Sigmoid) else None
+
 
 @final
 class SigmoidBCELoss(Node):
@@ -138,6 +143,18 @@ class CrossEntropyLoss(Node):
         """-y log p, summed."""
         p, labels = inputs
         return _reduce_nodes(-(labels * Log(p)), self.reduction)
+
+    def fuse(self, *inputs: Node) -> Node | None:
+        """Behind a softmax over the rows, the loss of what it reads."""
+        p, labels = inputs
+        if not isinstance(p, Softmax) or not _over_rows(p):
+            return None
+        return SoftmaxCrossEntropyLoss(*p.inputs, labels, reduction=self.reduction)
+
+
+def _over_rows(softmax: Softmax) -> bool:
+    """Whether the softmax runs over axis 0, the only one over which the fused loss does."""
+    return softmax.axis in (0, (0,)) or (softmax.shape is not None and softmax.axis == -len(softmax.shape))
 
 
 @final

@@ -10,6 +10,7 @@ from typing import Any, Final, final
 from chainrule.notation.mathematics import MathPrinter
 from chainrule.notation.names import SPELLED, parts
 from chainrule.notation.printer import ATOM, POWER, SUM, Line, Piece, Section
+from chainrule.text import visible
 
 _SIGNS: Final = {
     "∗": r"\ast", "·": r"\cdot", "×": r"\times", "−": "-", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq", "∧": r"\wedge",
@@ -181,7 +182,7 @@ def _below(index: str) -> str:
 
 def _words(text: str) -> str:
     r"""Any text in ``\text{}``, special characters and mathematical signs in math mode between."""
-    shown = "".join(character if character.isprintable() and character != "�" else "?" for character in text)
+    shown = visible(text).replace("�", "?")  # fonts of LaTeX lack it
     runs = [_run("".join(run), special) for special, run in itertools.groupby(shown, _is_special)]
     return "".join(runs) or r"\text{}"
 

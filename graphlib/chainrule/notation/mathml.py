@@ -7,8 +7,9 @@ from html import escape
 from typing import Any, Final, final
 
 from chainrule.notation.mathematics import MathPrinter
-from chainrule.notation.names import parts, visible
+from chainrule.notation.names import parts
 from chainrule.notation.printer import ATOM, POWER, SUM, Line, Piece, Section
+from chainrule.text import visible
 
 _TIMES: Final = "<mo>\u2062</mo>"  # the invisible sign between factors
 _APPLIED: Final = "<mo>\u2061</mo>"  # the invisible sign between a function and its argument

@@ -1,9 +1,11 @@
-"""The parts of a name as mathematics writes it: ``dZ3`` is d, Z and an index 3; and text made safe to show."""
+"""The parts of a name as mathematics writes it: ``dZ3`` is d, Z and an index 3."""
 
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
+
+from chainrule.text import visible
 
 _WORDS: Final = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
@@ -16,6 +18,7 @@ _SHORT: Final = re.compile(rf"(d?)({_LETTER})(?:_?([0-9]+)|_(\w+))?")
 _NUMBERED: Final = re.compile(r"()(\w*?[^\W\d_])_?([0-9]+)()")
 
 
+@final
 class Name(NamedTuple):
     """What a name consists of."""
 
@@ -42,12 +45,3 @@ def parts(name: str) -> Name:
     if found := _NUMBERED.fullmatch(name):
         return Name("", found[2], found[3], "word")
     return Name("", name, "", "word")
-
-
-def visible(text: str) -> str:
-    r"""The text with every character that cannot be shown replaced: control characters, lone surrogates.
-
-    >>> visible("a\x00b")
-    'a�b'
-    """
-    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)

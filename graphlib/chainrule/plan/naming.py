@@ -1,10 +1,11 @@
-"""Names that are valid in printed Python, each given once."""
+"""Words of the Python that plans print."""
 
 from __future__ import annotations
 
 import builtins
 import keyword
 import re
+from collections.abc import Iterable
 from typing import Final, final
 
 import numpy as np
@@ -39,3 +40,13 @@ _NAMES_OF_OPERATIONS: Final = frozenset(vars(elementary))
 def constant_name(number: float) -> str:
     """A name for a number: _minus_700, _0_5, _nan."""
     return f"{'_minus' if number < 0 else ''}_{re.sub(r'[^0-9a-z]', '_', f'{abs(number):g}')}"
+
+
+def tuple_text(parts: Iterable[str]) -> str:
+    """A tuple of what these texts say.
+
+    >>> tuple_text(["m"]), tuple_text(["3", "m"]), tuple_text([])
+    ('(m,)', '(3, m)', '()')
+    """
+    texts = list(parts)
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.plan.columns import Split, handed_name
 from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
-from chainrule.plan.numpy_source import Source, numpy_source
+from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.passes import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program.program import Program
@@ -29,7 +29,7 @@ _THREADED: Final = 20_000  # columns of a block from which a NumPy call lasts th
 class _Part:
     """A part of a plan for known sizes: its text, and the function that makes a workspace and what runs in it."""
 
-    source: Source
+    source: NumpySource
     prepare: Callable[[], Callable[..., Any]]
     loops: LoopModule | None
     """The loops that are called in the text."""

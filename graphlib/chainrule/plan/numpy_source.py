@@ -10,20 +10,18 @@ from typing import Any, Final, Literal, final
 
 import numpy as np
 
-from chainrule.notation.names import visible
 from chainrule.plan.loop.fused import FusedLoop
-from chainrule.plan.naming import Names, constant_name
-from chainrule.program.program import Call, Program, Ref, Step, pick
+from chainrule.plan.naming import Names, constant_name, tuple_text
+from chainrule.program.calls import Call, pick
+from chainrule.program.program import Program
+from chainrule.program.step import Ref, Step
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import shape_text
-from chainrule.symbols.symbol import index
+from chainrule.symbols.operations import index, kind, operation
+from chainrule.text import visible
 
-_VIEWS: Final = frozenset(
-    (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, index, pick)
-)
-_ALWAYS_VIEWS: Final = frozenset((np.transpose, np.expand_dims, np.swapaxes, np.broadcast_to))
+_MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
-_REDUCTIONS: Final = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minimum"}
 _WIDTH: Final = 60  # columns of text before the comment
 _FEW_ENTRIES, _LONG_ROW = 32, 128
 # OpenBLAS gives products of longer float64 rows to threads, which wait for each other when the machine is busy.
@@ -32,7 +30,7 @@ _LONGEST_ROW: Final = {np.dtype(np.float64): 10_000, np.dtype(np.float32): 50_00
 
 @final
 @dataclass(frozen=True)
-class Source:
+class NumpySource:
     """Printed text, and the objects in it that have no text: large constants and rules that are called."""
 
     text: str
@@ -54,16 +52,16 @@ class Source:
         return prepare
 
 
-def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> Source:
+def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> NumpySource:
     """The text of a function of the feeds that returns the values and the gradients of a program with known sizes.
 
     ``returns`` is "dict" for the loss and a dict of gradients, "tuple" for all results in a row.
     """
-    return _Printing(program, title, returns).source()
+    return _NumpyPrinting(program, title, returns).source()
 
 
 @final
-class _Printing:
+class _NumpyPrinting:
     """One function in the making: the names in use, the buffers of the workspace, the lines so far."""
 
     def __init__(self, program: Program, title: str, returns: str) -> None:
@@ -83,7 +81,7 @@ class _Printing:
         self.named: dict[Any, str] = {}
         self.results = set(program.ends)
 
-    def source(self) -> Source:
+    def source(self) -> NumpySource:
         feeds = {k: self.names.fresh(str(step.name)) for k, step in enumerate(self.program.steps) if step.is_feed}
         for k, step in enumerate(self.program.steps):
             self.root.append(self._root(k, step))
@@ -93,14 +91,14 @@ class _Printing:
             self._release(k, step)
         ends = self._ends()
         arguments = ", ".join(feeds.values())
-        head = [f"# {visible(self.title)}"] * bool(self.title) + self._import_lines()
+        head = [f"# {visible(self.title)}", *self._import_lines()] if self.title else self._import_lines()
         body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared)]
         inner = [f"        {line}" for line in (*self.lines, ends)]
         text = "\n".join(
             [*head, "", "def prepare():", *body, "", f"    def run({arguments}):", *inner, "", "    return run", ""]
         )
         names = tuple(str(self.program.steps[k].name) for k in feeds)
-        return Source(text, self.objects, names, self.pool.bytes)
+        return NumpySource(text, self.objects, names, self.pool.bytes)
 
     # --- what a line is made of ----------------------------------------------------------------------------------
 
@@ -118,9 +116,7 @@ class _Printing:
 
     def _root(self, k: int, step: Step) -> int:
         """Where the memory of a value is; the result of a called rule may be one of its operands."""
-        if step.operation in _VIEWS and isinstance(step.operands[0], Ref):
-            return self.root[step.operands[0].step]
-        return k
+        return self.root[step.refs[0]] if _is_view(step) else k
 
     def _rows(self, step: Step) -> tuple[str, str] | None:
         """The two factors of X @ Y.T where both have few and long rows: a product of rows for each entry.
@@ -150,7 +146,7 @@ class _Printing:
         if isinstance(operand, (int, float, np.number)) and not isinstance(operand, bool) and dtype is not None:
             return self._constant(operand, dtype, row)
         if isinstance(operand, tuple):
-            return f"({', '.join(map(self._text, operand))}{',' * (len(operand) == 1)})"
+            return tuple_text(map(self._text, operand))
         if isinstance(operand, slice):
             return f"slice({self._text(operand.start)}, {self._text(operand.stop)}, {self._text(operand.step)})"
         return "..." if operand is Ellipsis else self._literal(operand)
@@ -165,7 +161,8 @@ class _Printing:
     def _constant(self, number: Any, dtype: np.dtype[Any], row: int | None) -> str:
         key = (float(number).hex(), dtype, row)
         if key not in self.constants:
-            self.constants[key] = self.names.fresh(constant_name(float(number)) + "_row" * (row is not None))
+            name = constant_name(float(number))
+            self.constants[key] = self.names.fresh(name if row is None else f"{name}_row")
         return self.constants[key]
 
     def _constant_lines(self) -> list[str]:
@@ -181,15 +178,15 @@ class _Printing:
     def _import_lines(self) -> list[str]:
         self._constant_lines()
         self.imports |= self.pool.imports()
-        lines = [f"from numpy import {', '.join(sorted(self.imports))}"] * bool(self.imports)
-        return lines + [f"from chainrule.symbols.elementary import {', '.join(sorted(self.own))}"] * bool(self.own)
+        taken = {"numpy": self.imports, "chainrule.symbols.elementary": self.own}
+        return [f"from {module} import {', '.join(sorted(names))}" for module, names in taken.items() if names]
 
     # --- one step ------------------------------------------------------------------------------------------------
 
     def _print(self, k: int, step: Step) -> None:
         if step.is_constant or _is_flip(step):
             return
-        if step.operation in _VIEWS and isinstance(step.operands[0], Ref):
+        if _is_view(step):
             self._print_view(k, step)
         else:
             target = self._target(k, step)
@@ -205,7 +202,7 @@ class _Printing:
         source = step.operands[0].step
         text = f"{self.texts[k]} = {self._view(step)}"
         if self.texts[source] in self.pool.views and (
-            step.operation in _ALWAYS_VIEWS or (step.operation is np.reshape and self.pool.views[self.texts[source]])
+            step.operation not in _MAY_COPY or (step.operation is np.reshape and self.pool.views[self.texts[source]])
         ):
             self.pool.views[self.texts[k]] = step.operation is np.reshape
             self.prepared.append(text)  # the buffer stays where it is, so a view of it is made once
@@ -225,7 +222,7 @@ class _Printing:
         return self._plain_call(step)
 
     def _call(self, step: Step, target: str | None) -> str:
-        out = [f"out={target}"] * bool(target)
+        out = [f"out={target}"] if target else []
         dtype = _one_dtype(self.program, step)
         if step.operation is np.matmul and _plain_product(self.program, step):
             if (rows := self._rows(step)) is not None:
@@ -233,9 +230,9 @@ class _Printing:
                 return f"{self._function('vecdot')}({', '.join([f'{x}[:, None]', f'{y}[None]', *out])})"
             x, y = (self._text(operand) for operand in step.operands)
             return f"{x}.dot({', '.join([y, *out])})"
-        if step.operation in _REDUCTIONS and step.dtype.kind == "f":
-            ufunc = self._function(_REDUCTIONS[step.operation])
-            keepdims = ["keepdims=True"] * bool(step.options.get("keepdims"))
+        if (joins := _joins(step)) is not None:
+            ufunc = self._function(joins.__name__)
+            keepdims = ["keepdims=True"] if step.options.get("keepdims") else []
             axis = f"axis={self._text(step.options.get('axis'))}"
             return f"{ufunc}.reduce({', '.join([self._text(step.operands[0]), axis, *keepdims, *out])})"
         if step.operation in _OPERATORS and step.shape == ():
@@ -332,13 +329,21 @@ def _last_uses(program: Program) -> dict[int, int]:
     for k, step in enumerate(program.steps):
         for source in step.refs:
             last[owner[source]] = k
-        views = step.operation in _VIEWS or isinstance(step.operation, Call)
-        owner.append(owner[step.refs[0]] if views and step.refs and step.operation in _VIEWS else k)
+        owner.append(owner[step.refs[0]] if step.refs and _makes_view(step.operation) else k)
         if isinstance(step.operation, Call):  # what it returns may be what it was given
             last.update({owner[source]: len(program.steps) for source in step.refs})
     for k in program.ends:
         last[owner[k]] = len(program.steps)
     return last
+
+
+def _is_view(step: Step) -> bool:
+    """Whether the result may lie in the memory of the first operand."""
+    return _makes_view(step.operation) and isinstance(step.operands[0], Ref)
+
+
+def _makes_view(function: Any) -> bool:
+    return function in _MAY_COPY or kind(function) == "view"
 
 
 def _is_flip(step: Step) -> bool:
@@ -349,7 +354,13 @@ def _is_flip(step: Step) -> bool:
 def _takes_out(step: Step) -> bool:
     known = bool(step.shape) and all(isinstance(size, int) for size in step.shape or ())
     ufunc = isinstance(step.operation, (np.ufunc, FusedLoop))
-    return known and (ufunc or (step.operation in _REDUCTIONS and step.dtype.kind == "f"))
+    return known and (ufunc or _joins(step) is not None)
+
+
+def _joins(step: Step) -> np.ufunc | None:
+    """The ufunc of which a step is the reduction in floats."""
+    row = operation(step.operation)
+    return None if row is None or step.dtype.kind != "f" else row.joins
 
 
 def _one_dtype(program: Program, step: Step) -> np.dtype[Any] | None:

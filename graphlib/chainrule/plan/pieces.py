@@ -10,13 +10,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from chainrule.plan.plan import Plan
 
 Array = npt.NDArray[Any]
 Results = tuple[Any, dict[str, Any]]
@@ -117,7 +114,14 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def submitting(plan: Plan, computation: InPieces, arrays: Mapping[str, Array], executor: Any) -> Callable[..., Any]:
+class Pickled(Protocol):
+    """A plan, as far as pieces know it: once unpickled, it finds their computation again."""
+
+    def computation_for(self, arrays: Mapping[str, Array], /) -> Any:
+        """What computes the plan for arrays of these shapes and dtypes."""
+
+
+def submitting(plan: Pickled, computation: InPieces, arrays: Mapping[str, Array], executor: Any) -> Callable[..., Any]:
     """Maps tasks over an executor: each gets the plan and its own columns, nothing that cannot be pickled."""
     payload = pickle.dumps(plan)
     key = tuple((name, array.shape, array.dtype.str) for name, array in arrays.items())
@@ -143,6 +147,6 @@ def _task(payload: bytes, key: Any, values: Mapping[str, Any], columns: int) -> 
 @functools.lru_cache(maxsize=4)
 def _computation_of(payload: bytes, key: Any) -> InPieces:
     """The computation that a task belongs to, unpacked once in each process."""
-    plan = pickle.loads(payload)  # noqa: S301 — packed by the caller in the same program
+    plan: Pickled = pickle.loads(payload)  # noqa: S301 — packed by the caller in the same program
     arrays = {name: np.broadcast_to(np.zeros((), dtype), shape) for name, shape, dtype in key}
     return plan.computation_for(arrays)  # type: ignore[no-any-return]  # pickle knows no types

@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
 from chainrule.core.feeds import check_labels, values_in_pieces
-from chainrule.core.node import Constant, Input, Leaf, Node
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant, Input, Leaf
+from chainrule.core.node import Node
+from chainrule.core.passes import forward, sweep
+from chainrule.core.rewriting import fuse
 from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
-from chainrule.notation.names import visible
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
@@ -20,11 +23,10 @@ from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_
 from chainrule.plan.passes import optimized, typed
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.updating import Update, memories, updated, with_updates
-from chainrule.program.program import Program, record
+from chainrule.program.program import Program
+from chainrule.program.recording import record
 from chainrule.symbols.dimensions import Dimension, shape_text
-
-if TYPE_CHECKING:
-    from chainrule.graph import Graph
+from chainrule.text import visible
 
 Backend: TypeAlias = Literal["numpy", "numba", "auto"]
 Computation: TypeAlias = Whole | Blocks | Looped
@@ -35,7 +37,7 @@ _KEPT: Final = 32  # specializations; data of ever new sizes must not fill the m
 
 
 def compile_graph(
-    graph: Graph,
+    graph: BaseGraph,
     gradients: Iterable[str | Node] | None = None,
     backend: Backend = "numpy",
     *,
@@ -61,11 +63,11 @@ def compile_graph(
     return Plan(graph, program, backend, update=update, block=block)
 
 
-def _wanted_program(graph: Graph, gradients: Iterable[str | Node] | None) -> Program:
+def _wanted_program(graph: BaseGraph, gradients: Iterable[str | Node] | None) -> Program:
     if gradients is None:
-        return _program(graph.fuse(), None)
+        return _program(fuse(graph), None)
     names = [graph.name(graph[node]) for node in ([gradients] if isinstance(gradients, (str, Node)) else gradients)]
-    fused = _program((_named(graph) if any(graph[name].name is None for name in names) else graph).fuse(), names)
+    fused = _program(fuse(_named(graph) if any(graph[name].name is None for name in names) else graph), names)
     program = fused if set(names) <= set(fused.gradients) else _program(graph, names)
     if missing := [name for name in names if name not in program.gradients]:
         raise UnknownNameError(
@@ -75,7 +77,7 @@ def _wanted_program(graph: Graph, gradients: Iterable[str | Node] | None) -> Pro
     return program
 
 
-def _named(graph: Graph) -> Graph:
+def _named(graph: BaseGraph) -> BaseGraph:
     """The graph with the names that it gives to nodes without one as their own: a graph rewritten gives others."""
     new: dict[Node, Node] = {}
     for node in graph.order:
@@ -85,7 +87,7 @@ def _named(graph: Graph) -> Graph:
     return type(graph)(*(new[node] for node in graph.outputs), watch=[new[node] for node in graph.watch])
 
 
-def _program(graph: Graph, names: Sequence[str] | None) -> Program:
+def _program(graph: BaseGraph, names: Sequence[str] | None) -> Program:
     """The recorded program for these gradients, as far as they exist; for the parameters' when None."""
     program = record(graph)
     wanted = [graph.name(node) for node in graph.parameters] if names is None else names
@@ -108,7 +110,7 @@ class Plan:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: BaseGraph,
         program: Program,
         backend: Backend = "numpy",
         *,
@@ -227,9 +229,10 @@ class Plan:
     def _by_run(self, arrays: Mapping[str, Array]) -> Results:
         """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
         fed = {name: array for name, array in arrays.items() if not any(name in own for own in self.memory.values())}
-        run = self.graph.forward(fed)
-        gradients = {name: run.backward()[name].copy() for name in self._gradients}
-        loss = run[self.graph.outputs[0]][()]
+        values = forward(self.graph, fed)
+        swept = dict(zip(self.graph.names, sweep(self.graph, values)[0], strict=True))
+        gradients = {name: np.array(swept[name]) for name in self._gradients}
+        loss = values[self.graph.position(self.graph.outputs[0])][()]
         return loss, gradients if self.update is None else updated(self.update, self.memory, arrays, gradients)
 
     def _quick(
@@ -324,7 +327,7 @@ def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
             raise RuleError(f"{name}: a rule on the way gives {found} where this plan computes in {dtype}")
 
 
-def _rebuilt(graph: Graph, gradients: tuple[str, ...], backend: Backend, update: Any, block: int | None) -> Plan:
+def _rebuilt(graph: BaseGraph, gradients: tuple[str, ...], backend: Backend, update: Any, block: int | None) -> Plan:
     return compile_graph(graph, gradients, backend, update=update, block=block)
 
 

@@ -17,22 +17,27 @@ from chainrule.plan.updating import Update
 from chainrule.program.program import Program
 
 if TYPE_CHECKING:
-    from chainrule.graph import Graph
+    from chainrule.core.graph import BaseGraph
 
 State = dict[str, Array]
 """The parameters by name, and after them what the update remembers of each."""
 
 
 def compile_plan(
-    graph: Graph, names: Iterable[str | Node] | None, backend: Backend, update: Update | None
+    graph: BaseGraph, names: Iterable[str | Node] | None, backend: Backend, update: Update | None
 ) -> Plan | TrainingPlan:
     """The plan of a graph, of the gradients of these names or of their update; ``Graph.compile`` says more."""
-    if update is None:
-        return compile_graph(graph, names, backend)
+    return compile_graph(graph, names, backend) if update is None else compile_step(graph, names, backend, update)
+
+
+def compile_step(
+    graph: BaseGraph, names: Iterable[str | Node] | None, backend: Backend, update: Update
+) -> TrainingPlan:
+    """The plan that moves these names by the update, which must have the methods of one. Raises ArgumentError."""
     if not all(callable(getattr(update, name, None)) for name in ("start", "update")):
         raise ArgumentError(
             f"an update has the methods start and update, and {type(update).__name__} does not",
-            remedy="nets.training has SGD, Momentum and Adam",
+            remedy="chainrule has SGD, Momentum and Adam",
         )
     return TrainingPlan(compile_graph(graph, names, backend, update=update))
 
@@ -41,8 +46,7 @@ def compile_plan(
 class TrainingPlan:
     """A compiled step of training: ``loss, state = step({**state, **data})``.
 
-    >>> from chainrule import Graph, Parameter, Square
-    >>> from nets.training import SGD
+    >>> from chainrule import SGD, Graph, Parameter, Square
     >>> step = Graph(Square(Parameter("w") - 3, name="L")).compile(update=SGD(0.25))
     >>> state = step.start({"w": 0.0})
     >>> loss, state = step(state)

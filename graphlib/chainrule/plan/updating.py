@@ -9,10 +9,15 @@ from typing import Any, Protocol, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.node import Input
+from chainrule.core.leaves import Input
+from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError
 from chainrule.plan.passes import traced
-from chainrule.program.program import Builder, Call, Program, Ref, Step, formula_text, pick, read_only
+from chainrule.program.builder import Builder
+from chainrule.program.calls import Call, pick
+from chainrule.program.program import Program
+from chainrule.program.recording import formula_text
+from chainrule.program.step import Ref, Step
 from chainrule.symbols.dimensions import Dimension, Shape
 
 Array = npt.NDArray[Any]

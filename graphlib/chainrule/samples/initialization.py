@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.node import Node, Parameter
+from chainrule.core.leaves import Parameter
+from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 from chainrule.nodes.arithmetic import Add, Subtract
 from chainrule.nodes.elementwise import GELU, LeakyReLU, ReLU, Softplus
@@ -16,29 +17,21 @@ from chainrule.nodes.rearranging import Gather
 from chainrule.symbols.dimensions import Dimension
 
 if TYPE_CHECKING:
-    from chainrule.graph import Graph
+    from chainrule.core.graph import BaseGraph
 
 Array = npt.NDArray[Any]
 _RECTIFIERS = (ReLU, LeakyReLU, GELU, Softplus)
 _METHODS = ("glorot", "he", "normal", "zeros", "ones")
 
 
-def initial_values(graph: Graph, seed: int, dtype: Any) -> dict[str, Array]:
+def initial_values(graph: BaseGraph, seed: int, dtype: Any = float) -> dict[str, Array]:
     """A value for every parameter, by name, drawn in topological order from one generator."""
     rng = np.random.default_rng(seed)
-    uses = _uses(graph)
+    uses = {node: [graph.order[k] for k, _ in found] for node, found in zip(graph.order, graph.uses, strict=True)}
     return {graph.name(p): _start(p, uses, rng, graph).astype(dtype) for p in graph.parameters}
 
 
-def _uses(graph: Graph) -> dict[Node, list[Node]]:
-    uses: dict[Node, list[Node]] = {node: [] for node in graph.order}
-    for node in graph.order:
-        for source in node.inputs:
-            uses[source].append(node)
-    return uses
-
-
-def _start(parameter: Parameter, uses: dict[Node, list[Node]], rng: np.random.Generator, graph: Graph) -> Array:
+def _start(parameter: Parameter, uses: dict[Node, list[Node]], rng: np.random.Generator, graph: BaseGraph) -> Array:
     shape = parameter.shape or ()
     if any(isinstance(size, Dimension) for size in shape):
         raise ArgumentError(

@@ -5,20 +5,23 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.node import Constant, Input, Node, Parameter
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant, Input, Parameter
+from chainrule.core.node import Node
+from chainrule.core.passes import forward, sweep
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError, did_you_mean
-from chainrule.graph import Graph
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
 from chainrule.nodes.elementwise import Abs, Clip, LeakyReLU, Log, ReLU, Sqrt
 from chainrule.nodes.linear import MatMul, Transpose
 from chainrule.nodes.losses import BCELoss, CrossEntropyLoss, HingeLoss, SigmoidBCELoss, SoftmaxCrossEntropyLoss
 from chainrule.nodes.rearranging import Concatenate, Gather, Index, Reshape
 from chainrule.nodes.reductions import Max, Mean, Sum
+from chainrule.samples.initialization import initial_values
 from chainrule.symbols.dimensions import Dimension, Size, names_in
 
 Array = npt.NDArray[Any]
@@ -28,13 +31,13 @@ Rng = np.random.Generator
 # --- sizes ---------------------------------------------------------------------------------------------------------
 
 
-def generic_sizes(graph: Graph, count: int = 1) -> list[dict[str, int]]:
+def generic_sizes(graph: BaseGraph, count: int = 1) -> list[dict[str, int]]:
     """Numbers for the named dimensions of a graph, ``count`` times, each time other ones.
 
     Sizes that differ by name differ in number, and no named size equals a layer's: what is right only because two
     sizes happen to coincide comes out wrong for such data. Primes are tried first, so that m is no product either.
 
-    >>> from chainrule import Input, MatMul, Parameter, Sum
+    >>> from chainrule import Graph, Input, MatMul, Parameter, Sum
     >>> graph = Graph(Sum(MatMul(Parameter("W", (5, 2)), Input("A0", (2, "m")))))
     >>> generic_sizes(graph, 3)
     [{'m': 7}, {'m': 11}, {'m': 13}]
@@ -78,6 +81,7 @@ def _distinct(shapes: list[Size], sizes: Mapping[str, int]) -> bool:
 # --- what a value must be ------------------------------------------------------------------------------------------
 
 
+@final
 class Domain(NamedTuple):
     """The values that a node may have: those of an open interval, or of a kind that is stricter."""
 
@@ -209,7 +213,7 @@ _DEMANDS: dict[type[Node], Demand] = {
 }
 
 
-def domains(graph: Graph, sizes: Mapping[str, int]) -> dict[Node, Domain]:
+def domains(graph: BaseGraph, sizes: Mapping[str, int]) -> dict[Node, Domain]:
     """What the rules ask of every node, from the outputs back to the leaves; rules that ask nothing take anything."""
     demands: dict[type[Node], Demand] = {**_DEMANDS, Gather: functools.partial(_gather, sizes)}
     asked = dict.fromkeys(graph.order, ANY)
@@ -272,7 +276,7 @@ _KINDS = list(_DRAWS)  # from the loosest to the strictest
 _FIXED = ("either", "one-hot", "index")
 
 
-def sample_feeds(graph: Graph, seed: int = 0, sizes: Mapping[str, int] | None = None) -> dict[str, Array]:
+def sample_feeds(graph: BaseGraph, seed: int = 0, sizes: Mapping[str, int] | None = None) -> dict[str, Array]:
     """Random feeds for every Input and Parameter of a graph, by name: the same for the same seed.
 
     ``sizes`` are the numbers of the named dimensions; those left out come from ``generic_sizes``. Parameters are
@@ -280,7 +284,7 @@ def sample_feeds(graph: Graph, seed: int = 0, sizes: Mapping[str, int] | None = 
     columns, -1 or 1. Indices stay inside the table they look up; what goes into a logarithm, a root or a loss of
     probabilities is positive or between 0 and 1. Everything else is normal.
 
-    >>> from chainrule import BCELoss, Input, MatMul, Parameter, Sigmoid
+    >>> from chainrule import BCELoss, Graph, Input, MatMul, Parameter, Sigmoid
     >>> prediction = Sigmoid(MatMul(Parameter("W", (1, 2)), Input("A0", (2, "m"))))
     >>> feeds = sample_feeds(Graph(BCELoss(prediction, Input("Y", (1, "m")))), sizes={"m": 4})
     >>> feeds["A0"].shape, sorted(feeds["Y"][0].tolist())
@@ -320,7 +324,7 @@ def _squeezed(asked: Mapping[Node, Domain], squeeze: Domain) -> dict[Node, Domai
     return {node: domain if domain.kind in _FIXED else domain.meet(squeeze) for node, domain in asked.items()}
 
 
-def _all_sizes(graph: Graph, given: Mapping[str, int]) -> dict[str, int]:
+def _all_sizes(graph: BaseGraph, given: Mapping[str, int]) -> dict[str, int]:
     names = names_in(size for node in graph.order for size in node.shape or ())
     unknown = [did_you_mean(name, names) for name in given if name not in names]
     if unknown:
@@ -331,7 +335,7 @@ def _all_sizes(graph: Graph, given: Mapping[str, int]) -> dict[str, int]:
 
 
 def _draw(
-    graph: Graph, rng: Rng, seed: int, sizes: Mapping[str, int], asked: Mapping[Node, Domain]
+    graph: BaseGraph, rng: Rng, seed: int, sizes: Mapping[str, int], asked: Mapping[Node, Domain]
 ) -> dict[str, Array]:
     starts = _starts(graph, seed)
     feeds = {}
@@ -344,11 +348,11 @@ def _draw(
     return feeds
 
 
-def _starts(graph: Graph, seed: int) -> dict[str, Array]:
+def _starts(graph: BaseGraph, seed: int) -> dict[str, Array]:
     """The initial parameters; none for a graph whose parameters cannot be initialized because a size has a name."""
     if any(isinstance(size, Dimension) for node in graph.parameters for size in node.shape or ()):
         return {}
-    return graph.initialize(seed)
+    return initial_values(graph, seed)
 
 
 def _stirred(start: Array, rng: Rng) -> Array:
@@ -375,18 +379,21 @@ def _numbers(node: Node, sizes: Mapping[str, int]) -> tuple[int, ...]:
 _MARGIN = 1e-3  # how near a kink is too near: a hundred steps of a central difference
 
 
-def _flaws(graph: Graph, feeds: Mapping[str, Array], rng: Rng) -> float:
+def _flaws(graph: BaseGraph, feeds: Mapping[str, Array], rng: Rng) -> float:
     """How many nodes lie at a kink, and how many leaves have no gradient but zeros; infinite outputs are fatal."""
     with np.errstate(all="ignore"):
-        run = graph.forward(feeds)
-        if not all(np.isfinite(run[node]).all() for node in graph.outputs):
+        values = forward(graph, feeds)
+        value = dict(zip(graph.order, values, strict=True))
+        if not all(np.isfinite(value[node]).all() for node in graph.outputs):
             return math.inf
-        kinks = sum(_near_kink(node, [run[source] for source in node.inputs]) for node in graph.order)
+        kinks = sum(_near_kink(node, [value[source] for source in node.inputs]) for node in graph.order)
         try:
-            gradients = run.backward({node: rng.uniform(0.5, 1.5, run[node].shape) for node in graph.outputs})
+            starts = {node: rng.uniform(0.5, 1.5, value[node].shape) for node in graph.outputs}
+            gradients, _ = sweep(graph, values, starts)
         except RuleError:  # a wrong backward is for others to find: the values are as good as any
             return kinks
-    leaves = [gradients[node] for node in (*graph.inputs, *graph.parameters) if node in gradients]
+    found = [gradients[graph.position(node)] for node in (*graph.inputs, *graph.parameters)]
+    leaves = [gradient for gradient in found if gradient is not None]
     return kinks + sum(not (gradient.any() and np.isfinite(gradient).all()) for gradient in leaves if gradient.size)
 
 

@@ -144,9 +144,12 @@ def _term_text(monomial: Monomial, factor: Fraction) -> str:
     over = [_power_text(name, power) for name, power in monomial if power > 0]
     under = [_power_text(name, -power) for name, power in monomial if power < 0]
     number = abs(factor.numerator)
-    top = "*".join([str(number)] * (number != 1 or not over) + over)
-    bottom = [str(factor.denominator)] * (factor.denominator != 1) + under
-    return "-" * (factor < 0) + "/".join([top, *bottom])
+    if number != 1 or not over:
+        over.insert(0, str(number))
+    if factor.denominator != 1:
+        under.insert(0, str(factor.denominator))
+    sign = "-" if factor < 0 else ""
+    return sign + "/".join(["*".join(over), *under])
 
 
 def _power_text(name: str, power: int) -> str:
@@ -162,10 +165,11 @@ def as_shape(shape: Any) -> Shape:
     Raises TypeError or ValueError for anything that is not a size.
     """
     sizes = shape if isinstance(shape, Iterable) and not isinstance(shape, str) else (shape,)
-    return tuple(_as_size(size) for size in sizes)
+    return tuple(as_size(size) for size in sizes)
 
 
-def _as_size(size: Any) -> Size:
+def as_size(size: Any) -> Size:
+    """A size from a Dimension, a name or a whole number; raises TypeError or ValueError for anything else."""
     if isinstance(size, Dimension):
         return size
     if isinstance(size, str):

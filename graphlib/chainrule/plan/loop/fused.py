@@ -13,10 +13,12 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from chainrule.plan.loop.loop_source import OWN, expression, head
 from chainrule.plan.loop.scalars import function_of
-from chainrule.plan.loop.source import OWN, expression, head
 from chainrule.plan.naming import Names, constant_name
-from chainrule.program.program import Builder, Program, Ref, Step, rewrite
+from chainrule.program.builder import Builder
+from chainrule.program.program import Program, rewrite
+from chainrule.program.step import Ref, Step
 
 _SMALLEST: Final = 4096  # entries; below, a call of NumPy costs more than what it computes
 _COSTLY: Final = frozenset(
@@ -154,11 +156,11 @@ class _Fusing:
         while waiting:
             k = waiting.pop()
             for source in self.steps[k].refs:
-                if root in self.roots[source]:
-                    waiting += [source] * (source not in inside)
-                    inside.add(source)
-                else:
+                if root not in self.roots[source]:
                     leaves[source] = None
+                elif source not in inside:
+                    waiting.append(source)
+                    inside.add(source)
         return sorted(inside), sorted(leaves)
 
     def _expression(self, step: Step, values: Mapping[int, str]) -> str:

@@ -10,8 +10,9 @@ from typing import Any, Final, final
 import numpy as np
 
 from chainrule.errors import MissingExtraError
+from chainrule.plan.loop.loop_source import LARGEST_CALL, LoopSource, loop_source
 from chainrule.plan.loop.scalars import scalars_of
-from chainrule.plan.loop.source import LARGEST_CALL, Source, loop_source
+from chainrule.plan.naming import tuple_text
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program.program import Program
 
@@ -46,7 +47,7 @@ class Loop:
         self.results = {name: program.handed_name(name) for name in program.handed}
         scalars = scalars_of(program, sizes)
         self.column = scalars.column
-        self.source: Source = loop_source(scalars, dtype, loss)
+        self.source: LoopSource = loop_source(scalars, dtype, loss)
 
     def __str__(self) -> str:
         return f"{self.source.operations} operations on numbers for each of {self.column or 'no columns'}"
@@ -82,7 +83,7 @@ class Loop:
 
     def _shape_text(self, shape: Sequence[int], axis: int | None) -> str:
         sizes = [self._columns_text() if k == axis else str(size) for k, size in enumerate(shape)]
-        return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+        return tuple_text(sizes)
 
     def _columns_text(self) -> str:
         return next(f"x{k}.shape[{axis}]" for k, (_, axis) in enumerate(self.source.feeds.values()) if axis is not None)

@@ -8,10 +8,10 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from chainrule.notation.names import visible
 from chainrule.plan.loop.scalars import Phase, Scalar, Scalars
 from chainrule.plan.naming import Names, constant_name
 from chainrule.symbols.dimensions import Dimension
+from chainrule.text import visible
 
 BLOCK: Final = 1024  # columns added up in the dtype of the run, before their sums are added to those of other blocks
 LARGEST_CALL: Final = 32_768  # columns that one call computes in one thread; for more, several threads pay
@@ -40,7 +40,7 @@ _RESERVED: Final = """
 
 @final
 @dataclass(frozen=True)
-class Source:
+class LoopSource:
     """The printed module and how its functions are called."""
 
     text: str
@@ -54,13 +54,13 @@ class Source:
     """How many operations there are in the loop."""
 
 
-def loop_source(scalars: Scalars, dtype: np.dtype[Any], loss: str) -> Source:
+def loop_source(scalars: Scalars, dtype: np.dtype[Any], loss: str) -> LoopSource:
     """The printed module for a program opened into scalars; ``loss`` is the result that is returned as a number."""
-    return _Printing(scalars, dtype, loss).source()
+    return _LoopPrinting(scalars, dtype, loss).source()
 
 
 @final
-class _Printing:
+class _LoopPrinting:
     """One module in the making: the names of scalars, feeds, results and constants."""
 
     def __init__(self, scalars: Scalars, dtype: np.dtype[Any], loss: str) -> None:
@@ -76,14 +76,14 @@ class _Printing:
     def _numbered(self) -> Iterable[tuple[int, Scalar]]:
         return enumerate(self.scalars.scalars)
 
-    def source(self) -> Source:
+    def source(self) -> LoopSource:
         functions = [self._piece(), self._finish(), self._run()]
         functions += [self._train()] if self._trains() else []
         body = "\n\n\n".join("\n".join(lines) for lines in functions)
         text = "\n".join(self._head()) + "\n\n\n" + body + "\n"
         operations = sum(scalar.phase == "columns" and scalar.operation != "load" for scalar in self.scalars.scalars)
         results = {n: (cells.shape, axis) for n, (cells, axis) in self.scalars.results.items() if n != self.loss}
-        return Source(text, self.scalars.feeds, results, len(self.scalars.sums), operations)
+        return LoopSource(text, self.scalars.feeds, results, len(self.scalars.sums), operations)
 
     # --- what stands above the functions -----------------------------------------------------------------------------
 
@@ -177,14 +177,14 @@ class _Printing:
     def _run(self) -> list[str]:
         """Everything in one call, after a look at the shapes."""
         feeds = ", ".join(self.arrays.values())
-        whole = ", ".join(self.arrays[name] for name in self._whole_feeds())
+        whole = [self.arrays[name] for name in self._whole_feeds()]
         lines = [
             f"m = {self._count_of_columns()}",
             f"if m == 0 or m > {LARGEST_CALL}{''.join(f' or {test}' for test in self._misfits())}:",
             '    raise ValueError("not for this call")',
             f"sums = np.zeros({len(self.scalars.sums)})",
             f"piece({', '.join([feeds, 'm, 0, m, sums', *self._made(joined=True)])})",
-            f"return finish({', '.join([whole] * bool(whole) + ['m, sums', *self._made(joined=False)])})",
+            f"return finish({', '.join([*whole, 'm', 'sums', *self._made(joined=False)])})",
         ]
         rest = {**self._made(joined=False), **self._made(joined=True)}
         return [*self._function("run", f"types.{self.dtype.name}", self.arrays, rest), *_indented(lines)]
@@ -197,12 +197,12 @@ class _Printing:
     def _train(self) -> list[str]:
         """Steps one after another: the columns ``batch`` at a time, as often as ``repeats`` says."""
         feeds = ", ".join(self.arrays.values())
-        whole = ", ".join(self.arrays[name] for name in self._whole_feeds())
+        whole = [self.arrays[name] for name in self._whole_feeds()]
         steps = [
             "last = min(start + batch, total)",
             "sums[:] = 0",
             f"piece({feeds}, last - start, start, last, sums)",
-            f"losses[k] = finish({whole}, last - start, sums, {', '.join(self._made(joined=False))})",
+            f"losses[k] = finish({', '.join([*whole, 'last - start', 'sums', *self._made(joined=False)])})",
             "k += 1",
             *self._carried_over(),
         ]

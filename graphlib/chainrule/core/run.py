@@ -1,25 +1,20 @@
-"""Run: the values of one computation, its gradients, and what each consumer contributed to them."""
+"""BaseRun: the values of one computation, its gradients, and what each consumer contributed to them."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
-import numpy as np
-
-from chainrule.core.finite import quietly
+from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
+from chainrule.core.passes import sweep
+from chainrule.core.read_only import read_only
 from chainrule.errors import UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from chainrule.drawing import Drawing
-    from chainrule.drawing.drawing import Show
-    from chainrule.graph import Graph
-    from chainrule.judging import AnyFormula, Convention
-    from chainrule.judging.verdicts import Report
 
 Array: TypeAlias = "npt.NDArray[Any]"
 
@@ -32,23 +27,11 @@ class Contribution(NamedTuple):
     gradient: Array
 
 
-@final
-class Run:
-    """The result of ``Graph.forward``: ``run["Z3"]`` is a value and, after ``backward``, ``run["dZ3"]`` its gradient.
+class BaseRun(ABC):
+    """One computation of a graph: what stands under ``chainrule.Run``, which people hold."""
 
-    >>> import numpy as np
-    >>> from chainrule import Graph, Input
-    >>> x = Input("x")
-    >>> run = Graph((x * x).relabel("y", like=x)).forward({"x": 3.0})
-    >>> run.backward()["x"]
-    array(6.)
-    >>> [float(use.gradient) for use in run.contributions("x")]
-    [3.0, 3.0]
-
-    All arrays are read-only. ``backward`` may be called again: it starts from nothing each time.
-    """
-
-    def __init__(self, graph: Graph, values: list[Array], check_finite: bool = False) -> None:
+    @abstractmethod
+    def __init__(self, graph: BaseGraph, values: list[Array], check_finite: bool = False) -> None:
         self.graph = graph
         self._values = values
         self._check_finite = check_finite
@@ -84,9 +67,7 @@ class Run:
         NonFiniteError.
         """
         checked = self._check_finite if check_finite is None else check_finite
-        with quietly() if checked else nullcontext():
-            gradients, received = self.graph.sweep(self._values, seed, check_finite=checked)
-        self._gradients, self._received = gradients, received
+        self._gradients, self._received = sweep(self.graph, self._values, seed, check_finite=checked)
         return self.gradients
 
     def contributions(self, key: str | Node) -> tuple[Contribution, ...]:
@@ -94,38 +75,6 @@ class Run:
         self._swept()
         uses = self._received[self.graph.position(key)]
         return tuple(Contribution(self.graph.names[consumer], place, grad) for consumer, place, grad in uses)
-
-    def compare(self, formulas: Mapping[str, AnyFormula], *, convention: Convention = "auto") -> Report:
-        """Judge arrays computed by hand, or formulas, on the data of this run; otherwise as ``Graph.check``.
-
-        >>> from chainrule import Graph, Input
-        >>> x = Input("x")
-        >>> report = Graph((x * x).relabel("y", like=x)).forward({"x": 3.0}).compare({"dx": 3.0})
-        >>> report.ok, report["dx"].repair
-        (False, '2 * result')
-
-        Raises FormulaError for text that cannot be read.
-        """
-        from chainrule.judging import compare
-
-        return compare(self, formulas, convention=convention)
-
-    def draw(self, show: Show | None = None, **options: Any) -> Drawing:
-        """A picture of the run: the graph's, with values in green and, after ``backward``, gradients in pink-red.
-
-        ``show`` is "graph", "values", "gradients" or "formulas"; the other options are those of ``Graph.draw``. Where a
-        value is used several times, each arrow backward shows what that use contributed, and the box the sum.
-
-        >>> from chainrule import Graph, Input
-        >>> x = Input("x")
-        >>> "2.5" in Graph((x + 1).relabel("y", like=x)).forward({"x": 1.5}).draw().dot
-        True
-
-        Raises ArgumentError for an unknown option, and for gradients of a run that has none yet.
-        """
-        from chainrule.drawing import draw_run
-
-        return draw_run(self, show, **options)
 
     @property
     def has_gradients(self) -> bool:
@@ -152,7 +101,7 @@ class Run:
         return {"graph": self.graph, **found, "check_finite": self._check_finite}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.graph, self._values = state["graph"], [_read_only(value) for value in state["values"]]
+        self.graph, self._values = state["graph"], [read_only(value) for value in state["values"]]
         self._gradients, self._received = state["gradients"], state["received"]
         self._check_finite = state["check_finite"]
 
@@ -161,17 +110,11 @@ class Run:
         return f"<Run of {len(self.graph.order)} nodes, {done}, {self._values[0].dtype}>"
 
 
-def _read_only(array: Array) -> Array:
-    view = np.asarray(array).view()
-    view.flags.writeable = False
-    return view
-
-
 @final
 class _ByName(Mapping[str | Node, Array]):
     """Arrays of a run by name or node, read one at a time."""
 
-    def __init__(self, graph: Graph, read: Callable[[int], Array], positions: list[int] | None = None) -> None:
+    def __init__(self, graph: BaseGraph, read: Callable[[int], Array], positions: list[int] | None = None) -> None:
         self._graph, self._read = graph, read
         self._positions = range(len(graph.order)) if positions is None else positions
 

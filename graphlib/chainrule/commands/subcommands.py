@@ -1,0 +1,213 @@
+"""What each command does: its arguments, and the functions of chainrule that it calls with them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from chainrule.commands.loading import load_graph
+from chainrule.commands.npz import load_feeds
+from chainrule.errors import ArgumentError
+from chainrule.graph import Graph
+from chainrule.judging import names_of
+from chainrule.judging.reading import parse_lines
+from chainrule.samples.sampling import generic_sizes, sample_feeds
+
+_LARGEST_TEXT = 1 << 20  # bytes: more than a thousand formulas of the largest size that is read by hand
+DONE, WRONG = 0, 1  # exit codes
+
+
+@final
+class Command(NamedTuple):
+    """A subcommand: its name, its line of help, what adds its arguments, and what runs it and returns the exit code."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], object]
+    run: Callable[[argparse.Namespace], int]
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=_whole(0), default=0, help="where the parameters start (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=_whole(1), help="how many steps of gradient descent (default: as many as it needs)"
+    )
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", default=Path("chainrule-demo"), help="(default: %(default)s)"
+    )
+
+
+def _demo(given: argparse.Namespace) -> int:
+    demo = importlib.import_module("nets.demo")  # nets is built on chainrule, so it is met only here, and by name
+    options = {} if given.steps is None else {"steps": given.steps}
+    return DONE if demo.show(seed=given.seed, folder=given.pictures, **options) else WRONG
+
+
+def _gradcheck_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    _data_arguments(parser)
+
+
+def _data_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--feeds", metavar="DATA.npz", help="arrays by name; what is missing of the parameters is drawn"
+    )
+    parser.add_argument("--seed", type=_whole(0), default=0, help="of the data drawn at random (default: %(default)s)")
+
+
+def _gradcheck(given: argparse.Namespace) -> int:
+    graph = load_graph(given.net)
+    feeds = _feeds(graph, given)
+    report = graph.check_gradients(feeds)
+    print(report)
+    return DONE if report.ok else WRONG
+
+
+def _derive_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    notations = parser.add_mutually_exclusive_group()
+    for shown in ("Unicode", "LaTeX", "MathML"):
+        name = shown.lower()
+        notations.add_argument(f"--{name}", dest="notation", action="store_const", const=name, help=f"in {shown}")
+    parser.set_defaults(notation="text")
+    parser.add_argument("--shapes", action="store_true", help="the shapes behind every line")
+    parser.add_argument(
+        "--convention",
+        choices=("mean", "per-example"),
+        default="mean",
+        help="where 1/m stands: in every gradient, or only in those of the parameters (default: %(default)s)",
+    )
+
+
+def _derive(given: argparse.Namespace) -> int:
+    derivation = load_graph(given.net).derivation(given.convention)
+    print(getattr(derivation, given.notation)(shapes=given.shapes))
+    return DONE
+
+
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    parser.add_argument(
+        "formulas", metavar="FORMULAS.txt", help="lines of the form dW3 = dZ3 @ A2.T / m, comments behind #"
+    )
+    parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
+    parser.add_argument("--feeds", metavar="DATA.npz", help="arrays by name, to judge on besides random data")
+    parser.add_argument("--seed", type=_whole(0), default=0, help="of the data drawn at random (default: %(default)s)")
+    parser.add_argument(
+        "--convention",
+        choices=("auto", "mean", "per-example"),
+        default="auto",
+        help="where 1/m stands: in every gradient, or only in those of the parameters (default: either)",
+    )
+
+
+def _check(given: argparse.Namespace) -> int:
+    graph = load_graph(given.net)
+    formulas = parse_lines(_text(given.formulas), names_of(graph))
+    if not formulas:
+        raise ArgumentError(f"{given.formulas} holds no formula", remedy="dW3 = dZ3 @ A2.T / m")
+    feeds = None if given.feeds is None else load_feeds(given.feeds)
+    report = graph.check(formulas, feeds, convention=given.convention, seed=given.seed)
+    print(report.to_json() if given.json else report)
+    return DONE if report.ok else WRONG
+
+
+def _text(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_LARGEST_TEXT + 1)
+        if len(content) > _LARGEST_TEXT:
+            raise ArgumentError(
+                f"{path} holds more than {_LARGEST_TEXT >> 20} MB", remedy="a file of formulas: lines such as dB3 = dZ3"
+            )
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{path} is no text in UTF-8") from None
+
+
+def _draw_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default="graph.svg", help="an .svg, .png, .pdf or .dot (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--show",
+        choices=("graph", "values", "gradients", "formulas"),
+        help="what stands in the boxes (default: graph; gradients with --feeds)",
+    )
+    parser.add_argument("--layer", metavar="NAME", help="this layer alone, with what enters and leaves it")
+    parser.add_argument("--collapse", action="store_true", default=None, help="one box for each layer")
+    parser.add_argument("--expand", metavar="NODE", nargs="+", default=(), help="open these nodes into simpler ones")
+    parser.add_argument("--highlight", metavar="NODE", nargs="+", default=(), help="let these nodes stand out")
+    parser.add_argument("--palette", choices=("default", "document"), default="default", help="document: green and red")
+    parser.add_argument("--direction", choices=("right", "down"), default="right", help="where the computation goes")
+    _data_arguments(parser)
+
+
+def _draw(given: argparse.Namespace) -> int:
+    graph = load_graph(given.net)
+    graph = graph.expand(*given.expand) if given.expand else graph
+    show: Any = given.show or ("gradients" if given.feeds else "graph")
+    options = {name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction")}
+    if show in ("values", "gradients"):
+        run = graph.forward(_feeds(graph, given))
+        if show == "gradients":
+            run.backward()
+        drawing = run.draw(show, **options)
+    else:
+        drawing = graph.draw(show, **options)
+    try:
+        print("written:", drawing.save(given.output))
+    except OSError as error:
+        raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    if drawing.note:
+        print(drawing.note)
+    return DONE
+
+
+def _net_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("net", metavar="NET", help="the graph, as module:attribute or path/to/file.py[:attribute]")
+
+
+def _feeds(graph: Graph, given: argparse.Namespace) -> dict[str, Any]:
+    """The file's arrays, or data drawn at random; parameters that the file lacks are always drawn."""
+    if given.feeds is None:
+        sizes = generic_sizes(graph)[0]
+        print("data drawn at random:", ", ".join([f"seed {given.seed}", *(f"{n} = {k}" for n, k in sizes.items())]))
+        return sample_feeds(graph, given.seed, sizes)
+    feeds: dict[str, Any] = load_feeds(given.feeds)
+    absent = [graph.name(node) for node in graph.parameters if graph.name(node) not in feeds]
+    if absent:
+        drawn = sample_feeds(graph, given.seed)
+        feeds |= {name: drawn[name] for name in absent}
+        print(f"parameters drawn at random: seed {given.seed}")
+    return feeds
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    """A type for argparse: whole numbers from ``least`` on."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"a whole number, {least} or more, is needed, not {text[:40]!r}")
+        return number
+
+    return read
+
+
+COMMANDS = (
+    Command("demo", "train a small network on real data and compare its gradients", _demo_arguments, _demo),
+    Command("draw", "draw a graph, its formulas, or a run of it", _draw_arguments, _draw),
+    Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
+    Command("check", "judge formulas derived by hand, and repair wrong ones", _check_arguments, _check),
+    Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),
+)

@@ -1,0 +1,175 @@
+"""BaseGraph: nodes in topological order with their names, and who reads whom; it computes nothing."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.node import Node, flatten, unflatten, unusual_facts
+from chainrule.core.ordering import topological_order
+from chainrule.errors import ArgumentError, NameConflictError, UnknownNameError, did_you_mean
+from chainrule.symbols.dimensions import shape_text
+from chainrule.text import clipped, in_columns, visible
+
+
+class BaseGraph(ABC):
+    """What some outputs are computed from, sorted once: the structure under ``chainrule.Graph``, which people hold.
+
+    Everything that reads a graph takes this: derivations, plans, drawings. It knows no rule and holds no data.
+    """
+
+    @abstractmethod
+    def __init__(self, *outputs: Node, watch: Iterable[Node] = ()) -> None:
+        self.outputs, self.watch = outputs, tuple(watch)
+        for node in (*self.outputs, *self.watch):
+            if not isinstance(node, Node):
+                raise ArgumentError(
+                    f"a graph is built from nodes, not {type(node).__name__}", remedy="Graph(loss, watch=[...])"
+                )
+        if not outputs:
+            raise ArgumentError("a graph needs an output", remedy="Graph(loss)")
+        self.order: tuple[Node, ...] = topological_order((*self.outputs, *self.watch))
+        self._position = {node: k for k, node in enumerate(self.order)}
+        self.names: tuple[str, ...] = _names(self.order)
+        self._by_name = {name: k for k, name in enumerate(self.names)}
+        self.sources: tuple[tuple[int, ...], ...] = tuple(
+            tuple(self._position[source] for source in node.inputs) for node in self.order
+        )
+        """By position in ``order``: the positions of a node's inputs, once for every use."""
+
+    @functools.cached_property
+    def uses(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """By position in ``order``: every use of a node, as the position of the consumer and which of its inputs."""
+        found: list[list[tuple[int, int]]] = [[] for _ in self.order]
+        for k, sources in enumerate(self.sources):
+            for place, source in enumerate(sources):
+                found[source].append((k, place))
+        return tuple(map(tuple, found))
+
+    @functools.cached_property
+    def differentiable(self) -> tuple[bool, ...]:
+        """By position in ``order``: which nodes can have a gradient; not constants, nor whole numbers or booleans."""
+        return tuple(not isinstance(node, Constant) and node.dtype.kind == "f" for node in self.order)
+
+    @functools.cached_property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """The nodes whose values are given, constants too, in topological order."""
+        return tuple(node for node in self.order if isinstance(node, Leaf))
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The Input nodes, in topological order."""
+        return tuple(node for node in self.order if isinstance(node, Input))
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The Parameter nodes, in topological order."""
+        return tuple(node for node in self.order if isinstance(node, Parameter))
+
+    def __getitem__(self, key: str | Node) -> Node:
+        return self.order[self.position(key)]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._position if isinstance(key, Node) else key in self._by_name
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.order)
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def name(self, node: Node) -> str:
+        """The name of a node: its own, or the one that this graph gives to a node without a name."""
+        return self.names[self.position(node)]
+
+    def position(self, key: str | Node) -> int:
+        """Where a node stands in the order; raises UnknownNameError for one that is not in the graph."""
+        if key not in self:
+            shown = repr(key) if isinstance(key, Node) else did_you_mean(str(key), self.names)
+            names = f"{', '.join(self.names[:_NAMED])}{', ...' * (len(self.names) > _NAMED)}"
+            raise UnknownNameError(f"this graph has no node {shown}", remedy=f"its nodes are {names}")
+        return self._position[key] if isinstance(key, Node) else self._by_name[key]
+
+    def consumers(self, key: str | Node) -> tuple[Node, ...]:
+        """The nodes that read a node, once for every use."""
+        return tuple(self.order[k] for k, _ in self.uses[self.position(key)])
+
+    @functools.cached_property
+    def labels(self) -> dict[Leaf, Node]:
+        """The leaves that losses read as labels in a certain range, each with such a loss."""
+        losses = [node for node in self.order if node.label_range is not None]
+        return {node.inputs[1]: node for node in losses if isinstance(node.inputs[1], Leaf)}
+
+    def __copy__(self) -> Self:
+        return self  # a graph never changes, so a copy is the graph itself
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        ends = (*self.outputs, *self.watch)
+        positions = tuple(self._position[node] for node in ends)
+        return _rebuilt, (type(self), flatten(self.order), positions, len(self.outputs))
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(self.name, self.outputs))
+        return f"<Graph of {len(self.order)} nodes: {names}>"
+
+    def __str__(self) -> str:
+        rows = [_row(node, self.names[k], [self.names[s] for s in self.sources[k]]) for k, node in _shown(self.order)]
+        if len(rows) < len(self.order):
+            rows.insert(len(rows) // 2, ("…", f"{len(self.order) - len(rows)} more", "", "", ""))
+        table = [("node", "operation", "shape", "inputs", "layer"), *rows]
+        cells = [[clipped(visible(cell), _WIDEST) for cell in row] for row in table]
+        return "\n".join(map(str.rstrip, in_columns(cells)))
+
+
+def _rebuilt(kind: type[BaseGraph], records: Any, positions: Sequence[int], outputs: int) -> BaseGraph:
+    nodes = unflatten(records)
+    ends = [nodes[k] for k in positions]
+    return kind(*ends[:outputs], watch=ends[outputs:])
+
+
+def _names(order: Sequence[Node]) -> tuple[str, ...]:
+    """The given names, and for nodes without one their operation with a number."""
+    owner: dict[str, Node] = {}
+    for node in order:
+        if node.name is not None and owner.setdefault(node.name, node) is not node:
+            raise NameConflictError(
+                f"two nodes are called {node.name!r}",
+                where=f"{owner[node.name].where}; {node.where}",
+                remedy="give each node a name of its own",
+            )
+    counts: Counter[str] = Counter()
+    return tuple(node.name if node.name is not None else _fresh(node, counts, owner) for node in order)
+
+
+def _fresh(node: Node, counts: Counter[str], taken: Mapping[str, Node]) -> str:
+    kind = type(node).__name__.lower()
+    while True:
+        counts[kind] += 1
+        if (name := f"{kind}_{counts[kind]}") not in taken:
+            return name
+
+
+# --- printing ------------------------------------------------------------------------------------------------------
+
+_NAMED = 20  # names listed where one is unknown
+_WIDEST = 40  # characters of a cell
+_HEAD = 30  # rows shown at each end of a long table
+
+
+def _shown(order: Sequence[Node]) -> list[tuple[int, Node]]:
+    numbered = list(enumerate(order))
+    return numbered if len(order) <= 2 * _HEAD + 20 else numbered[:_HEAD] + numbered[-_HEAD:]
+
+
+def _row(node: Node, name: str, sources: Sequence[str]) -> tuple[str, ...]:
+    facts = unusual_facts(node)
+    value = [str(node.value)] if isinstance(node, Constant) and node.value.ndim == 0 else []
+    operation = f"{type(node).__name__}({', '.join(facts + value)})" if facts or value else type(node).__name__
+    return name, operation, shape_text(node.shape), ", ".join(sources), " / ".join(node.layer)

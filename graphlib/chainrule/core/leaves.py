@@ -1,0 +1,126 @@
+"""The leaves of a graph, whose values are given: Input, Parameter and Constant."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, NoReturn, final
+
+import numpy as np
+
+from chainrule.core.node import Node
+from chainrule.core.read_only import read_only
+from chainrule.errors import ArgumentError
+from chainrule.symbols.dimensions import Shape, as_shape
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Leaf(Node):
+    """A node that computes nothing: its value is given."""
+
+    @abstractmethod
+    def __init__(self, name: str | None) -> None:
+        self._describe((), name)
+
+    def forward(self) -> NoReturn:
+        """Never called: the value of a leaf is given."""
+        raise NotImplementedError(f"{type(self).__name__} has no rule")
+
+    def backward(self) -> NoReturn:
+        """Never called: a leaf passes nothing on."""
+        raise NotImplementedError(f"{type(self).__name__} has no rule")
+
+    def replace(self, *inputs: Node) -> Node:
+        """A leaf reads nothing, so it stays as it is."""
+        return self
+
+
+@final
+class Input(Leaf):
+    """A value that is fed at every run: data, labels, indices.
+
+    >>> Input("A0", shape=(2, "m"))
+    <Input 'A0' (2, m)>
+
+    A size may be a name such as ``"m"``; it gets its number from the data and must agree across all inputs.
+    ``dtype=int`` (indices) and ``dtype=bool`` (conditions) keep their type and have no gradient.
+    """
+
+    def __init__(self, name: str, shape: Any = (), dtype: Any = float) -> None:
+        super().__init__(name)
+        self.__dict__.update(shape=_declared_shape(self, shape), dtype=_declared_dtype(self, dtype))
+
+
+@final
+class Parameter(Leaf):
+    """A value that training changes: weights and biases.
+
+    >>> Parameter("W1", shape=(3, 2))
+    <Parameter 'W1' (3, 2)>
+
+    ``init`` says how ``Graph.initialize`` starts it: "glorot", "he", "normal", "zeros", "ones", a number or array,
+    or a function of a random generator and the shape. None chooses by use: weights before a ReLU get "he", other
+    weights "glorot", all else "zeros".
+    """
+
+    init: Any
+
+    def __init__(self, name: str, shape: Any = (), init: Any = None) -> None:
+        super().__init__(name)
+        self.__dict__.update(shape=_declared_shape(self, shape), init=init)
+
+
+@final
+class Constant(Leaf, operator="constant"):
+    """A value that never changes and has no gradient.
+
+    >>> Constant([[1, 2, 3]])
+    <Constant (1, 3)>
+
+    Floating values take the dtype of the run. ``dtype=int`` keeps whole numbers, for indices.
+    """
+
+    value: npt.NDArray[Any]
+
+    def __init__(self, value: npt.ArrayLike, name: str | None = None, dtype: Any = float) -> None:
+        super().__init__(name)
+        self.__dict__["dtype"] = _declared_dtype(self, dtype)
+        array = _constant_array(self, value)
+        self.__dict__.update(value=read_only(array), shape=array.shape)
+
+
+def _constant_array(node: Constant, value: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        array = np.array(value)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"dtype {array.dtype}")
+        return array.astype(node.dtype)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"a Constant is a number or an array of real numbers, not {type(value).__name__}",
+            where=node.where,
+            given=str(error),
+            remedy="numbers; data of other kinds has to be turned into numbers first",
+        ) from None
+
+
+def _declared_shape(node: Node, shape: Any) -> Shape:
+    try:
+        return as_shape(shape)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(str(error), where=node.where, given=f"shape={shape!r}", remedy='shape=(2, "m")') from None
+
+
+def _declared_dtype(node: Node, dtype: Any) -> np.dtype[Any]:
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind not in "fiub":
+        raise ArgumentError(
+            f"dtype is float, int or bool, not {dtype!r}",
+            where=node.where,
+            remedy="float for numbers, int for indices, bool for conditions",
+        )
+    return found

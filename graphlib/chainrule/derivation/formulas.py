@@ -1,0 +1,179 @@
+"""What a derivation is: its lines, each a name and what it equals, printed in four notations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Input
+from chainrule.derivation.entries import Entries, EntrywiseSweep, sizes_for
+from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
+from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
+from chainrule.notation.printed import Printed, PrintedLine
+from chainrule.symbols.dimensions import Dimension, Shape
+from chainrule.symbols.symbol import Symbol
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Formula(PrintedLine):
+    """One line of a derivation: a name and the expression it equals, with the steps in between.
+
+    ``str`` and ``text`` are the last step as runnable NumPy text; ``unicode``, ``latex`` and ``mathml`` the whole
+    line, name and steps. In a notebook a formula shows itself as mathematics.
+    """
+
+    _math = "$"
+
+    name: str
+    steps: tuple[Symbol, ...]
+    """The expression as the rules give it, and as it reads after canceling; often they are one."""
+    contributions: tuple[tuple[str, Symbol], ...] = ()
+    """For a node with several uses: each consumer and what it sends back."""
+    listed: bool = True
+    """Whether a derivation shows the line: a gradient that only passes through has none of its own."""
+
+    @property
+    def expression(self) -> Symbol:
+        """What the name equals, in its shortest form."""
+        return self.steps[-1]
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape of the value; None when it is unknown."""
+        return self.steps[0].known_shape
+
+    @property
+    def text(self) -> str:
+        """Runnable NumPy text."""
+        return TextPrinter().print(self.expression)
+
+    def _in(self, printer: Printer) -> str:
+        return printer.equation(self.line(printer))
+
+    def line(self, printer: Printer, shapes: bool = False) -> Line:
+        """The line in a notation: its steps, and behind them the shapes on request and what each consumer sends."""
+        remarks = [printer.shape_equation(self.shape, shapes_of_factors(self))] if shapes else []
+        remarks += [printer.contribution(part, consumer) for consumer, part in self.contributions]
+        return Line(printer.name(self.name).text, [printer.print(step) for step in self.steps], remarks)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Formula {self.name} = {self.text}>"
+
+
+@final
+class Derivation(Mapping[str, Formula], Printed):
+    """The formulas of a graph: ``derivation["dW3"]`` is one line, ``print(derivation)`` all of them.
+
+    >>> from chainrule import BCELoss, Graph, Input, Parameter, Sigmoid
+    >>> A2, Y, W3 = Input("A2", (3, "m")), Input("Y", (1, "m")), Parameter("W3", (1, 3))
+    >>> A3 = Sigmoid(W3 @ A2, name="A3")
+    >>> print(Graph(BCELoss(A3, Y, name="L")).derivation())
+    # forward
+    A3 = sigmoid(W3 @ A2)
+    L = -(Y * np.log(A3) + (1 - Y) * np.log(1 - A3)).sum() / m
+    # backward
+    dA3 = ((1 - Y) / (1 - A3) - Y / A3) / m
+    dW3 = (dA3 * A3 * (1 - A3)) @ A2.T
+    # slopes written with A are computed from Z: exact where A has rounded to 1
+    """
+
+    def __init__(
+        self,
+        forward: Sequence[Formula],
+        backward: Sequence[Formula],
+        notes: Sequence[str] = (),
+        sweep: Callable[[dict[str, int]], EntrywiseSweep] | None = None,
+        graph: BaseGraph | None = None,
+    ) -> None:
+        self.forward, self.backward, self.notes = tuple(forward), tuple(backward), tuple(notes)
+        self._by_name = {formula.name: formula for formula in (*forward, *backward)}
+        self._sweep, self._graph = sweep, graph
+
+    def __getitem__(self, name: str) -> Formula:
+        if name not in self._by_name:
+            raise UnknownNameError(f"this derivation has no line {did_you_mean(name, self._by_name)}")
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def text(self, shapes: bool = False) -> str:
+        """All lines as runnable NumPy text, with the shapes behind them on request."""
+        return self._in(TextPrinter(), shapes)
+
+    def unicode(self, shapes: bool = False) -> str:
+        """All lines in Unicode characters: ``dW₃ = dZ₃A₂ᵀ``."""
+        return self._in(UnicodePrinter(), shapes)
+
+    def latex(self, shapes: bool = False) -> str:
+        r"""All lines as one ``aligned`` environment, to stand between ``$$`` or in ``\[ \]``; it needs amsmath."""
+        return self._in(LatexPrinter(), shapes)
+
+    def mathml(self, shapes: bool = False) -> str:
+        """All lines as one ``math`` element, which browsers show as it is."""
+        return self._in(MathmlPrinter(), shapes)
+
+    def entries(self, name: str, m: int = 1, **sizes: int) -> Entries:
+        """The line ``name`` entry by entry, for m columns: arrays of scalars pass through the same rules.
+
+        >>> from chainrule import BCELoss, Graph, Input, Parameter, Sigmoid
+        >>> A2, Y, W3 = Input("A2", (3, "m")), Input("Y", (1, "m")), Parameter("W3", (1, 3))
+        >>> derivation = Graph(BCELoss(Sigmoid(W3 @ A2, name="A3"), Y, name="L")).derivation("per-example")
+        >>> print(derivation.entries("A3", m=2))
+        A3 = [[sigmoid(W3[0, 0] * A2[0, 0] + W3[0, 1] * A2[1, 0] + W3[0, 2] * A2[2, 0]), sigmoid(W3[0, 0] * ...
+
+        Text counts rows and columns from 0 and runs; the other notations count from 1 and write ``w³₁₂`` for
+        ``W3[0, 1]`` (the layer above, row before column), and ``a²₃`` for ``A2[2, 0]`` where there is one column.
+        ``sizes`` are the numbers of other named dimensions. A rule that entries cannot pass through stands as its
+        class name, as in the derivation. Raises UnknownNameError for a name without a line, ArgumentError for a value
+        of unknown shape or with too many entries to read.
+        """
+        formula = self[name]
+        if self._sweep is None or self._graph is None:
+            raise ArgumentError("a derivation put together by hand has no rules to send entries through")
+        sweep = self._sweep(sizes_for(self._graph, columns_name(self._graph), m, sizes))
+        if any(formula is line for line in self.forward):
+            return sweep.value(self._graph[name])
+        return sweep.gradient(self._graph[name[1:]])
+
+    def _in(self, printer: Printer, shapes: bool = False) -> str:
+        sections = [
+            (title, [formula.line(printer, shapes) for formula in formulas if formula.listed])
+            for title, formulas in (("forward", self.forward), ("backward", self.backward))
+        ]
+        return printer.page(sections, self.notes)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def shapes_of_factors(formula: Formula) -> list[Shape | None]:
+    """The shapes of the two factors where a line is a matrix product; an empty list where it is not."""
+    expression = formula.expression
+    while expression.operation in (np.divide, np.multiply, np.negative):  # a scale does not change a shape
+        inner = [op for op in expression.operands if isinstance(op, Symbol) and op.known_shape == formula.shape]
+        if not inner:
+            break
+        expression = inner[0]
+    if expression.operation is not np.matmul:
+        return []
+    return [operand.known_shape for operand in expression.operands]
+
+
+def columns_name(graph: BaseGraph) -> str | None:
+    """The name of the number of columns: of the last axis of the inputs."""
+    for node in graph.order:
+        if isinstance(node, Input) and node.shape and isinstance(node.shape[-1], Dimension):
+            return str(node.shape[-1])
+    return None

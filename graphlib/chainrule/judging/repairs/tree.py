@@ -1,0 +1,96 @@
+"""An expression as a tree of parts, each of which can be replaced."""
+
+from __future__ import annotations
+
+import ast
+
+from chainrule.judging.reading.forms import is_of_numpy
+from chainrule.judging.repairs.change import Path, Site
+
+_FIRST_ONLY = {"sum", "mean", "max", "min", "prod", "reshape", "transpose", "expand_dims", "squeeze", "clip", "power"}
+
+
+def sites(tree: ast.expr) -> list[Site]:
+    """Every part that is a value, outermost and leftmost first; the axis of a sum or the 1 in Y.shape[1] is none."""
+    found: list[Site] = []
+    waiting = [Site(tree, (), None)]
+    while waiting:
+        site = waiting.pop()
+        found.append(site)
+        below = [Site(_child(site.node, step), (*site.path, step), site.node) for step in _steps(site.node)]
+        waiting.extend(reversed(below))
+    return found
+
+
+def _steps(node: ast.expr) -> list[tuple[str, int | None]]:
+    """The places at which an expression holds other values."""
+    match node:
+        case ast.BinOp():
+            return [("left", None), ("right", None)]
+        case ast.UnaryOp():
+            return [("operand", None)]
+        case ast.Compare():
+            return [("left", None), *(("comparators", k) for k in range(len(node.comparators)))]
+        case ast.Attribute(attr="T"):
+            return [("value", None)]
+        case ast.Call():
+            return _steps_of_call(node)
+    return []
+
+
+def _steps_of_call(call: ast.Call) -> list[tuple[str, int | None]]:
+    name, method = called(call), is_method(call)
+    arguments = [k for k, argument in enumerate(call.args) if not _is_text(argument)]
+    if method:
+        return [("func", None), *(("args", k) for k in arguments if name == "dot")]
+    return [("args", k) for k in (arguments[:1] if name in _FIRST_ONLY else arguments)]
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _child(node: ast.expr, step: tuple[str, int | None]) -> ast.expr:
+    field, index = step
+    if field == "func":  # the array in array.sum()
+        return node.func.value  # type: ignore[attr-defined, no-any-return]
+    value = getattr(node, field)
+    return value if index is None else value[index]  # type: ignore[no-any-return]
+
+
+def _with_child(node: ast.expr, step: tuple[str, int | None], new: ast.expr) -> ast.expr:
+    field, index = step
+    old = getattr(node, field)
+    if field == "func":
+        return copied(node, func=copied(old, value=new))
+    return copied(node, **{field: new if index is None else [*old[:index], new, *old[index + 1 :]]})
+
+
+def copied(node: ast.expr, **fields: object) -> ast.expr:
+    """The same node with other fields; what it holds besides is shared."""
+    twin = type(node).__new__(type(node))
+    twin.__dict__.update(node.__dict__)
+    twin.__dict__.update(fields)
+    return twin
+
+
+def replaced(tree: ast.expr, path: Path, new: ast.expr) -> ast.expr:
+    """The expression with another part at the end of the path; all that does not lie on the path is shared."""
+    along = [tree]
+    for step in path[:-1]:
+        along.append(_child(along[-1], step))
+    for node, step in zip(reversed(along), reversed(path), strict=False):
+        new = _with_child(node, step, new)
+    return new
+
+
+def called(node: ast.expr) -> str | None:
+    """The bare name of what is called: sum for np.sum(x) and for x.sum(); None when nothing is called."""
+    if not isinstance(node, ast.Call):
+        return None
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+
+
+def is_method(call: ast.Call) -> bool:
+    """Whether an array's own method is called: x.sum(), but not np.sum(x)."""
+    return isinstance(call.func, ast.Attribute) and not is_of_numpy(call.func)

@@ -1,0 +1,1 @@
+"""Gradient descent: run forward, run backward, take a step against the gradient, and begin again."""

@@ -1,0 +1,125 @@
+"""Training: one compiled step after another, until the epochs are over or Ctrl-C ends them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, TextIO
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chainrule.core.graph import BaseGraph
+from chainrule.plan.training_plan import State, TrainingPlan, compile_step
+from chainrule.training.batches import Batches
+from chainrule.training.history import History
+from chainrule.training.optimizers import SGD, Optimizer
+from chainrule.training.progress import Meter
+
+Steps = tuple[Sequence[float], State]  # the losses of some steps, and the state after them
+
+
+def train(
+    graph: BaseGraph,
+    params: Mapping[str, ArrayLike],
+    feeds: Mapping[str, ArrayLike],
+    *,
+    optimizer: Optimizer = SGD(),  # noqa: B008 — it is frozen
+    epochs: int = 1000,
+    batch_size: int | None = None,
+    seed: int = 0,
+    columns: str = "m",
+    progress: bool | TextIO = True,
+    backend: Literal["numpy", "numba", "auto"] = "numpy",
+) -> History:
+    """Move ``params`` against the gradient of the graph's only output, and return a ``History``.
+
+    An epoch goes through all columns once: in one step, or in steps of ``batch_size`` columns in an order that ``seed``
+    decides (the last step of an epoch takes what is left). A feed is cut along the dimension that its Input calls
+    ``columns``; Inputs without it are fed whole. Parameters that should not move can stand among the feeds.
+
+    Feeds may lie on disk: memory-mapped arrays, ``chainrule.ArrayFile``, datasets of h5py or zarr. Mini-batches are
+    then taken from pages of 64 MB: pages come in a random order, and so do the columns of each, so that at most one
+    page is in memory; the smaller batch is then the last of its page.
+
+    The step is compiled: ``backend`` is that of ``Graph.compile``. With "numba", small networks go through whole epochs
+    in one call, which takes some seconds to compile once and pays from about a hundred thousand steps on.
+
+    ``progress`` is where the progress is written (True: standard output; False: nowhere): a bar that redraws itself on
+    a terminal, ten lines anywhere else (fewer if there are fewer steps). Ctrl-C ends the training; the step it broke
+    into is dropped whole.
+
+    Nothing that is handed in is changed. ValueError if the graph has several outputs, the feeds differ in their number
+    of columns, or ``epochs`` or ``batch_size`` are not positive; the graph's own errors for everything else.
+
+    >>> from chainrule import Graph, Parameter, Square
+    >>> w = Parameter("w")
+    >>> graph = Graph(Square(w - 3, name="L"))
+    >>> history = train(graph, {"w": 0.0}, {}, epochs=30, optimizer=SGD(rate=0.25), progress=False)
+    >>> round(float(history.params["w"]), 6), history.losses[:3]
+    (3.0, (9.0, 2.25, 0.5625))
+    """
+    if len(graph.outputs) != 1:
+        raise ValueError(f"a graph with one output, the loss, can be trained; this one has {len(graph.outputs)}")
+    axes = _column_axes(graph, feeds, columns)
+    Batches(feeds, axes, epochs, batch_size, seed)  # whatever it refuses is refused before anything is compiled
+    step = compile_step(graph, list(params), backend, optimizer)
+    start = step.start(params)
+    fed = step.prepare({**start, **feeds})
+    state = {name: fed.pop(name) for name in start}
+    batches = Batches(fed, axes, epochs, batch_size, seed)
+    at_once = axes == step.column_axes and step.is_one_call({**state, **fed}, batch_size)
+    meter = Meter(sys.stdout if progress is True else progress or None, len(batches))
+    losses: list[float] = []
+    done = (state, 0)  # steps count once this name is bound again: Ctrl-C comes before that or after it
+    interrupted = False
+    try:
+        for found, moved in (_epochs if at_once else _steps)(step, state, batches):
+            losses.extend(found)
+            before, done = done[1], (moved, len(losses))
+            for k in range(before, len(losses)):
+                meter.show(k + 1, losses[k])
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        meter.close()
+    final_params = {name: np.array(done[0][name], dtype=start[name].dtype) for name in params}
+    return History(final_params, tuple(losses[: done[1]]), interrupted)
+
+
+def _steps(step: TrainingPlan, state: State, batches: Batches) -> Iterator[Steps]:
+    """Yield the loss of one step after another, and the state after it."""
+    for batch in batches:
+        loss, state = step({**batch, **state})
+        yield [float(loss)], state
+
+
+_PATIENCE = 0.1  # seconds that a call may take, since Ctrl-C waits for its end
+
+
+def _epochs(step: TrainingPlan, state: State, batches: Batches) -> Iterator[Steps]:
+    """Yield the losses of as many epochs as one short call computes, and the state after them."""
+    if batches.given_size is not None:  # every epoch has another order
+        for data in batches.ordered():
+            found, state = step.epochs(state, data, batch_size=batches.given_size)
+            yield found.tolist(), state
+        return
+    left, count = batches.epochs, 1
+    while left > 0:
+        began = time.perf_counter()
+        found, state = step.epochs(state, batches.feeds, epochs=count)
+        left -= count
+        yield found.tolist(), state
+        taken = time.perf_counter() - began
+        count = min(max(left, 1), max(1, int(count * min(10.0, _PATIENCE / max(taken, 1e-9)))))
+
+
+def _column_axes(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str) -> dict[str, int]:
+    """Return, for each feed whose Input has the dimension ``columns``, the axis along which it is cut."""
+    axes = {}
+    for node in graph.inputs:
+        names = [str(size) for size in node.shape or ()]
+        if columns in names and graph.name(node) in feeds:
+            axes[graph.name(node)] = names.index(columns)
+    return axes
