@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = "npt.NDArray[Any]"
 
 
+@final
 class Contribution(NamedTuple):
     """What one use of a node sent back to it: the consumer, which of its inputs the node is, and the gradient."""
 
@@ -133,7 +134,9 @@ class _ByName(Mapping[str | Node, Array]):
         return array
 
     def __contains__(self, key: object) -> bool:
-        return key in self._graph and self._arrays[self._graph.position(key)] is not None  # type: ignore[arg-type]
+        if key not in self._graph:
+            return False
+        return self._arrays[self._graph.position(key)] is not None  # type: ignore[arg-type]  # it is in the graph: a key
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, array in zip(self._graph.names, self._arrays, strict=True) if array is not None)
