@@ -144,7 +144,10 @@ class Graph(BaseGraph):
         return initial_values(self, seed, dtype)
 
     def fuse(self) -> Graph:
-        """A new graph with Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by one exact node each."""
+        """A new graph with Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by one exact node each.
+
+        The activation is still there for others to read; what the loss sends back no longer passes through it.
+        """
         from chainrule.core.rewriting import fuse
 
         return fuse(self)

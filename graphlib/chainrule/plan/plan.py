@@ -14,8 +14,8 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Input, Leaf
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
-from chainrule.core.rewriting import fuse
-from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
+from chainrule.errors import ArgumentError, FeedError, RuleError
+from chainrule.plan.asked import wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
@@ -24,7 +24,6 @@ from chainrule.plan.passes import optimized, typed
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.program import Program
-from chainrule.program.recording import record
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.text import visible
 
@@ -55,43 +54,12 @@ def compile_graph(
     if len(graph.outputs) != 1:
         given = ", ".join(map(graph.name, graph.outputs))
         raise ArgumentError("a plan has one output, the loss", given=given, remedy="Graph(loss, watch=[...])")
-    program = _wanted_program(graph, gradients)
+    program = wanted_program(graph, gradients)
     if update is not None and (computed := [name for name in program.gradients if name not in program.feeds]):
         raise ArgumentError(
             f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
         )
     return Plan(graph, program, backend, update=update, block=block)
-
-
-def _wanted_program(graph: BaseGraph, gradients: Iterable[str | Node] | None) -> Program:
-    if gradients is None:
-        return _program(fuse(graph), None)
-    names = [graph.name(graph[node]) for node in ([gradients] if isinstance(gradients, (str, Node)) else gradients)]
-    fused = _program(fuse(_named(graph) if any(graph[name].name is None for name in names) else graph), names)
-    program = fused if set(names) <= set(fused.gradients) else _program(graph, names)
-    if missing := [name for name in names if name not in program.gradients]:
-        raise UnknownNameError(
-            f"{', '.join(map(repr, missing))} {'has' if len(missing) == 1 else 'have'} no gradient",
-            remedy="constants, whole numbers and labels have none, nor does what the loss does not depend on",
-        )
-    return program
-
-
-def _named(graph: BaseGraph) -> BaseGraph:
-    """The graph with the names that it gives to nodes without one as their own: a graph rewritten gives others."""
-    new: dict[Node, Node] = {}
-    for node in graph.order:
-        inputs = tuple(new[source] for source in node.inputs)
-        kept = node.name is not None and inputs == node.inputs
-        new[node] = node if kept else node.replace(*inputs).relabel(graph.name(node), like=node)
-    return type(graph)(*(new[node] for node in graph.outputs), watch=[new[node] for node in graph.watch])
-
-
-def _program(graph: BaseGraph, names: Sequence[str] | None) -> Program:
-    """The recorded program for these gradients, as far as they exist; for the parameters' when None."""
-    program = record(graph)
-    wanted = [graph.name(node) for node in graph.parameters] if names is None else names
-    return program.only(gradients=[name for name in wanted if name in program.gradients])
 
 
 @final

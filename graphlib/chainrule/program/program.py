@@ -141,6 +141,24 @@ def rewrite(program: Program, change: Change) -> Program:
     return replace(program, steps=tuple(builder.steps), values=values, gradients=gradients, updates=updates)
 
 
+def joined(first: Program, second: Program) -> Program:
+    """The first program with the gradients of the second, too: another way back through nodes of the same values.
+
+    Where both have a name for something, it stays that of the first.
+    """
+    builder = Builder()
+    builder.steps = list(first.steps)
+    taken = {step.name for step in builder.steps}
+    same = {k: first.values[name] for name, k in second.values.items()}
+    new: list[Ref] = []
+    for k, step in enumerate(second.steps):
+        renewed = step.reading(map_refs(step.operands, lambda ref: new[ref.step]))
+        own = replace(renewed, name=None) if step.name in taken else renewed
+        new.append(Ref(same[k]) if k in same else builder.append(own))
+    gradients = {name: new[k].step for name, k in second.gradients.items()}
+    return replace(first, steps=tuple(builder.steps), gradients={**first.gradients, **gradients})
+
+
 def _as_ref(builder: Builder, value: Any, step: Step) -> int:
     """The number of the step for a result; a result that has become a number becomes a constant again."""
     return value.step if isinstance(value, Ref) else builder.constant(np.asarray(value, dtype=step.dtype)).step
