@@ -7,10 +7,16 @@ from dataclasses import replace
 
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
-from chainrule.core.rewriting import Fusion, fusion
+from chainrule.core.rewriting import Fusion, fuse, fusion
 from chainrule.errors import UnknownNameError
 from chainrule.program.program import Program, joined
-from chainrule.program.recording import record
+from chainrule.program.recording import record, record_forward
+
+
+def predicted_program(graph: BaseGraph) -> Program:
+    """The outputs of a graph and nothing that only gradients need; a fused loss keeps its digits here, too."""
+    program = record_forward(fuse(graph)).only(values=[graph.name(node) for node in graph.outputs])
+    return replace(program, predicts=True)
 
 
 def wanted_program(graph: BaseGraph, gradients: Iterable[str | Node] | None) -> Program:
@@ -35,7 +41,7 @@ def _program(graph: BaseGraph, names: Sequence[str]) -> Program:
     fused = fusion(graph)
     rest = set(names) - {graph.name(node) for node in fused.twins}
     if rest or any(graph[name].name is None for name in names):
-        graph = _named(graph)
+        graph = named(graph)
         fused = fusion(graph)
     program = _shared(fused)
     if rest:
@@ -56,7 +62,7 @@ def _of(program: Program, names: Collection[str]) -> Program:
     return replace(program, gradients={name: k for name, k in program.gradients.items() if name in names})
 
 
-def _named(graph: BaseGraph) -> BaseGraph:
+def named(graph: BaseGraph) -> BaseGraph:
     """The graph with the names that it gives to nodes without one as their own: a graph rewritten gives others."""
     new: dict[Node, Node] = {}
     for node in graph.order:

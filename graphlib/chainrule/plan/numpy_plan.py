@@ -92,8 +92,7 @@ class Blocks(InPieces):
         fusing: bool = False,
     ) -> None:
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
-        (loss,) = program.values.values()
-        self.loss = handed_name(program, loss)
+        self.loss = next((handed_name(program, k) for k in program.losses.values()), None)
         self.results = {name: handed_name(program, k) for name, k in program.handed.items()}
         self.fusing = fusing
         self.before = _part(bound(parts.before, sizes), f"{title}: before the blocks", fusing)
@@ -165,7 +164,8 @@ class Blocks(InPieces):
         known = {**values, **self._together(pieces)}
         late = self.after.prepare()(*(known[name] for name in self.after.source.feeds))
         known.update(zip(self.parts.after.values, late, strict=True))
-        return known[self.loss], _apart({name: np.asarray(known[k]) for name, k in self.results.items()}, feeds)
+        loss = None if self.loss is None else known[self.loss]
+        return loss, _apart({name: np.asarray(known[k]) for name, k in self.results.items()}, feeds)
 
 
 def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -14,8 +14,9 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Input, Leaf
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
+from chainrule.core.predicting import how_to_predict
 from chainrule.errors import ArgumentError, FeedError, RuleError
-from chainrule.plan.asked import wanted_program
+from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
@@ -47,19 +48,40 @@ def compile_graph(
 
     With an ``update``, what a call hands back are the parameters after one step, and what the update remembers.
     """
-    if backend not in ("numpy", "numba", "auto"):
-        raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
-    if backend == "numba":
-        require_numba()
-    if len(graph.outputs) != 1:
-        given = ", ".join(map(graph.name, graph.outputs))
-        raise ArgumentError("a plan has one output, the loss", given=given, remedy="Graph(loss, watch=[...])")
+    _check_backend(backend)
+    _check_loss(graph)
     program = wanted_program(graph, gradients)
     if update is not None and (computed := [name for name in program.gradients if name not in program.feeds]):
         raise ArgumentError(
             f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
         )
     return Plan(graph, program, backend, update=update, block=block)
+
+
+def _check_backend(backend: Backend) -> None:
+    if backend not in ("numpy", "numba", "auto"):
+        raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
+    if backend == "numba":
+        require_numba()
+
+
+def _check_loss(graph: BaseGraph) -> None:
+    names = list(map(graph.name, graph.outputs))
+    if len(names) != 1:
+        remedy = f"Graph(loss, watch=[...]); without gradients, compile(outputs={names})"
+        raise ArgumentError("a plan has one output, the loss", given=", ".join(names), remedy=remedy)
+    if graph.outputs[0].shape:
+        raise ArgumentError(
+            f"gradients start at a scalar loss, and {names[0]} has shape {shape_text(graph.outputs[0].shape)}",
+            where=graph.outputs[0].where,
+            remedy=f"Sum or Mean of it; without gradients, compile(outputs={names[0]!r})",
+        )
+
+
+def compile_forward(graph: BaseGraph, backend: Backend = "numpy", *, block: int | None = None) -> Plan:
+    """The plan of all outputs of a graph, which its nodes have names for, without a loss or gradients."""
+    _check_backend(backend)
+    return Plan(graph, predicted_program(graph), backend, block=block)
 
 
 @final
@@ -144,7 +166,7 @@ class Plan:
     def __call__(
         self, feeds: Mapping[Any, Any], *, out: Mapping[str, Array] | None = None, executor: Any = None
     ) -> Results:
-        """The loss and the gradients by name.
+        """The loss and the gradients by name; for a prediction None, and its values by name.
 
         ``out`` are arrays that gradients are written to, by name. ``executor`` is anything with the ``submit`` of
         ``concurrent.futures.Executor``; blocks of columns are computed there. Raises FeedError as ``Graph.forward``.
@@ -177,7 +199,11 @@ class Plan:
 
         What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
         """
-        given = values_in_pieces(self._leaves, feeds, self._name)
+        try:
+            given = values_in_pieces(self._leaves, feeds, self._name)
+        except FeedError as error:
+            error.remedy = how_to_predict(self.graph, feeds) or error.remedy
+            raise
         check_labels(self.graph.labels, given, self._name)
         arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
         if 0 in self._sizes(arrays).values():
@@ -198,6 +224,8 @@ class Plan:
         """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
         fed = {name: array for name, array in arrays.items() if not any(name in own for own in self.memory.values())}
         values = forward(self.graph, fed)
+        if self._recorded.predicts:
+            return None, {self._name(node): np.array(values[self.graph.position(node)]) for node in self.graph.outputs}
         swept = dict(zip(self.graph.names, sweep(self.graph, values)[0], strict=True))
         gradients = {name: np.array(swept[name]) for name in self._gradients}
         loss = values[self.graph.position(self.graph.outputs[0])][()]
@@ -285,6 +313,8 @@ class Plan:
         return {str(size): number for size, number in pairs if isinstance(size, Dimension)}
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._recorded.predicts:
+            return _predicting, (self.graph, self.backend, self._block)
         return _rebuilt, (self.graph, self._gradients, self.backend, self.update, self._block)
 
 
@@ -297,6 +327,10 @@ def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
 
 def _rebuilt(graph: BaseGraph, gradients: tuple[str, ...], backend: Backend, update: Any, block: int | None) -> Plan:
     return compile_graph(graph, gradients, backend, update=update, block=block)
+
+
+def _predicting(graph: BaseGraph, backend: Backend, block: int | None) -> Plan:
+    return compile_forward(graph, backend, block=block)
 
 
 def _quick_whole(computation: Whole) -> tuple[str, dict[str, Any]]:

@@ -42,12 +42,11 @@ class Loop:
     """
 
     def __init__(self, program: Program, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> None:
-        (loss,) = program.values
-        self.dtype, self.loss = dtype, loss
+        self.dtype = dtype
         self.results = {name: program.handed_name(name) for name in program.handed}
         scalars = scalars_of(program, sizes)
         self.column = scalars.column
-        self.source: LoopSource = loop_source(scalars, dtype, loss)
+        self.source: LoopSource = loop_source(scalars, dtype, next(iter(program.losses), None))
 
     def __str__(self) -> str:
         return f"{self.source.operations} operations on numbers for each of {self.column or 'no columns'}"
