@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, final
@@ -118,7 +119,7 @@ class Plan:
         inputs = [leaf for remembered in self.memory.values() for leaf in remembered.values()]
         self._leaves: tuple[Leaf, ...] = (*(node for node in graph.order if isinstance(node, Leaf)), *inputs)
         self._fed = tuple(leaf for leaf in self._leaves if not isinstance(leaf, Constant))
-        self._lock = threading.RLock()
+        self._lock = (os.getpid(), threading.RLock())
         self._local = threading.local()
         self._computations: dict[Key, Computation] = {}
         self._loops: dict[Key, Loop | str] = {}
@@ -255,12 +256,18 @@ class Plan:
         found = self._computations.get(key)
         if found is None:
             dtype = next((a.dtype for a in arrays.values() if a.dtype.kind == "f"), np.dtype(float))
-            with self._lock:
+            with self._lock_here():
                 found = self._computations.get(key) or self._computation(self._sizes(arrays), dtype)
                 while len(self._computations) >= _KEPT:
-                    self._computations.pop(next(iter(self._computations)))
+                    self._computations.pop(next(iter(self._computations)), None)
                 self._computations[key] = found
         return found
+
+    def _lock_here(self) -> Any:
+        """The lock of this process: one that another thread held when this process was forked is never released."""
+        if self._lock[0] != os.getpid():
+            self._lock = (os.getpid(), threading.RLock())
+        return self._lock[1]
 
     def _computation(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Computation:
         if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
@@ -284,7 +291,7 @@ class Plan:
         column = column_name(program)
         others = {name: size for name, size in sizes.items() if name != column}
         key: Key = (dtype, *others.items())
-        with self._lock:
+        with self._lock_here():
             if key not in self._loops:
                 try:
                     self._loops[key] = Loop(program, others, dtype)
@@ -335,7 +342,16 @@ def _predicting(graph: BaseGraph, backend: Backend, block: int | None) -> Plan:
 
 def _quick_whole(computation: Whole) -> tuple[str, dict[str, Any]]:
     arguments = ", ".join(f"x{k}" for k in range(len(computation.feeds)))
-    return f"return run({arguments})", {"run": computation.run()}
+    free = computation.free()
+    lines = [
+        "if free:",
+        "    run = take()",
+        "    try:",
+        f"        return run({arguments})",
+        "    finally:",
+        "        put(run)",
+    ]
+    return "\n".join(lines), {"free": free, "take": free.pop, "put": free.append}
 
 
 @functools.cache
