@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chainrule.judging import Convention as JudgedConvention
     from chainrule.judging.verdicts import Report
     from chainrule.plan.plan import Backend, Plan
+    from chainrule.plan.prediction_plan import PredictionPlan
     from chainrule.plan.training_plan import TrainingPlan
     from chainrule.plan.updating import Update
 
@@ -149,7 +150,10 @@ class Graph(BaseGraph):
         return initial_values(self, seed, dtype)
 
     def fuse(self) -> Graph:
-        """A new graph with Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by one exact node each."""
+        """A new graph with Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by one exact node each.
+
+        The activation is still there for others to read; what the loss sends back no longer passes through it.
+        """
         from chainrule.core.rewriting import fuse
 
         return fuse(self)
@@ -220,6 +224,16 @@ class Graph(BaseGraph):
         return draw_graph(self, show, **options)
 
     @overload
+    def compile(  # type: ignore[overload-overlap]  # one name is text, several are not
+        self, *, outputs: str | Node, backend: Backend = "numpy"
+    ) -> PredictionPlan[Array]: ...
+
+    @overload
+    def compile(
+        self, *, outputs: Iterable[str | Node], backend: Backend = "numpy"
+    ) -> PredictionPlan[dict[str, Array]]: ...
+
+    @overload
     def compile(
         self, gradients: Iterable[str | Node] | None = None, *, backend: Backend = "numpy", update: None = None
     ) -> Plan: ...
@@ -233,15 +247,18 @@ class Graph(BaseGraph):
         self,
         gradients: Iterable[str | Node] | None = None,
         *,
+        outputs: str | Node | Iterable[str | Node] | None = None,
         backend: Backend = "numpy",
         update: Update | None = None,
-    ) -> Plan | TrainingPlan:
+    ) -> Plan | TrainingPlan | PredictionPlan[Any]:
         """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
 
         With an ``update`` such as ``chainrule.SGD(0.1)``, a plan that takes a step: it hands back the parameters
-        after it in place of their gradients. ``backend="numba"`` (extra: jit) makes one compiled loop over the columns
-        where the layers are small enough for that, which takes seconds the first time and is kept on disk; ``"auto"``
-        does so where Numba is installed.
+        after it in place of their gradients. With ``outputs="A3"``, a plan of that value alone, from the feeds that it
+        needs: ``plan(feeds)`` is an array, or a dict of arrays by name where several outputs are asked for.
+
+        ``backend="numba"`` (extra: jit) makes one compiled loop over the columns where the layers are small enough for
+        that, which takes seconds the first time and is kept on disk; ``"auto"`` does so where Numba is installed.
 
         >>> from chainrule import Input, Mean, Parameter, Square
         >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
@@ -250,12 +267,15 @@ class Graph(BaseGraph):
         >>> float(loss), gradients["w"]
         (2.5, array([[1., 2.]]))
 
-        Raises ArgumentError for several outputs or one that is no scalar, UnknownNameError for what has no gradient,
+        >>> float(Graph(Mean(Square(w @ x), name="L")).compile(outputs="L")({"w": [[1, 2]], "x": [[1], [0]]}))
+        1.0
+
+        Raises ArgumentError for a loss that is no scalar, or more than one; UnknownNameError for what has no gradient;
         MissingExtraError for Numba where it is not installed.
         """
         from chainrule.plan.training_plan import compile_plan
 
-        return compile_plan(self, gradients, backend, update)
+        return compile_plan(self, gradients, outputs, backend, update)
 
 
 def _drawn(error: ChainruleError, **options: Any) -> Drawing:
