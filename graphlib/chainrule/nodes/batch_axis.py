@@ -32,7 +32,7 @@ def examples_axis(shape: Shape | None, about: str = "a value") -> int | None:
         names = " and ".join(str(shape[k]) for k in named)
         choices = ", ".join(f"examples={k} for {shape[k]}" for k in named)
         raise ArgumentError(
-            f"{about} {shape_text(shape)} have {len(named)} axes with a name, {names}: which of them counts the examples?",
+            f"{about} {shape_text(shape)} have {len(named)} axes with a name, {names}: which counts the examples?",
             remedy=choices,
         )
     return named[0] if named else len(shape) - 1 if shape else None
@@ -45,7 +45,11 @@ def classes_axis(shape: Shape | None, examples: int | None) -> int | None:
     columns; a value with one axis or none has no other.
 
     >>> from chainrule.symbols.dimensions import as_shape
-    >>> classes_axis(as_shape((3, "m")), 1), classes_axis(as_shape(("m", 3)), 0), classes_axis(as_shape(("b", "t", 3)), 0)
+    >>> (
+    ...     classes_axis(as_shape((3, "m")), 1),
+    ...     classes_axis(as_shape(("m", 3)), 0),
+    ...     classes_axis(as_shape(("b", "t", 3)), 0),
+    ... )
     (0, 1, 2)
     """
     if shape is None:

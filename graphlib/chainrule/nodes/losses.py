@@ -208,8 +208,8 @@ class CrossEntropyLoss(Loss):
         if axis is None:
             return None
         usual = classes_axis(_known(p.shape, labels.shape), self.examples)
-        classes = {} if axis == usual else {"classes": axis}
-        return SoftmaxCrossEntropyLoss(*p.inputs, labels, **self.given_facts, **classes)
+        facts = self.given_facts if axis == usual else {**self.given_facts, "classes": axis}
+        return SoftmaxCrossEntropyLoss(*p.inputs, labels, **facts)
 
     def _classes_of(self, p: Softmax, shape: Shape | None) -> int | None:
         """The axis of the classes, over which a softmax before this loss runs; None for one that does not."""
@@ -274,7 +274,7 @@ def _ambiguous(shape: Shape) -> ArgumentError:
     return ArgumentError(
         f"along which axis the classes stand cannot be told from the shape {shape_text(shape)}",
         given=f"predictions {shape_text(shape)}",
-        remedy="classes=, the axis; 1 for images (batch, classes, height, width), -1 for sequences (batch, time, classes)",
+        remedy="classes=1 for images (batch, classes, height, width), classes=-1 for sequences (batch, time, classes)",
     )
 
 

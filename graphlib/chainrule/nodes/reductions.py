@@ -111,7 +111,7 @@ class AlongClasses(Node):
 class Softmax(AlongClasses):
     """exp(x) / Σ exp(x) along an axis: the shares of the entries, which sum to 1; None is over all entries.
 
-    Without ``axis`` it is that of the classes, beside the axis with a name: 0 in columns, (3, m), and 1 in rows, (m, 3).
+    Without ``axis`` it is that of the classes, beside the axis with a name: 0 in columns, (3, m), 1 in rows, (m, 3).
 
     >>> from chainrule import Input
     >>> Softmax(Input("x", (3, "m"))).axis, Softmax(Input("x", ("m", 3))).axis, Softmax(Input("x", (3, 5))).axis
