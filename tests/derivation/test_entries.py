@@ -17,8 +17,9 @@ from chainrule.derivation.entries import Entries
 from chainrule.errors import ArgumentError, UnknownNameError, Untraceable
 from chainrule.notation import TextPrinter
 from chainrule.symbols import elementary
-from chainrule.symbols.entrywise import SymbolArray, entrywise, symbol_array
-from chainrule.symbols.symbol import Symbol, index
+from chainrule.symbols.operations import index
+from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol_array import SymbolArray, entrywise, symbol_array
 
 FUNCTIONS = {name: function for name, function in vars(elementary).items() if hasattr(function, "__wrapped__")}
 

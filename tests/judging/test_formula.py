@@ -357,9 +357,9 @@ def test_an_elementary_function_gives_what_it_gives_in_a_rule(name):
 
 
 def test_what_a_symbol_records_can_be_written_in_a_formula():
-    from chainrule.symbols.symbol import _SHAPE_RULES  # the functions of NumPy that a printed derivation may contain
+    from chainrule.symbols.operations import OPERATIONS  # with the functions that a printed derivation may contain
 
-    recorded = {function.__name__ for function in _SHAPE_RULES if getattr(np, function.__name__, None) is function}
+    recorded = {function.__name__ for function in OPERATIONS if getattr(np, function.__name__, None) is function}
     assert recorded - set(vocabulary.FUNCTIONS) == set()
     assert "sum" in recorded
 
@@ -485,7 +485,7 @@ def test_names_may_be_any_text():
 
 
 def test_a_printed_symbol_is_read_back():
-    from chainrule.notation.text import TextPrinter
+    from chainrule.notation.numpy_text import TextPrinter
 
     W, A = Symbol.leaf("W", (3, 2)), Symbol.leaf("a value", (2, "m"))
     x = W @ A

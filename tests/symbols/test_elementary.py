@@ -23,8 +23,8 @@ from chainrule.symbols.elementary import (
     xlog1m,
     xlogy,
 )
-from chainrule.symbols.entrywise import symbol_array
 from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol_array import symbol_array
 
 SHAPE = (2, 3, 5)
 AXES = [None, 0, 1, 2, -1, (0, 2), (2, 0), (1, -1), (0, 1, 2)]

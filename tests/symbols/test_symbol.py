@@ -5,8 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import Untraceable
-from chainrule.symbols import symbol
-from chainrule.symbols.symbol import Symbol, index
+from chainrule.symbols.symbol import Symbol
 
 X = Symbol.leaf("x", (2, 3, "m"))
 SAMPLE = np.zeros((2, 3, 11))
@@ -107,51 +106,6 @@ def test_what_cannot_be_recorded_says_why(work, why):
     assert str(caught.value) == why
 
 
-ROW, TABLE, FLAT, PLACES = np.ones((3, 1)), np.ones((5, 4)), np.ones(7), np.array([[1, 0, 1, 1]])
-BY_SHAPE = {
-    np.matmul: [lambda x: np.matmul(TABLE, np.ones((4, 3)) @ x), lambda x: FLAT @ np.ones((7, 3)) @ x],
-    np.dot: [lambda x: np.dot(np.ones((5, 2)), x[:, 0]), lambda x: np.dot(x, 2.0), lambda x: np.dot(2.0, x)],
-    np.outer: [lambda x: np.outer(x, TABLE), lambda x: np.outer(FLAT, x)],
-    np.transpose: [np.transpose, lambda x: np.transpose(x, (1, 0, 2))],
-    np.swapaxes: [lambda x: np.swapaxes(x, 0, 2), lambda x: np.swapaxes(x, -2, 0)],
-    np.reshape: [lambda x: np.reshape(x, (3, -1))],
-    np.ravel: [np.ravel],
-    np.broadcast_to: [lambda x: np.broadcast_to(x, (5, *x.shape))],
-    np.expand_dims: [lambda x: np.expand_dims(x, 1), lambda x: np.expand_dims(x, (0, -1))],
-    np.squeeze: [lambda x: np.squeeze(x[:1]), lambda x: np.squeeze(x[:1, :1], axis=1)],
-    np.concatenate: [lambda x: np.concatenate([x, x]), lambda x: np.concatenate([x, x], axis=1)],
-    np.stack: [lambda x: np.stack([x, x, x]), lambda x: np.stack([x, x], axis=-1), lambda x: np.stack([x, x], 1)],
-    np.take: [lambda x: np.take(x, PLACES), lambda x: np.take(x, PLACES, axis=1), lambda x: np.take(x, 1, axis=0)],
-    np.einsum: [lambda x: np.einsum("ijm,kj->km", x, np.ones((5, 3)))],
-    np.where: [lambda x: np.where(x > 0, ROW, np.ones((4, 1, 1, 1))), lambda x: np.where(np.ones((4, 1, 1, 1)), x, 0)],
-    np.clip: [lambda x: np.clip(x, None, np.ones((4, 1, 1, 1))), lambda x: np.clip(x, np.ones((4, 1, 1, 1)), None)],
-    np.cumsum: [np.cumsum, lambda x: np.cumsum(x, axis=1)],
-    np.full_like: [lambda x: np.full_like(x, 2.0), lambda x: np.full_like(x, ROW)],
-    index: [lambda x: x[0], lambda x: x[..., None, 1:]],
-}
-ALONG_AN_AXIS = [np.sum, np.mean, np.prod, np.max, np.min, np.any, np.all, np.var, np.std, np.argmax, np.argmin]
-for reduction in ALONG_AN_AXIS:
-    BY_SHAPE[reduction] = [
-        reduction,
-        lambda x, reduction=reduction: reduction(x, axis=1),
-        lambda x, reduction=reduction: reduction(x, axis=-1, keepdims=True),
-    ]
-for same in (np.zeros_like, np.ones_like, np.copy, np.tril, np.triu):
-    BY_SHAPE[same] = [same]
-
-
-@pytest.mark.parametrize(("operation", "work"), [(name, work) for name, row in BY_SHAPE.items() for work in row])
-def test_a_recorded_function_has_the_shape_that_numpy_gives_it(operation, work):
-    done = work(X)
-    assert done.operation is operation
-    assert shape_of(done) == np.shape(work(SAMPLE))
-
-
-def test_no_function_that_can_be_recorded_is_left_out():
-    elsewhere = {"chainrule.symbols.elementary", "chainrule.symbols.broadcasting"}  # their tests stand beside them
-    assert {function for function in symbol._SHAPE_RULES if function.__module__ not in elsewhere} == set(BY_SHAPE)
-
-
 def test_the_transpose_of_a_matrix_is_written_as_such():
     matrix = Symbol.leaf("w", (2, 3))
     assert (matrix.mT.operation, matrix.T.operation, X.mT.operation) == (np.transpose, np.transpose, np.swapaxes)
@@ -214,16 +168,3 @@ def test_symbols_print_what_they_are():
 def test_an_option_that_only_looks_like_its_default_is_written_down():
     """0 == False: what NumPy was given is what is written."""
     assert X.sum(axis=0, keepdims=0).options == {"axis": 0, "keepdims": 0}
-
-
-def test_a_shape_is_declared_for_every_function_that_is_named(monkeypatch):
-    monkeypatch.setattr(symbol, "_SHAPE_RULES", {})
-
-    def shape(x):
-        return x.shape[1:]
-
-    assert symbol.shape_rule(np.sort, np.flip)(shape) is shape
-    assert {np.sort: shape, np.flip: shape} == symbol._SHAPE_RULES
-    own = symbol.elementary(shape)(lambda x: x[0])
-    assert symbol._SHAPE_RULES[own] is shape
-    assert (np.flip(X).shape, own(X).shape) == (X.shape[1:], X.shape[1:])

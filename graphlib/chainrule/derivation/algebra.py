@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension
+from chainrule.symbols.operations import kind, operation
 from chainrule.symbols.shapes import broadcast
-from chainrule.symbols.symbol import Symbol, index, known_shape
+from chainrule.symbols.symbol import Symbol, known_shape
 
 Key: TypeAlias = Hashable
 
 
+@final
 class Product(NamedTuple):
     """A number times powers of factors, in the order in which the factors were met."""
 
@@ -36,24 +38,11 @@ class Product(NamedTuple):
 ZERO, ONE = Product(Fraction(0), {}), Product(Fraction(1), {})
 _MOST_TERMS = 24  # a product of sums is multiplied out only up to here
 
-# Which operands an operation is linear in: a number or a dimension standing there may stand in front instead.
-_LINEAR: dict[Any, tuple[int, ...]] = {
-    np.sum: (0,),
-    np.transpose: (0,),
-    np.swapaxes: (0,),
-    np.reshape: (0,),
-    np.broadcast_to: (0,),
-    np.expand_dims: (0,),
-    np.squeeze: (0,),
-    index: (0,),
-    elementary.put: (0,),
-}
 _EXACT = (np.equal, np.not_equal)  # whether two values tie is decided by their last digit: they stay as recorded
-_KEEPS_SCALARS = (np.sum, np.transpose, np.swapaxes, np.reshape, np.broadcast_to)
-_BILINEAR = (np.matmul, np.dot, np.outer)
 _STRETCH = np.broadcast_to
 
 
+@final
 class Algebra:
     """Simplifies expressions over one set of names.
 
@@ -124,11 +113,11 @@ class Algebra:
         read = _ARITHMETIC.get(x.operation)
         if read is not None:
             return read(self, *x.operands)
-        if x.operation in _KEEPS_SCALARS and x.known_shape == () == known_shape(x.operands[0]):
+        if _keeps_scalars(x.operation) and x.known_shape == () == known_shape(x.operands[0]):
             return self._product(x.operands[0])
-        textbook = _TEXTBOOK.get(x.operation)
         if x.operation in _SLOPES:
             self.slopes.add(x.operation)
+        textbook = _READ_AS.get(x.operation) or _textbook(x.operation)
         if textbook is not None and (rewritten := textbook(*x.operands, **x.options)) is not None:
             return self._product(rewritten)
         return self._opaque(x)
@@ -150,7 +139,7 @@ class Algebra:
         return Product(factor, {("dimension", name): power for name, power in monomial})
 
     def _opaque(self, x: Symbol) -> Product:
-        """An operation that is no arithmetic: its operands simplified, scale factors of linear ones in front."""
+        """An operation that is no arithmetic: its operands simplified, scales of those it is linear in in front."""
         if x.operation in _EXACT:
             return self._atom((x.operation, tuple(map(self._operand_key, x.operands))), x)
         scale = ONE
@@ -180,9 +169,10 @@ class Algebra:
         return ("array", id(operand)) if isinstance(operand, np.ndarray) else repr(operand)
 
     def _linear_places(self, x: Symbol, operands: list[Any]) -> Iterable[int]:
-        if x.operation in _BILINEAR:
-            return (0, 1)
-        return _LINEAR.get(x.operation, ()) if isinstance(operands[0], Symbol) else ()
+        row = operation(x.operation)
+        if row is None or not row.linear or (row.kind != "product" and not isinstance(operands[0], Symbol)):
+            return ()
+        return row.linear
 
     def _split_scale(self, product: Product) -> tuple[Product, Product]:
         """The number and the dimensions, and what is left."""
@@ -419,7 +409,6 @@ _ARITHMETIC: dict[Any, Callable[..., Product]] = {
     np.divide: _divide,
     np.negative: _negative,
     np.square: _square,
-    elementary.ratio: _divide,
 }
 
 
@@ -430,8 +419,9 @@ def _sigmoid_of_negative(z: Any) -> Any:
 
 
 def _power_rule(x: Any, y: Any) -> Any:
-    number = _constant(y)
-    return None if number is None else number * x if number == 2 else number * x ** (number - 1)
+    """The textbook form, which needs a number to be shorter than the name."""
+    number, form = _constant(y), _textbook(elementary.power_slope)
+    return None if number is None or form is None else form(x, number)
 
 
 def _whole_power(x: Any, y: Any) -> Any:
@@ -452,13 +442,19 @@ def _constant(y: Any) -> Any:
 
 
 _SLOPES = (elementary.sigmoid_slope, elementary.tanh_slope)
-_TEXTBOOK: dict[Any, Callable[..., Any]] = {
+_READ_AS: dict[Any, Callable[..., Any]] = {  # where it depends on the operands whether a form is shorter
     elementary.sigmoid: _sigmoid_of_negative,
-    elementary.sigmoid_slope: lambda z: elementary.sigmoid(z) * (1 - elementary.sigmoid(z)),
-    elementary.tanh_slope: lambda z: 1 - np.square(np.tanh(z)),
-    elementary.xlogy: lambda x, y: x * np.log(y),
-    elementary.xlog1m: lambda x, y: x * np.log(1 - y),
-    elementary.softmax_rest: lambda x, axis=None: 1 - elementary.softmax(x, axis=axis),
     elementary.power_slope: _power_rule,
     np.power: _whole_power,
 }
+
+
+def _textbook(function: Any) -> Callable[..., Any] | None:
+    """The textbook form of what has no name of its own."""
+    row = operation(function)
+    return None if row is None or row.has_name else row.textbook
+
+
+def _keeps_scalars(function: Any) -> bool:
+    """Whether a function leaves a single number as it is."""
+    return function is np.sum or kind(function) == "view"

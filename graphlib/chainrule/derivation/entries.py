@@ -20,8 +20,9 @@ from chainrule.errors import ArgumentError
 from chainrule.notation import Line, Printer, TextPrinter, UnicodePrinter
 from chainrule.notation.printed import PrintedLine
 from chainrule.symbols.dimensions import Dimension, Size, names_in, shape_text
-from chainrule.symbols.entrywise import SymbolArray, entrywise, symbol_array
-from chainrule.symbols.symbol import Symbol, index
+from chainrule.symbols.operations import index
+from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol_array import SymbolArray, entrywise, symbol_array
 
 Array: TypeAlias = Any
 _MOST_OPERATIONS = 2000  # of one entry
@@ -45,7 +46,7 @@ class Entries(PrintedLine):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape, with numbers for all dimensions."""
-        return self.array.shape  # type: ignore[no-any-return]
+        return self.array.shape  # type: ignore[no-any-return]  # an array of any
 
     def __getitem__(self, place: Any) -> str:
         """The runnable text of one entry; the place counts from 0, as in the text."""
@@ -101,6 +102,7 @@ def _nested(texts: Any, printer: TextPrinter) -> str:
 # --- through the rules ---------------------------------------------------------------------------------------------
 
 
+@final
 class Flow(NamedTuple):
     """What passes through a rule, twice: entry by entry, and whole for the rules that entries cannot pass through."""
 

@@ -161,13 +161,13 @@ class GradientsView(RunView):
 
     def rows(self, k: int) -> list[Row]:
         node = self.graph.order[k]
-        value = equations([self._equation(k)])
+        value = self._equation(k)
         if isinstance(node, Constant) and node.name is None:
-            return value
+            return equations([value])
         if not self.has_gradient(k):
-            return [*value, (Cell((Text("no gradient", self.palette.light("muted"), 11, italic=True),)),)]
+            return [*equations([value]), (Cell((Text("no gradient", self.palette.light("muted"), 11, italic=True),)),)]
         cell = array_cell(self._gradients[node], self.palette.light("backward"), italic=True)
-        pair = equations([self._equation(k), self._gradient(k, cell)])
+        pair = equations([value, self._gradient(k, cell)])
         return [*pair, *self._sum_rows(len(self.run.contributions(node)))]
 
     def words(self, k: int) -> list[str]:

@@ -1,36 +1,41 @@
 """What the mathematical notations share: how a recorded expression is arranged on paper.
 
-Matrix products stand side by side, element-wise products have a sign, a scale such as 1/m stands in front. Axes of
-size 1 and copies are bookkeeping of arrays and are left out; the NumPy text has them. Where NumPy names an axis,
-paper says rows or columns. A notation adds the markup.
+Matrix products stand side by side, element-wise products have a sign, a scale such as 1/m stands in front. A notation
+adds the markup.
 """
 
 from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule.notation.names import parts
+from chainrule.notation.paper import (
+    OVER_CLASSES,
+    Factors,
+    entry_places,
+    is_scalar,
+    is_short,
+    named_power,
+    number_in,
+    on_paper,
+    slice_text,
+    summed_over,
+    swaps_last_axes,
+    taken_apart,
+)
 from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SUM, Piece, Printer
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape
-from chainrule.symbols.symbol import Symbol, index, known_shape
+from chainrule.symbols.operations import index, kind
+from chainrule.symbols.symbol import Symbol, known_shape
 
 JUXTAPOSED = POWER - 1  # side by side holds tighter than a sign; a minus holds no tighter than a sum
 _MOST_NUMBERS = 12  # an array of more numbers is shown by its shape
 _DIGITS = 6
-
-
-class Factors(NamedTuple):
-    """Factors that are multiplied: a number, sizes such as m, and values."""
-
-    number: Any
-    sizes: list[Any]
-    values: list[Any]
 
 
 class MathPrinter(Printer):
@@ -166,7 +171,7 @@ class MathPrinter(Printer):
     def matmul(self, x: Symbol) -> Piece:
         left, right = map(on_paper, x.operands)
         shapes = [known_shape(left), known_shape(right)]
-        if () in shapes or _number(left) is not None or _number(right) is not None:
+        if () in shapes or number_in(left) is not None or number_in(right) is not None:
             return self.product(Symbol(np.multiply, (left, right), shape=x.known_shape))
         a, b = self.inside(left, JUXTAPOSED), self.inside(right, POWER)
         if all(shape is not None and len(shape) == 1 for shape in shapes):
@@ -177,7 +182,7 @@ class MathPrinter(Printer):
     # --- above the line ----------------------------------------------------------------------------------------------
 
     def transpose(self, x: Symbol) -> Piece:
-        if not _swaps_last_axes(x):
+        if not swaps_last_axes(x):
             return self.function(x)
         return self.raised(x.operands[0], self.symbol("T"), transposed=True)
 
@@ -194,7 +199,7 @@ class MathPrinter(Printer):
 
     def exponent(self, x: Any) -> str:
         """What stands in a superscript, where a fraction is written 1/2."""
-        number = _number(x)
+        number = number_in(x)
         if number is None and isinstance(x, Symbol) and x.operation is np.divide:
             return self.ratio(*(self.print(operand) for operand in x.operands))
         return self.print(x if number is None else number)
@@ -210,8 +215,8 @@ class MathPrinter(Printer):
         arguments = [self._argument(operand) for operand in x.operands]
         options = {key: value for key, value in x.options.items() if key not in ("keepdims", "axis", "dtype")}
         arguments += [self.option(key, self._argument(value)) for key, value in options.items()]
-        over = summed_over(x) if x.operation in _OVER_AXIS else ""
-        over = "" if x.operation in _OVER_CLASSES and over == "rows" else over
+        over = summed_over(x) if kind(x.operation) == "axis" or x.operation is np.repeat else ""
+        over = "" if x.operation in OVER_CLASSES and over == "rows" else over
         shown = self.function_name(self.function_names.get(name, name), over)
         return Piece(self.call(shown, arguments), ATOM)
 
@@ -219,7 +224,7 @@ class MathPrinter(Printer):
         if isinstance(x, (tuple, list)):
             return self.parentheses(self.commas([self._argument(part) for part in x]))
         if isinstance(x, slice):
-            return self.span(_slice_text(x))
+            return self.span(slice_text(x))
         return self.words(str(x)) if x is None or isinstance(x, (bool, np.dtype, type)) else self.print(x)
 
     def absolute(self, x: Symbol) -> Piece:
@@ -256,7 +261,7 @@ class MathPrinter(Printer):
 
     def index(self, x: Symbol) -> Piece:
         value, key = x.operands
-        places = _entry(value, key)
+        places = entry_places(value, key)
         if places is not None:
             return self.entry(value.name, places)
         return Piece(self.indexed(self.inside(value, ATOM), self._key(key)), ATOM)
@@ -278,7 +283,7 @@ class MathPrinter(Printer):
 
     def _key_part(self, part: Any) -> str:
         if isinstance(part, slice):
-            return self.span(_slice_text(part))
+            return self.span(slice_text(part))
         return self.words("…" if part is Ellipsis else "new") if part is None or part is Ellipsis else self.print(part)
 
     def concatenate(self, x: Symbol) -> Piece:
@@ -341,8 +346,12 @@ class MathPrinter(Printer):
         return Piece(self.chain(self._monomial(dict(first), factor).text, tail), SUM)
 
     def _monomial(self, powers: dict[str, int], factor: Any) -> Piece:
-        above = Factors(abs(factor.numerator), [], [_power(name, power) for name, power in powers.items() if power > 0])
-        below = Factors(factor.denominator, [], [_power(name, -power) for name, power in powers.items() if power < 0])
+        above = Factors(
+            abs(factor.numerator), [], [named_power(name, power) for name, power in powers.items() if power > 0]
+        )
+        below = Factors(
+            factor.denominator, [], [named_power(name, -power) for name, power in powers.items() if power < 0]
+        )
         piece = self.arranged(above, below)
         return Piece(self.minus(piece.text), SUM) if factor < 0 else piece
 
@@ -470,162 +479,3 @@ class MathPrinter(Printer):
     @abstractmethod
     def labeled(self, part: str, word: str, label: str) -> str:
         """A piece, a word of text, a piece."""
-
-
-# --- how expressions read on paper -----------------------------------------------------------------------------------
-
-_OVER_CLASSES = (elementary.softmax, elementary.log_softmax)  # examples are columns: along the rows needs no saying
-_OVER_AXIS = (np.max, np.min, np.mean, np.var, np.std, np.any, np.all, np.argmax, np.argmin, np.cumsum, *_OVER_CLASSES)
-_BOOKKEEPING = (np.astype, np.copy, np.expand_dims, np.squeeze, np.positive)
-_AS_WRITTEN: dict[Any, Callable[..., Any]] = {
-    np.log1p: lambda x: np.log(1 + x),
-    np.expm1: lambda x: np.exp(x) - 1,
-    np.reciprocal: lambda x: 1 / x,
-    np.zeros_like: lambda x: 0,
-    np.ones_like: lambda x: 1,
-    np.full_like: lambda x, value: value,
-    elementary.power_slope: lambda x, y: y * x ** (y - 1),
-    elementary.xlogy: lambda x, y: x * np.log(y),
-    elementary.xlog1m: lambda x, y: x * np.log(1 - y),
-    elementary.ratio: lambda x, y: x / y,
-    elementary.sigmoid_slope: lambda z: elementary.sigmoid(z) * (1 - elementary.sigmoid(z)),
-    elementary.tanh_slope: lambda z: 1 - np.square(np.tanh(z)),
-    elementary.softmax_rest: lambda x, axis=None: 1 - elementary.softmax(x, axis=axis),
-    elementary.logsumexp: lambda x, axis=None, keepdims=False: np.log(np.exp(x).sum(axis=axis, keepdims=keepdims)),
-}
-
-
-def on_paper(x: Any) -> Any:
-    """An expression without what is only bookkeeping of arrays, and in the form that paper has for it."""
-    while isinstance(x, Symbol) and (meant := _on_paper(x)) is not x:
-        x = meant
-    return x
-
-
-def _on_paper(x: Symbol) -> Any:
-    """What paper has in the place of an operation: its operand for bookkeeping, a longer form for some functions."""
-    if x.operation in _BOOKKEEPING:
-        return x.operands[0]
-    if x.operation is index and _adds_axes(x.operands[1]):
-        return x.operands[0]
-    if x.operation is np.reshape and _same_but_ones(x.known_shape, known_shape(x.operands[0])):
-        return x.operands[0]
-    written = _AS_WRITTEN.get(x.operation)
-    return x if written is None else written(*x.operands, **x.options)
-
-
-def _adds_axes(key: Any) -> bool:
-    """Whether an index only puts in axes of size 1."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(part is None or part is Ellipsis or (isinstance(part, slice) and part == slice(None)) for part in parts)
-
-
-def _same_but_ones(a: Shape | None, b: Shape | None) -> bool:
-    return a is not None and b is not None and [n for n in a if n != 1] == [n for n in b if n != 1]
-
-
-def taken_apart(x: Any) -> tuple[bool, Factors, Factors]:
-    """Whether a product is negative, and its factors above and below the line, in the order of their recording."""
-    negative = False
-    above, below = Factors(1, [], []), Factors(1, [], [])
-    waiting: list[tuple[Any, bool]] = [(x, True)]
-    while waiting:
-        x, is_above = waiting.pop()
-        x = on_paper(x)
-        operation = x.operation if isinstance(x, Symbol) else None
-        number = _number(x)
-        if operation is np.multiply:
-            waiting += [(x.operands[1], is_above), (x.operands[0], is_above)]
-        elif operation is np.divide:
-            waiting += [(x.operands[1], not is_above), (x.operands[0], is_above)]
-        elif operation is np.negative:
-            negative = not negative
-            waiting.append((x.operands[0], is_above))
-        elif number is None:
-            side = above if is_above else below
-            (side.sizes if isinstance(x, Dimension) else side.values).append(x)
-        else:
-            negative ^= number < 0
-            above, below = (_times(above, number), below) if is_above else (above, _times(below, number))
-    return negative, above, below
-
-
-def _times(factors: Factors, number: Any) -> Factors:
-    return factors._replace(number=factors.number * abs(number))
-
-
-def _number(x: Any) -> Any:
-    """The number that a constant is, None for anything else."""
-    if isinstance(x, Symbol):
-        if x.operation is not None or x.name is not None or x.known_shape != ():
-            return None
-        x = x.operands[0]
-    x = x.item() if isinstance(x, (np.ndarray, np.generic)) and x.ndim == 0 else x
-    return x if isinstance(x, (int, float)) and not isinstance(x, bool) else None
-
-
-def is_scalar(x: Any) -> bool:
-    """Whether a value multiplies everything alike, so that no sign says whether the product is element-wise."""
-    return known_shape(x) == ()
-
-
-def is_short(x: Any) -> bool:
-    """Whether a factor reads as one thing with nothing between it and its neighbor: ``A₂ᵀ``, not ``price``."""
-    while isinstance(x := on_paper(x), Symbol) and x.operation in _RAISED:
-        x = x.operands[0]
-    if isinstance(x, Symbol) and x.operation is index and _entry(*x.operands):
-        x = x.operands[0]
-    if isinstance(x, Dimension) or (isinstance(x, Symbol) and x.name is not None):
-        name = parts(str(x) if isinstance(x, Dimension) else str(x.name))
-        return name.kind == "letter" and not name.script[:1].isalpha()
-    if isinstance(x, Symbol) and x.operation is np.matmul:
-        return all(map(is_short, x.operands))
-    return isinstance(x, Symbol) and x.operation in _IN_PARENTHESES
-
-
-_IN_PARENTHESES = (np.add, np.subtract, np.multiply, np.divide)
-_RAISED = (np.transpose, np.swapaxes, np.power, np.square)
-
-
-def _swaps_last_axes(x: Symbol) -> bool:
-    shape = known_shape(x.operands[0])
-    if shape is None:
-        return False
-    if x.operation is np.transpose:
-        return not x.options and len(shape) <= 2
-    return {x.options["axis1"] % len(shape), x.options["axis2"] % len(shape)} == {len(shape) - 2, len(shape) - 1}
-
-
-def summed_over(x: Symbol) -> str:
-    """What an axis is called on paper: columns, rows, or an axis with a number; "" for everything there is."""
-    shape, axis = known_shape(x.operands[0]), x.options.get("axis")
-    if shape is None:
-        return "" if axis is None else f"axis {axis}"
-    named = () if axis is None or not shape else axis if isinstance(axis, tuple) else (axis,)
-    axes = {k % len(shape) for k in named}
-    if len(axes) in (0, len(shape)):
-        return "" if len(shape) < 2 or x.operation not in _OVER_CLASSES else "all"
-    if len(shape) == 2:
-        return "columns" if axes == {1} else "rows"
-    return f"{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, sorted(axes)))}"
-
-
-def _entry(value: Any, key: Any) -> tuple[int, ...] | None:
-    """The places of a single entry of a named value, from 1; a last axis of size 1 needs no place."""
-    shape = known_shape(value)
-    if not isinstance(value, Symbol) or value.name is None or not isinstance(key, tuple) or shape is None:
-        return None
-    if len(key) != len(shape) or not key or any(type(k) is not int or k < 0 for k in key):
-        return None
-    shown = key[:-1] if shape[-1] == 1 and len(key) > 1 else key
-    return tuple(k + 1 for k in shown)
-
-
-def _slice_text(part: slice) -> str:
-    bounds = ["" if bound is None else str(bound) for bound in (part.start, part.stop)]
-    return ":".join(bounds) + (f":{part.step}" if part.step is not None else "")
-
-
-def _power(name: str, power: int) -> Any:
-    size = Dimension.named(name)
-    return size if power == 1 else Symbol(np.power, (size, power), shape=())

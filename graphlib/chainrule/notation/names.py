@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 from chainrule.text import visible
 
@@ -18,6 +18,7 @@ _SHORT: Final = re.compile(rf"(d?)({_LETTER})(?:_?([0-9]+)|_(\w+))?")
 _NUMBERED: Final = re.compile(r"()(\w*?[^\W\d_])_?([0-9]+)()")
 
 
+@final
 class Name(NamedTuple):
     """What a name consists of."""
 

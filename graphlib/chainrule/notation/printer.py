@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from chainrule.symbols.symbol import Symbol
 COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 7)
 
 
+@final
 class Piece(NamedTuple):
     """Printed text and how tightly it holds together."""
 
@@ -22,6 +23,7 @@ class Piece(NamedTuple):
     binding: int
 
 
+@final
 class Line(NamedTuple):
     """A printed formula: the name, what it equals step by step, and what is remarked behind it."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, final
 
-from chainrule.notation.mathematics import JUXTAPOSED, Factors, MathPrinter
+from chainrule.notation.mathematics import JUXTAPOSED, MathPrinter
 from chainrule.notation.names import parts
+from chainrule.notation.paper import Factors
 from chainrule.notation.printer import ATOM, POWER, PRODUCT, Line, Piece, Section, commented_page
 from chainrule.text import visible
 
@@ -31,7 +32,8 @@ class UnicodePrinter(MathPrinter):
 
     def name(self, name: str, raised: str = "") -> Piece:
         found = parts(name)
-        script = found.script.translate(_LOW) if found.script.isdecimal() else "_" * bool(found.script) + found.script
+        below = f"_{found.script}" if found.script else ""
+        script = found.script.translate(_LOW) if found.script.isdecimal() else below
         text = f"“{found.base}”" if found.kind == "text" else f"{found.prefix}{found.base}{script}"
         return Piece(text + _above(raised), POWER if raised else ATOM)
 

@@ -19,8 +19,8 @@ from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape, names_in, shape_text
+from chainrule.symbols.operations import index, kind
 from chainrule.symbols.shapes import normal_axes
-from chainrule.symbols.symbol import index
 
 Kind: TypeAlias = Literal["before", "columns", "sum", "after"]
 
@@ -55,16 +55,9 @@ class Role:
     axis: int | None = None
 
 
-_ALONG_AXIS: Final = frozenset(
-    (elementary.softmax, elementary.log_softmax, elementary.softmax_rest, elementary.logsumexp, np.sum, np.max, np.min,
-     np.mean, np.prod, np.any, np.all, np.argmax, np.argmin, np.cumsum, np.var, np.std)
-)  # fmt: skip
-_ENTRYWISE: Final = frozenset(
-    (np.where, np.clip, np.astype, np.copy, np.zeros_like, np.ones_like, elementary.sigmoid, elementary.sigmoid_slope,
-     elementary.tanh_slope, elementary.softplus, elementary.normal_cdf, elementary.xlogy, elementary.xlog1m,
-     elementary.ratio, elementary.power_slope)
-)  # fmt: skip
-_MOVES: Final = frozenset((np.transpose, np.swapaxes, np.expand_dims, np.squeeze, np.broadcast_to))
+# What lays columns side by side again: where one axis of the result counts columns, it does so once.
+_LAYS_AS_THEY_WERE: Final = frozenset((np.copy, np.tile, np.repeat))
+_SAME_ORDER: Final = frozenset((np.reshape, np.ravel))  # views that keep the order of entries in place of the axes
 
 
 def column_name(program: Program) -> str | None:
@@ -91,6 +84,8 @@ def _role(steps: Sequence[Step], step: Step, found: Sequence[Role], name: str, k
     sources = [found[source] for source in step.refs]
     axis = _axis_of(step, name, k)
     late = [role for role in sources if role.kind in ("sum", "after")]
+    if axis is not None and step.operation in (np.arange, np.eye):
+        raise Unsplittable(f"{_label(step, k)} counts the columns from the first of all")
     if late and axis is None and not any(role.kind == "columns" for role in sources):
         return Role("after")
     if late:
@@ -125,7 +120,7 @@ def _is_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis
     itself mixes along it or lays it elsewhere.
     """
     operation, first = step.operation, step.operands[0]
-    if isinstance(operation, np.ufunc) or operation in _ENTRYWISE:  # a matrix product sums over columns, or keeps them
+    if kind(operation) in ("entrywise", "creation") or operation is np.matmul:  # a product adds columns, or keeps them
         return True
     if operation is np.concatenate:
         return bool(step.options.get("axis", 0) % len(step.shape or ()) != axis)
@@ -139,13 +134,13 @@ def _is_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis
 
 def _keeps_columns(step: Step, shape: Shape, source: int, axis: int) -> bool:
     """Whether a function of one value of this shape leaves its columns, on axis ``source``, alone."""
-    if step.operation in _ALONG_AXIS:
+    if kind(step.operation) == "axis":
         return source not in _summed(step, len(shape))
-    if step.operation is np.reshape:
+    if step.operation in _SAME_ORDER:
         return bool(prod(shape[:source]) == prod((step.shape or ())[:axis]))
     if step.operation is index:
         return _whole_axis_in_key(step.operands[1], source, len(shape))
-    return step.operation in _MOVES
+    return kind(step.operation) == "view" or step.operation in _LAYS_AS_THEY_WERE
 
 
 def _whole_axis_in_key(key: Any, axis: int, ndim: int) -> bool:
@@ -164,6 +159,7 @@ def _summed(step: Step, ndim: int) -> tuple[int, ...]:
     return tuple(range(ndim)) if axis is None else normal_axes(axis, ndim)
 
 
+# Linear in all that has columns: the result for all columns is the sum of those for some of them.
 _SUMS: Final = frozenset((np.sum, np.matmul, elementary.put))
 
 

@@ -17,15 +17,11 @@ from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import shape_text
-from chainrule.symbols.symbol import index
+from chainrule.symbols.operations import index, kind, operation
 from chainrule.text import visible
 
-_VIEWS: Final = frozenset(
-    (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, index, pick)
-)
-_ALWAYS_VIEWS: Final = frozenset((np.transpose, np.expand_dims, np.swapaxes, np.broadcast_to))
+_MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
-_REDUCTIONS: Final = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minimum"}
 _WIDTH: Final = 60  # columns of text before the comment
 _FEW_ENTRIES, _LONG_ROW = 32, 128
 # OpenBLAS gives products of longer float64 rows to threads, which wait for each other when the machine is busy.
@@ -120,9 +116,7 @@ class _NumpyPrinting:
 
     def _root(self, k: int, step: Step) -> int:
         """Where the memory of a value is; the result of a called rule may be one of its operands."""
-        if step.operation in _VIEWS and isinstance(step.operands[0], Ref):
-            return self.root[step.operands[0].step]
-        return k
+        return self.root[step.refs[0]] if _is_view(step) else k
 
     def _rows(self, step: Step) -> tuple[str, str] | None:
         """The two factors of X @ Y.T where both have few and long rows: a product of rows for each entry.
@@ -192,7 +186,7 @@ class _NumpyPrinting:
     def _print(self, k: int, step: Step) -> None:
         if step.is_constant or _is_flip(step):
             return
-        if step.operation in _VIEWS and isinstance(step.operands[0], Ref):
+        if _is_view(step):
             self._print_view(k, step)
         else:
             target = self._target(k, step)
@@ -208,7 +202,7 @@ class _NumpyPrinting:
         source = step.operands[0].step
         text = f"{self.texts[k]} = {self._view(step)}"
         if self.texts[source] in self.pool.views and (
-            step.operation in _ALWAYS_VIEWS or (step.operation is np.reshape and self.pool.views[self.texts[source]])
+            step.operation not in _MAY_COPY or (step.operation is np.reshape and self.pool.views[self.texts[source]])
         ):
             self.pool.views[self.texts[k]] = step.operation is np.reshape
             self.prepared.append(text)  # the buffer stays where it is, so a view of it is made once
@@ -236,8 +230,8 @@ class _NumpyPrinting:
                 return f"{self._function('vecdot')}({', '.join([f'{x}[:, None]', f'{y}[None]', *out])})"
             x, y = (self._text(operand) for operand in step.operands)
             return f"{x}.dot({', '.join([y, *out])})"
-        if step.operation in _REDUCTIONS and step.dtype.kind == "f":
-            ufunc = self._function(_REDUCTIONS[step.operation])
+        if (joins := _joins(step)) is not None:
+            ufunc = self._function(joins.__name__)
             keepdims = ["keepdims=True"] if step.options.get("keepdims") else []
             axis = f"axis={self._text(step.options.get('axis'))}"
             return f"{ufunc}.reduce({', '.join([self._text(step.operands[0]), axis, *keepdims, *out])})"
@@ -335,13 +329,21 @@ def _last_uses(program: Program) -> dict[int, int]:
     for k, step in enumerate(program.steps):
         for source in step.refs:
             last[owner[source]] = k
-        views = step.operation in _VIEWS or isinstance(step.operation, Call)
-        owner.append(owner[step.refs[0]] if views and step.refs and step.operation in _VIEWS else k)
+        owner.append(owner[step.refs[0]] if step.refs and _makes_view(step.operation) else k)
         if isinstance(step.operation, Call):  # what it returns may be what it was given
             last.update({owner[source]: len(program.steps) for source in step.refs})
     for k in program.ends:
         last[owner[k]] = len(program.steps)
     return last
+
+
+def _is_view(step: Step) -> bool:
+    """Whether the result may lie in the memory of the first operand."""
+    return _makes_view(step.operation) and isinstance(step.operands[0], Ref)
+
+
+def _makes_view(function: Any) -> bool:
+    return function in _MAY_COPY or kind(function) == "view"
 
 
 def _is_flip(step: Step) -> bool:
@@ -352,7 +354,13 @@ def _is_flip(step: Step) -> bool:
 def _takes_out(step: Step) -> bool:
     known = bool(step.shape) and all(isinstance(size, int) for size in step.shape or ())
     ufunc = isinstance(step.operation, (np.ufunc, FusedLoop))
-    return known and (ufunc or (step.operation in _REDUCTIONS and step.dtype.kind == "f"))
+    return known and (ufunc or _joins(step) is not None)
+
+
+def _joins(step: Step) -> np.ufunc | None:
+    """The ufunc of which a step is the reduction in floats."""
+    row = operation(step.operation)
+    return None if row is None or step.dtype.kind != "f" else row.joins
 
 
 def _one_dtype(program: Program, step: Step) -> np.dtype[Any] | None:

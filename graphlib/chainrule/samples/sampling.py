@@ -38,7 +38,7 @@ def generic_sizes(graph: BaseGraph, count: int = 1) -> list[dict[str, int]]:
     Sizes that differ by name differ in number, and no named size equals a layer's: what is right only because two
     sizes happen to coincide comes out wrong for such data. Primes are tried first, so that m is no product either.
 
-    >>> from chainrule import Input, MatMul, Parameter, Sum
+    >>> from chainrule import Graph, Input, MatMul, Parameter, Sum
     >>> graph = Graph(Sum(MatMul(Parameter("W", (5, 2)), Input("A0", (2, "m")))))
     >>> generic_sizes(graph, 3)
     [{'m': 7}, {'m': 11}, {'m': 13}]
@@ -295,7 +295,7 @@ def sample_feeds(graph: BaseGraph, seed: int = 0, sizes: Mapping[str, int] | Non
     along the classes, -1 or 1. Indices stay inside the table they look up; what goes into a logarithm, a root or a
     loss of probabilities is positive or between 0 and 1. Everything else is normal.
 
-    >>> from chainrule import BCELoss, Input, MatMul, Parameter, Sigmoid
+    >>> from chainrule import BCELoss, Graph, Input, MatMul, Parameter, Sigmoid
     >>> prediction = Sigmoid(MatMul(Parameter("W", (1, 2)), Input("A0", (2, "m"))))
     >>> feeds = sample_feeds(Graph(BCELoss(prediction, Input("Y", (1, "m")))), sizes={"m": 4})
     >>> feeds["A0"].shape, sorted(feeds["Y"][0].tolist())

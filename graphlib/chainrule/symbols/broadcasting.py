@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.symbols.dimensions import Shape
-from chainrule.symbols.symbol import Symbol, Value, record, shape_rule
+from chainrule.symbols.operations import Operation, declare
+from chainrule.symbols.symbol import Symbol, Value, record
 
 
 def unbroadcast(grad: Value, x: Value) -> Value:
@@ -28,9 +29,11 @@ def unbroadcast(grad: Value, x: Value) -> Value:
     return grad
 
 
-@shape_rule(unbroadcast)
 def _shape_of_input(grad: Value, x: Value) -> Shape:
     return x.shape  # type: ignore[no-any-return]  # a value has a shape
+
+
+declare(Operation(unbroadcast, "axis", _shape_of_input, "first", linear=(0,)))
 
 
 def restore_axes(y: Value, axis: int | tuple[int, ...] | None, keepdims: bool) -> Value:

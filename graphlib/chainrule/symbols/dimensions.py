@@ -165,10 +165,11 @@ def as_shape(shape: Any) -> Shape:
     Raises TypeError or ValueError for anything that is not a size.
     """
     sizes = shape if isinstance(shape, Iterable) and not isinstance(shape, str) else (shape,)
-    return tuple(_as_size(size) for size in sizes)
+    return tuple(as_size(size) for size in sizes)
 
 
-def _as_size(size: Any) -> Size:
+def as_size(size: Any) -> Size:
+    """A size from a Dimension, a name or a whole number; raises TypeError or ValueError for anything else."""
     if isinstance(size, Dimension):
         return size
     if isinstance(size, str):

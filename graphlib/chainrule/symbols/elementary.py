@@ -11,41 +11,30 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Shape
-from chainrule.symbols.shapes import broadcast, reduced
-from chainrule.symbols.symbol import Value, elementary, known_shape
-
-
-def _elementwise(*operands: Value) -> Shape:
-    return broadcast(*(known_shape(operand) or () for operand in operands))
-
-
-def _reduction(x: Value, axis: Any = None, keepdims: bool = False) -> Shape:
-    return reduced(x.shape, axis, keepdims)
-
-
-def _along_axis(x: Value, axis: Any = None) -> Shape:
-    return x.shape  # type: ignore[no-any-return]
+from chainrule.symbols.shapes import reduced
+from chainrule.symbols.symbol import Value, elementary
 
 
 def _like(grad: Value, key: Any, like: Value) -> Shape:
-    return like.shape  # type: ignore[no-any-return]
+    return like.shape  # type: ignore[no-any-return]  # a value has a shape
 
 
-# Along an axis, entry by entry: the textbook form, since there are no numbers yet that could overflow.
+# The textbook forms along an axis: what a Symbol stands for has no numbers yet that could overflow.
 
 
-def _softmax_entries(x: Value, axis: Any = None) -> Value:
+def _softmax_form(x: Value, axis: Any = None) -> Value:
     e = np.exp(x)
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def _logsumexp_entries(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
+def _logsumexp_form(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
     return np.log(np.exp(x).sum(axis=axis, keepdims=keepdims))
 
 
-def _log_softmax_entries(x: Value, axis: Any = None) -> Value:
-    return x - _logsumexp_entries(x, axis, keepdims=True)
+def _log_softmax_form(x: Value, axis: Any = None) -> Value:
+    return x - _logsumexp_form(x, axis, keepdims=True)
 
 
 def _put_entries(grad: Value, key: Any, like: Value) -> Value:
@@ -59,7 +48,7 @@ def _decay(z: Value) -> Value:
     return np.exp(np.where(np.real(z) >= 0, -z, z))
 
 
-@elementary(_elementwise)
+@elementary("entrywise")
 def sigmoid(z: Value) -> Value:
     """σ(z) = 1 / (1 + exp(-z)), within 2 ULP everywhere.
 
@@ -70,7 +59,7 @@ def sigmoid(z: Value) -> Value:
     return np.where(np.real(z) >= 0, 1 / (1 + e), e / (1 + e))
 
 
-@elementary(_elementwise)
+@elementary("entrywise", textbook=lambda z: sigmoid(z) * (1 - sigmoid(z)), has_name=False)
 def sigmoid_slope(z: Value) -> Value:
     """σ'(z) = σ(z) (1 - σ(z)), from e / (1 + e)² within 3.4 ULP: a(1 - a) has no digit left once a rounds to 1.
 
@@ -81,7 +70,7 @@ def sigmoid_slope(z: Value) -> Value:
     return e / ((1 + e) * (1 + e))
 
 
-@elementary(_elementwise)
+@elementary("entrywise", textbook=lambda z: 1 - np.square(np.tanh(z)), has_name=False)
 def tanh_slope(z: Value) -> Value:
     """tanh'(z) = 1 - tanh(z)², from 4 e² / (1 + e²)², which keeps its digits where tanh rounds to 1.
 
@@ -92,7 +81,7 @@ def tanh_slope(z: Value) -> Value:
     return 4 * e / ((1 + e) * (1 + e))
 
 
-@elementary(_elementwise)
+@elementary("entrywise")
 def softplus(x: Value) -> Value:
     """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)).
 
@@ -102,7 +91,7 @@ def softplus(x: Value) -> Value:
     return np.where(np.real(x) >= 0, x, 0) + np.log1p(_decay(x))
 
 
-@elementary(_elementwise)
+@elementary("entrywise")
 def normal_cdf(x: Value) -> Value:
     """Φ(x), the probability that a standard normal number is below x, from erfc so that the left tail keeps its digits.
 
@@ -113,7 +102,7 @@ def normal_cdf(x: Value) -> Value:
     return np.asarray(values, dtype=np.result_type(x))
 
 
-@elementary(_elementwise)
+@elementary("entrywise", textbook=lambda x, y: x * np.log(y), has_name=False)
 def xlogy(x: Value, y: Value) -> Value:
     """x log(y), and 0 wherever x is 0, as the limit has it; NaN for a negative y, without a warning.
 
@@ -124,7 +113,7 @@ def xlogy(x: Value, y: Value) -> Value:
         return np.where(x == 0, x, x * np.log(y))
 
 
-@elementary(_elementwise)
+@elementary("entrywise", textbook=lambda x, y: x * np.log(1 - y), has_name=False)
 def xlog1m(x: Value, y: Value) -> Value:
     """x log(1 - y), and 0 wherever x is 0; from log1p, because 1 - y keeps few digits of a small y.
 
@@ -135,7 +124,7 @@ def xlog1m(x: Value, y: Value) -> Value:
         return np.where(x == 0, x, x * np.log1p(-y))
 
 
-@elementary(_elementwise)
+@elementary("entrywise", textbook=lambda x, y: x / y, has_name=False)
 def ratio(x: Value, y: Value) -> Value:
     """x / y, and 0 wherever x is 0, even over 0; infinite without a warning where only y is 0.
 
@@ -146,7 +135,7 @@ def ratio(x: Value, y: Value) -> Value:
         return np.where(x == 0, x, x / y)
 
 
-@elementary(_elementwise)
+@elementary("entrywise", textbook=lambda x, y: y * x ** (y - 1), has_name=False)
 def power_slope(x: Value, y: Value) -> Value:
     """d/dx x**y = y x**(y - 1), and 0 wherever y is 0.
 
@@ -219,7 +208,7 @@ def _complex_safe(x: Value) -> bool:
     return x.size > 0 and not np.iscomplexobj(x)
 
 
-@elementary(_reduction, of_entries=_logsumexp_entries)
+@elementary("axis", operations.reduced, textbook=_logsumexp_form)
 def logsumexp(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
     """log Σ exp(x) over an axis, the largest entry taken out first; -inf over an empty axis.
 
@@ -239,7 +228,7 @@ def _logsumexp_plain(flat: Value) -> Value:
         return np.log(np.exp(flat - shift).sum(axis=-1, keepdims=True)) + shift
 
 
-@elementary(_along_axis, of_entries=_softmax_entries)
+@elementary("axis", operations.kept, textbook=_softmax_form)
 def softmax(x: Value, axis: Any = None) -> Value:
     """exp(x) / Σ exp(x) over an axis.
 
@@ -250,7 +239,7 @@ def softmax(x: Value, axis: Any = None) -> Value:
     return e / e.sum(axis=axis, keepdims=True)
 
 
-@elementary(_along_axis, of_entries=_log_softmax_entries)
+@elementary("axis", operations.kept, textbook=_log_softmax_form)
 def log_softmax(x: Value, axis: Any = None) -> Value:
     """log softmax(x), exact where the softmax rounds to 1: the small remainder is summed on its own.
 
@@ -264,7 +253,7 @@ def log_softmax(x: Value, axis: Any = None) -> Value:
     return _unflat(gap - (_log_total(flat) - left_out), x, axis)
 
 
-@elementary(_along_axis, of_entries=lambda x, axis=None: 1 - _softmax_entries(x, axis))
+@elementary("axis", operations.kept, textbook=lambda x, axis=None: 1 - softmax(x, axis=axis), has_name=False)
 def softmax_rest(x: Value, axis: Any = None) -> Value:
     """1 - softmax(x), as the sum of the other entries' shares, so that it keeps its digits near 0.
 
@@ -283,7 +272,7 @@ def _exclusive_sum(p: Value) -> Value:
     return total
 
 
-@elementary(_like, of_entries=_put_entries)
+@elementary("selection", _like, dtype="first", linear=(0,), of_entries=_put_entries)
 def put(grad: Value, key: Any, like: Value) -> Value:
     """Zeros of the shape of ``like`` with ``grad`` added at ``key``: an entry named twice receives both.
 

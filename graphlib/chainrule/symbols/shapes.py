@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ShapeError, Untraceable
-from chainrule.symbols.dimensions import Dimension, Shape, Size, shape_text
+from chainrule.symbols.dimensions import Dimension, Shape, Size, as_size, shape_text
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -135,6 +135,49 @@ def concatenated(shapes: Sequence[Shape], axis: int = 0) -> Shape:
     return (*shapes[0][:k], total, *shapes[0][k + 1 :])
 
 
+def tiled(shape: Shape, reps: Any) -> Shape:
+    """The shape of an array laid out ``reps`` times along each axis, counted from the last.
+
+    >>> m = Dimension.named("m")
+    >>> tiled((2, m), (2, 1)), tiled((m,), (3, 1)), tiled((2, 3), 4)
+    ((4, m), (3, m), (2, 12))
+    """
+    times = tuple(reps) if isinstance(reps, Sequence) else (reps,)
+    sizes = itertools.zip_longest(reversed(shape), reversed(times), fillvalue=1)
+    return tuple(size * as_size(count) for size, count in sizes)[::-1]
+
+
+def repeated(shape: Shape, repeats: Any, axis: Any = None) -> Shape:
+    """The shape of an array with every entry ``repeats`` times, along an axis or in one row.
+
+    >>> repeated((3, 4), 2, axis=0), repeated((3, 4), 2)
+    ((6, 4), (24,))
+
+    Raises Untraceable when every entry has a number of its own.
+    """
+    if isinstance(repeats, Iterable):
+        raise Untraceable("a repeat with a number for every entry is not recorded")
+    if axis is None:
+        return (size_of(shape) * as_size(repeats),)
+    (k,) = normal_axes(axis, len(shape))
+    return (*shape[:k], shape[k] * as_size(repeats), *shape[k + 1 :])
+
+
+def diagonal(shape: Shape) -> Shape:
+    """The shape of the matrix with a vector on its diagonal, or of the diagonal of a matrix.
+
+    >>> diagonal((3,)), diagonal((3, 5))
+    ((3, 3), (3,))
+    """
+    if len(shape) == 1:
+        return shape * 2
+    if len(shape) != 2:
+        raise ShapeError(f"a diagonal is that of a vector or a matrix, and {shape_text(shape)} is neither")
+    if shape[0] != shape[1] and not all(isinstance(size, int) for size in shape):
+        raise Untraceable(f"how long the diagonal of {shape_text(shape)} is depends on the data")
+    return (shape[0] if shape[0] == shape[1] else min(shape),)  # type: ignore[type-var]  # both are numbers
+
+
 def transposed(shape: Shape, axes: Any = None) -> Shape:
     """The shape with its axes in the order ``axes``, reversed when None."""
     order = range(len(shape))[::-1] if axes is None else normal_axes(axes, len(shape))
@@ -243,7 +286,7 @@ def _bound(bound: Any, default: Size, size: Size) -> Size:
     if isinstance(bound, Dimension) or (bound >= 0 and default == 0):
         return bound  # type: ignore[no-any-return]  # a bound is a size
     if bound < 0:
-        return size + bound  # type: ignore[no-any-return]
+        return size + bound  # type: ignore[no-any-return]  # a sum of sizes is a size
     raise Untraceable(f"whether an axis of size {size} reaches to {bound} depends on the data")
 
 

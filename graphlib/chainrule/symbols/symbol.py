@@ -18,14 +18,13 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule.errors import Untraceable
-from chainrule.symbols import shapes
+from chainrule.symbols import operations, shapes
 from chainrule.symbols.dimensions import Shape, Size, as_shape, shape_text
-from chainrule.symbols.entrywise import SymbolArray, entrywise
+from chainrule.symbols.operations import OPERATIONS, Kind, Operation, ShapeRule, declare, index
+from chainrule.symbols.symbol_array import SymbolArray, entrywise
 
 Value: TypeAlias = Any
 """What flows through a rule: an array, or a Symbol in its place."""
-
-ShapeRule: TypeAlias = Callable[..., "Shape"]
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Symbol]:
@@ -118,14 +117,18 @@ class Symbol(NDArrayOperatorsMixin):
         return _record_ufunc(ufunc, operands)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function not in _SHAPE_RULES:
+        if function in _QUESTIONS and len(args) == 1 and not kwargs:
+            return getattr(args[0], function.__name__)
+        function = _ANOTHER_NAME_OF.get(function, function)
+        if function not in OPERATIONS:
             raise Untraceable(f"np.{function.__name__} cannot be recorded")
+        if OPERATIONS[function].kind == "creation":  # NumPy hands over every default, and where it would lie in memory
+            kwargs = {k: value for k, value in kwargs.items() if value is not None and k not in ("order", "device")}
         return record(function, args, kwargs)
 
     def __getitem__(self, key: Any) -> Symbol:
-        if isinstance(key, tuple):
-            return record(index, (self, tuple(map(_fixed, key))), {})
-        return record(index, (self, _fixed(key)), {})
+        fixed = tuple(map(_fixed, key)) if isinstance(key, tuple) else _fixed(key)
+        return record(index, (self, fixed), {})
 
     def astype(self, dtype: Any, copy: bool = True) -> Symbol:
         """The value converted to a dtype; nothing to record when it has that dtype already."""
@@ -148,7 +151,7 @@ class Symbol(NDArrayOperatorsMixin):
     argmax, argmin, var, std = _method(np.argmax), _method(np.argmin), _method(np.var), _method(np.std)
     cumsum, clip, ravel, flatten = _method(np.cumsum), _method(np.clip), _method(np.ravel), _method(np.ravel)
     swapaxes, squeeze, dot, take = _method(np.swapaxes), _method(np.squeeze), _method(np.dot), _method(np.take)
-    copy = _method(np.copy)
+    copy, repeat = _method(np.copy), _method(np.repeat)
 
     def __len__(self) -> int:
         if isinstance(self.shape[0], int):
@@ -174,30 +177,28 @@ class Symbol(NDArrayOperatorsMixin):
         return f"<Symbol {what} {shape_text(self._shape)}>"
 
 
+def _fixed(part: Any) -> Any:
+    """A list in an index as the array that NumPy makes of it: written down as a tuple, it would be another index."""
+    return np.array(part) if isinstance(part, list) else part
+
+
 # --- recording -------------------------------------------------------------------------------------------------
 
-_SHAPE_RULES: dict[Callable[..., Any], ShapeRule] = {}
-_BOOLEAN = frozenset(
-    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_not logical_xor isnan"
-    " isfinite isinf signbit".split()
-)
-_REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
-}
+_ANOTHER_NAME_OF: dict[Any, Any] = {np.amax: np.max, np.amin: np.min, np.identity: np.eye}
+_QUESTIONS = frozenset((np.shape, np.ndim, np.size))
+_REDUCTIONS = {row.joins: row.function for row in OPERATIONS.values() if row.joins is not None}
 
 
 def _record_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Symbol:
-    rule = _SHAPE_RULES.get(ufunc)
-    if rule is None and (ufunc.signature is not None or ufunc.nout != 1):  # such as np.vecdot, np.modf
+    row = operations.operation(ufunc)
+    if row is None:
         raise Untraceable(f"np.{ufunc.__name__} is no function of entries with one result: it cannot be recorded")
     known = [known_shape(operand) for operand in operands]
     shape: Shape | None = None
     if None not in known:
-        shape = rule(*operands) if rule else shapes.broadcast(*known)  # type: ignore[arg-type]  # none is None
-    return Symbol(ufunc, operands, shape=shape, dtype=_dtype(ufunc.__name__, operands))
+        entrywise = row.kind == "entrywise"
+        shape = shapes.broadcast(*known) if entrywise else row.shape(*operands)  # type: ignore[arg-type]  # none is None
+    return Symbol(ufunc, operands, shape=shape, dtype=_dtype(row, operands, {}))
 
 
 def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Symbol:
@@ -206,7 +207,8 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     The rule's signature says which arguments are operands (those without a default) and which are options.
     Raises ShapeError when the shapes do not fit, Untraceable when the call has a form that is not recorded.
     """
-    rule = _SHAPE_RULES[function]
+    row = OPERATIONS[function]
+    rule = row.shape
     try:
         bound = _signature(rule).bind(
             *args, **{key: value for key, value in kwargs.items() if value is not np._NoValue}
@@ -214,8 +216,10 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     except TypeError as error:
         raise Untraceable(f"np.{function.__name__}: {error}") from None
     operands, options = _split(bound)
+    if any(isinstance(value, Symbol) for value in options.values()):
+        raise Untraceable(f"np.{function.__name__} with {sorted(options)}: a fact that depends on the data")
     shape = None if _any_unknown(operands) else rule(*bound.args, **bound.kwargs)
-    return Symbol(function, operands, options, shape=shape, dtype=_dtype(function.__name__, operands))
+    return Symbol(function, operands, options, shape=shape, dtype=_dtype(row, operands, options))
 
 
 @functools.cache
@@ -254,40 +258,43 @@ def known_shape(value: Any) -> Shape | None:
     return shape
 
 
-def _dtype(name: str, operands: tuple[Any, ...]) -> Any:
-    """Boolean for comparisons, whole numbers for positions, floating otherwise unless all operands are alike."""
-    if name in _BOOLEAN:
-        return bool
-    if name.startswith("arg"):
-        return np.intp
+def _dtype(row: Operation, operands: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    """The dtype of a result, by the rule of the operation."""
+    if row.dtype in _DTYPES:
+        return _DTYPES[row.dtype]
+    if row.dtype == "first":
+        return getattr(operands[0], "dtype", float)
+    if row.dtype == "given":
+        return _given_dtype(row, options)
     flat = [part for operand in operands for part in (operand if isinstance(operand, (tuple, list)) else (operand,))]
-    kinds = {part.dtype for part in flat if isinstance(part, Symbol)}
-    return kinds.pop() if len(kinds) == 1 and name in _KEEPS_DTYPE else float
+    kinds = {part.dtype for part in flat if isinstance(part, (Symbol, np.ndarray))}
+    kept = kinds.pop() if len(kinds) == 1 else np.dtype(float)
+    numbers = [] if kept.kind == "f" else [part for part in flat if isinstance(part, (int, float))]
+    return np.result_type(kept, *numbers) if numbers else kept
 
 
-_KEEPS_DTYPE = frozenset(
-    "add subtract multiply negative absolute maximum minimum sum max amax min amin transpose reshape ravel index take"
-    " broadcast_to expand_dims squeeze swapaxes concatenate zeros_like ones_like copy put bitwise_and"
-    " bitwise_or".split()
-)
+_DTYPES = {"float": float, "bool": bool, "position": np.intp}
 
 
-def shape_rule(*functions: Callable[..., Any]) -> Callable[[ShapeRule], ShapeRule]:
-    """Declare the shape that these functions give: parameters without a default are operands, the others options."""
-
-    def declare(rule: ShapeRule) -> ShapeRule:
-        _SHAPE_RULES.update(dict.fromkeys(functions, rule))
-        return rule
-
-    return declare
+def _given_dtype(row: Operation, options: Mapping[str, Any]) -> Any:
+    if options.get("dtype") is not None:
+        return options["dtype"]
+    if row.function is np.arange:
+        return int
+    return np.asarray(options.get("fill_value", 0.0)).dtype
 
 
 def elementary(
-    rule: ShapeRule, of_entries: Callable[..., Any] | None = None
+    kind: Kind,
+    shape: ShapeRule = operations.entrywise,
+    *,
+    of_entries: Callable[..., Any] | None = None,
+    **facts: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a function of arrays one step to a Symbol: recorded by its name, with the shape that ``rule`` gives.
+    """Make a function of arrays one step to a Symbol: recorded by its name, with these facts in its row.
 
-    ``of_entries`` is what it is to an array of Symbols; without it, the same function of every entry.
+    ``of_entries`` is what it is to an array of Symbols, its textbook form if that is not said; where it works entry by
+    entry, the same function of every entry.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -295,151 +302,13 @@ def elementary(
         def dispatch(*args: Any, **kwargs: Any) -> Any:
             if any(isinstance(arg, (Symbol, SymbolArray)) for arg in args):
                 if any(isinstance(arg, SymbolArray) for arg in args):
-                    return of_entries(*args, **kwargs) if of_entries else entrywise(dispatch, *args, **kwargs)
+                    return on_entries(*args, **kwargs)
                 return record(dispatch, args, kwargs)
             return function(*args, **kwargs)
 
-        _SHAPE_RULES[dispatch] = rule
+        row = Operation(dispatch, kind, shape, **facts)
+        on_entries: Any = functools.partial(entrywise, dispatch) if kind == "entrywise" else of_entries or row.textbook
+        declare(row)
         return dispatch
 
     return decorate
-
-
-# --- the shapes that NumPy's functions give ----------------------------------------------------------------------
-
-
-_GIVEN: Any = object()  # the default of an option that NumPy has no default for: it is always written down
-
-
-def _shape(value: Any) -> Shape:
-    shape = known_shape(value)
-    assert shape is not None  # record() asks only when every shape is known
-    return shape
-
-
-@shape_rule(np.matmul)
-def _matmul(x: Any, y: Any) -> Shape:
-    return shapes.matmul(_shape(x), _shape(y))
-
-
-@shape_rule(np.dot)
-def _dot(x: Any, y: Any) -> Shape:
-    a, b = _shape(x), _shape(y)
-    return shapes.matmul(a, b) if a and b else shapes.broadcast(a, b)
-
-
-@shape_rule(np.outer)
-def _outer(x: Any, y: Any) -> Shape:
-    return (shapes.size_of(_shape(x)), shapes.size_of(_shape(y)))
-
-
-@shape_rule(np.sum, np.mean, np.prod, np.max, np.min, np.any, np.all, np.var, np.std)
-def _reduction(x: Any, axis: Any = None, keepdims: bool = False) -> Shape:
-    return shapes.reduced(_shape(x), axis, keepdims)
-
-
-@shape_rule(np.argmax, np.argmin)
-def _position(x: Any, axis: Any = None, *, keepdims: bool = False) -> Shape:
-    return shapes.reduced(_shape(x), axis, keepdims)
-
-
-@shape_rule(np.cumsum)
-def _running(x: Any, axis: Any = None) -> Shape:
-    return (shapes.size_of(_shape(x)),) if axis is None else _shape(x)
-
-
-@shape_rule(np.where)
-def _where(condition: Any, x: Any, y: Any) -> Shape:
-    return shapes.broadcast(_shape(condition), _shape(x), _shape(y))
-
-
-@shape_rule(np.clip)
-def _clip(x: Any, a_min: Any, a_max: Any) -> Shape:
-    return shapes.broadcast(_shape(x), *(_shape(bound) for bound in (a_min, a_max) if bound is not None))
-
-
-@shape_rule(np.transpose)
-def _transpose(x: Any, axes: Any = None) -> Shape:
-    return shapes.transposed(_shape(x), axes)
-
-
-@shape_rule(np.swapaxes)
-def _swapaxes(x: Any, axis1: int = _GIVEN, axis2: int = _GIVEN) -> Shape:
-    order = list(range(len(_shape(x))))
-    (a, b) = shapes.normal_axes((axis1,), len(order)) + shapes.normal_axes((axis2,), len(order))
-    order[a], order[b] = order[b], order[a]
-    return shapes.transposed(_shape(x), tuple(order))
-
-
-@shape_rule(np.reshape)
-def _reshape(x: Any, shape: Any = _GIVEN) -> Shape:
-    return shapes.reshaped(_shape(x), shape)
-
-
-@shape_rule(np.ravel)
-def _ravel(x: Any) -> Shape:
-    return (shapes.size_of(_shape(x)),)
-
-
-@shape_rule(np.broadcast_to)
-def _broadcast_to(x: Any, shape: Any = _GIVEN) -> Shape:
-    shapes.broadcast(_shape(x), as_shape(shape))
-    return as_shape(shape)
-
-
-@shape_rule(np.expand_dims)
-def _expand_dims(x: Any, axis: Any = _GIVEN) -> Shape:
-    return shapes.expanded(_shape(x), axis)
-
-
-@shape_rule(np.squeeze)
-def _squeeze(x: Any, axis: Any = None) -> Shape:
-    return shapes.squeezed(_shape(x), axis)
-
-
-@shape_rule(np.concatenate)
-def _concatenate(arrays: Any, axis: int = 0) -> Shape:
-    return shapes.concatenated([_shape(array) for array in arrays], axis)
-
-
-@shape_rule(np.stack)
-def _stack(arrays: Any, axis: int = 0) -> Shape:
-    return shapes.concatenated([shapes.expanded(_shape(array), axis) for array in arrays], axis)
-
-
-@shape_rule(np.take)
-def _take(x: Any, indices: Any, axis: Any = None) -> Shape:
-    if axis is None:
-        return _shape(indices)
-    (k,) = shapes.normal_axes(axis, len(_shape(x)))
-    return _shape(x)[:k] + _shape(indices) + _shape(x)[k + 1 :]
-
-
-@shape_rule(np.einsum)
-def _einsum(subscripts: Any, *operands: Any) -> Shape:
-    return shapes.einsum(subscripts, *map(_shape, operands))
-
-
-@shape_rule(np.zeros_like, np.ones_like, np.copy, np.tril, np.triu)
-def _same_shape(x: Any) -> Shape:
-    return _shape(x)
-
-
-@shape_rule(np.full_like)
-def _full_like(x: Any, fill_value: Any) -> Shape:
-    return shapes.broadcast(_shape(x), _shape(fill_value))
-
-
-def index(x: Any, key: Any) -> Any:
-    """``x[key]`` as a function, so that indexing is an operation like any other."""
-    return x[key]
-
-
-def _fixed(part: Any) -> Any:
-    """A list in an index as the array that NumPy makes of it: written down as a tuple, it would be another index."""
-    return np.array(part) if isinstance(part, list) else part
-
-
-@shape_rule(index)
-def _index(x: Any, key: Any) -> Shape:
-    return shapes.indexed(_shape(x), key)

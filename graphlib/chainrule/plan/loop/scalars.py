@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.plan.columns import Role, column_name, roles
-from chainrule.plan.passes import evaluated
+from chainrule.plan.optimizing import evaluated
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, shape_text
+from chainrule.symbols.operations import OPERATIONS, index, kind
 from chainrule.symbols.shapes import normal_axes
-from chainrule.symbols.symbol import index
 
 Phase: TypeAlias = Literal["before", "columns", "after"]
 _LATER: Final[dict[str, int]] = {"before": 0, "columns": 1, "after": 2}
@@ -181,12 +181,13 @@ class _Opening:
         return cells
 
     def _opened(self, step: Step, operands: list[Any]) -> Cells:
-        operation, options = step.operation, dict(step.options)
+        operation: Any = step.operation
+        options = dict(step.options)
         if operation is index and _reads(step.operands[1]):
             raise NotScalar(f"{step_text(step)} looks up what a feed says")
         if operation is np.matmul:
             return _as_cells(self._product(operands[0], operands[1]))
-        if operation in _SHAPED:
+        if operation is index or kind(operation) in ("view", "arrangement", "creation"):
             return _as_cells(operation(*operands, **options))
         if operation in _ALONG_AXIS:
             return self._along(_ALONG_AXIS[operation], operands[0], **options)
@@ -342,22 +343,7 @@ def _alive(made: Iterable[Scalar], results: Mapping[str, tuple[Cells, Any]]) -> 
 
 # --- what the operations are ---------------------------------------------------------------------------------------
 
-_SHAPED: Final = frozenset(
-    (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, np.concatenate,
-     np.copy, np.tril, np.triu, index)
-)  # fmt: skip
-_ENTRYWISE: Final[dict[Any, str]] = {
-    np.where: "where",
-    np.clip: "clip",
-    np.astype: "number",
-    np.bitwise_and: "logical_and",
-    np.bitwise_or: "logical_or",
-    elementary.normal_cdf: "normal_cdf",
-    elementary.xlogy: "xlogy",
-    elementary.xlog1m: "xlog1m",
-    elementary.ratio: "ratio",
-    elementary.power_slope: "power_slope",
-}
+_OTHER_NAMES: Final = {np.astype: "number", np.bitwise_and: "logical_and", np.bitwise_or: "logical_or"}
 FUNCTIONS: Final = frozenset(
     """
     absolute add arccos arcsin arctan cbrt ceil clip cos cosh divide equal exp exp2 expm1 floor greater greater_equal
@@ -371,9 +357,9 @@ FUNCTIONS: Final = frozenset(
 
 def function_of(step: Step) -> str | None:
     """The function of single numbers that a step computes for every entry, if it does."""
-    name = _ENTRYWISE.get(step.operation)
-    if name is None and isinstance(step.operation, np.ufunc):
-        name = step.operation.__name__
+    if kind(step.operation) != "entrywise":
+        return None
+    name: str = _OTHER_NAMES.get(step.operation) or step.operation.__name__  # type: ignore[union-attr]  # it has one
     known = name in FUNCTIONS and not step.options.keys() - {"dtype"} and step.dtype.kind in "fb"
     return name if known else None
 
@@ -472,10 +458,7 @@ def _mean(opening: _Opening, row: list[Any]) -> Any:
 
 
 _ALONG_AXIS: Final[dict[Any, Callable[[_Opening, list[Any]], Any]]] = {
-    np.sum: _total,
-    np.prod: _chain("multiply"),
-    np.max: _largest,
-    np.min: _chain("minimum"),
+    **{function: _chain(row.joins.__name__) for function, row in OPERATIONS.items() if row.joins is not None},
     np.mean: _mean,
     elementary.softmax: _softmax,
     elementary.softmax_rest: _softmax_rest,

@@ -25,7 +25,8 @@ from chainrule.notation.printer import (
 )
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
-from chainrule.symbols.symbol import Symbol, index
+from chainrule.symbols.operations import index
+from chainrule.symbols.symbol import Symbol
 
 
 @final
@@ -161,7 +162,7 @@ class TextPrinter(Printer):
             inner = operand if isinstance(operand, tuple) else (operand,)
             if any(isinstance(part, slice) for part in inner):
                 return f"np.s_[{self._key(operand)}]"
-            return f"({', '.join(map(self._argument, inner))}{',' * (len(inner) == 1)})"
+            return f"({', '.join(map(self._argument, inner))}{',' if len(inner) == 1 else ''})"
         if operand is Ellipsis:
             return "..."
         return self.print(operand) if operand is not None else "None"
@@ -182,6 +183,8 @@ class TextPrinter(Printer):
     def _option(self, value: Any) -> str:
         if isinstance(value, np.ndarray):
             return self.number(value).text
+        if isinstance(value, (type, np.dtype)):
+            return _DTYPE_NAMES[np.dtype(value).kind]
         return str(value) if not isinstance(value, str) else repr(value)
 
 

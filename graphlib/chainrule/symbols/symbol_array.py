@@ -9,6 +9,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from chainrule.errors import Untraceable
+from chainrule.symbols.operations import OPERATIONS
 
 
 @final
@@ -35,29 +36,22 @@ class SymbolArray(np.ndarray[Any, Any]):
         raise Untraceable(f"np.{ufunc.__name__}.{method} has no form entry by entry")
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function in _ENTRYWISE:
+        row = OPERATIONS.get(function)
+        if row is not None and row.kind == "entrywise":
             return entrywise(function, *args, **kwargs)
-        if function in _REDUCTIONS:
-            return _REDUCTIONS[function](*args, **kwargs)
-        if function not in _MOVES:
+        if row is not None and row.joins is not None:
+            return _joined(row.joins, *args, **kwargs)
+        if function is np.mean:
+            return _mean(*args, **kwargs)
+        if function not in _MOVES and (row is None or row.kind == "axis"):
             raise Untraceable(f"np.{function.__name__} has no form entry by entry")
         return _wrapped(function(*map(_plain, args), **{key: _plain(value) for key, value in kwargs.items()}))
 
 
-_ENTRYWISE: Final = frozenset((np.where, np.clip))
-_REDUCTIONS: Final[dict[Any, Callable[..., Any]]] = {
-    np.sum: lambda x, axis=None, **options: np.add.reduce(x, axis=axis, **options),
-    np.prod: lambda x, axis=None, **options: np.multiply.reduce(x, axis=axis, **options),
-    np.max: lambda x, axis=None, **options: np.maximum.reduce(x, axis=axis, **options),
-    np.min: lambda x, axis=None, **options: np.minimum.reduce(x, axis=axis, **options),
-    np.mean: lambda x, axis=None, **options: _mean(x, axis, **options),
-}
-_MOVES: Final = frozenset(
+_MOVES: Final = frozenset(  # what moves entries or asks for a shape, and a Symbol does not record
     (
-        np.transpose, np.swapaxes, np.moveaxis, np.reshape, np.ravel, np.squeeze, np.expand_dims, np.broadcast_to,
-        np.concatenate, np.stack, np.take, np.copy, np.flip, np.roll, np.repeat, np.tile, np.split, np.diagonal,
-        np.zeros_like, np.ones_like, np.full_like, np.tril, np.triu, np.dot, np.outer, np.einsum, np.shape, np.ndim,
-        np.size, np.atleast_1d, np.atleast_2d, np.vstack, np.hstack, np.array_split, np.broadcast_arrays,
+        np.moveaxis, np.flip, np.roll, np.split, np.diagonal, np.shape, np.ndim, np.size, np.atleast_1d, np.atleast_2d,
+        np.vstack, np.hstack, np.array_split, np.broadcast_arrays,
     )
 )  # fmt: skip
 
@@ -79,6 +73,10 @@ def entrywise(function: Callable[..., Any], *operands: Any, **options: Any) -> S
     call = functools.partial(function, **options) if options else function
     entries = np.frompyfunc(call, len(operands), 1)(*(_boxed(_plain(x)) for x in operands))
     return _symbols(entries)  # type: ignore[no-any-return]  # None only for None
+
+
+def _joined(ufunc: np.ufunc, x: Any, axis: Any = None, **options: Any) -> Any:
+    return ufunc.reduce(x, axis=axis, **options)
 
 
 def _reduced(ufunc: np.ufunc, x: Any, axis: Any = 0, keepdims: bool = False, **options: Any) -> Any:

@@ -17,26 +17,23 @@ from chainrule.program.step import Ref, Step, map_refs
 from chainrule.program.verifying import verify
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape
-from chainrule.symbols.symbol import Value, index
+from chainrule.symbols.operations import operation
+from chainrule.symbols.symbol import Value
 
 Pass: TypeAlias = Callable[[Program], Program]
 
 # --- what NumPy would make of it ---------------------------------------------------------------------------------
-
-_KEEPS_FIRST: Final = frozenset(
-    (np.transpose, np.reshape, np.ravel, np.broadcast_to, np.expand_dims, np.squeeze, np.swapaxes, np.copy, np.take,
-     np.zeros_like, np.ones_like, np.tril, np.triu, index, elementary.put)
-)  # fmt: skip
 
 
 def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     """The dtype that NumPy gives the result of a step for the dtypes of its operands."""
     if step.operation is None or isinstance(step.operation, Call) or step.operation is pick:
         return step.dtype
-    if step.operation is np.astype:
-        dtype: np.dtype[Any] = np.dtype(step.options["dtype"])
+    rule = _dtype_rule(step)
+    if rule == "given":
+        dtype: np.dtype[Any] = np.dtype(step.options.get("dtype", step.dtype))
         return dtype
-    if step.operation in _KEEPS_FIRST and isinstance(step.operands[0], Ref):
+    if rule == "first" and isinstance(step.operands[0], Ref):
         return steps[step.operands[0].step].dtype
     samples = map_refs(step.operands, lambda ref: _Sample(steps[ref.step].dtype, len(steps[ref.step].shape or ())))
     asked = (step.operation, samples, tuple(step.options.items()), _kinds(samples))
@@ -44,6 +41,11 @@ def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
         return _dtype_of(*asked)
     except TypeError:  # an option or a literal that cannot be hashed
         return _dtype_of.__wrapped__(*asked)
+
+
+def _dtype_rule(step: Step) -> str | None:
+    row = operation(step.operation)
+    return None if row is None else row.dtype
 
 
 @final
@@ -85,8 +87,8 @@ def typed(program: Program, dtype: Any) -> Program:
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
         follows = step.dtype.kind == "f"
-        if step.operation is np.astype and np.dtype(step.options["dtype"]) == float:
-            step = replace(step, options={"dtype": dtype})
+        if step.dtype == float and _dtype_rule(step) == "given":
+            step = replace(step, options={**step.options, "dtype": dtype})
         if step.is_constant and follows:
             step = replace(step, operands=(step.operands[0].astype(dtype),))
         step = replace(step, dtype=dtype) if follows else step
@@ -194,7 +196,7 @@ def constants(program: Program) -> Program:
         if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
             return builder.append(step)
         with np.errstate(all="ignore"):
-            value = np.asarray(step.operation(*step.operands))
+            value = np.asarray(step.operation(*step.operands, **step.options))
         return value[()] if value.ndim == 0 else builder.constant(value, name=step.name)
 
     return rewrite(program, change)
