@@ -21,7 +21,7 @@ from chainrule.derivation.algebra import Algebra
 from chainrule.derivation.entries import EntrywiseSweep, UnwrittenRule
 from chainrule.derivation.formulas import Derivation, Formula
 from chainrule.errors import ArgumentError
-from chainrule.nodes.batch_of_graph import batch_name, has_examples
+from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
 from chainrule.notation import TextPrinter
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.symbol import Symbol
@@ -80,14 +80,14 @@ class _Deriving:
         return zip(self.graph.order, self.graph.names, strict=True)
 
     def _require_scale(self) -> None:
-        """Refuse the per-example convention where no gradient is a mean over examples."""
-        if self.per_example and self.scale == 1:
+        """Refuse the per-example convention where the loss is a mean, but no gradient one over a named size."""
+        if self.per_example and self.scale == 1 and takes_a_mean(self.graph):
             sizes = ", ".join(f"{name} {shape_text(node.shape)}" for node, name in self._named_nodes() if node.shape)
             raise ArgumentError(
-                "no gradient of this graph is a mean over examples, so there are none per example",
+                "no gradient of this graph is a mean over a named size, so there are none per example",
                 where=self.graph.outputs[0].where,
                 given=sizes,
-                remedy='convention="mean"; or a loss with reduction="mean" over a named size',
+                remedy='convention="mean"; or a name for the number of examples, as in shape=(2, "m")',
             )
 
     # --- forward -----------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from chainrule.judging.precedence import in_order, led_to, where_known
 from chainrule.judging.repairs.expressions import named, substituted
 from chainrule.judging.repairs.tree import sites
 from chainrule.judging.verdicts import Report, Verdict
+from chainrule.nodes.batch_of_graph import takes_a_mean
 from chainrule.symbols.dimensions import names_in, shape_text
 
 
@@ -47,8 +48,8 @@ def check(
     parameters' gradients alone are averaged; "auto" accepts either and finds out which it is.
 
     Raises FormulaError for text that cannot be read, ArgumentError for an array without feeds, for a callable that
-    asks for something unknown, and for "per-example" where the loss is no mean over examples, FeedError for feeds that
-    do not fit.
+    asks for something unknown, and for "per-example" where the loss is a mean over no named size, FeedError for feeds
+    that do not fit.
     """
     given = [] if feeds is None else [drawn(graph, forward(graph, feeds), seed, given=True)]
     return _judge(graph, formulas, given, random_draws(graph, seed, bool(given)), convention)
@@ -76,12 +77,12 @@ def _judge(
     if not isinstance(formulas, Mapping):
         raise ArgumentError(f"formulas are a dict of names and formulas, not {type(formulas).__name__}")
     ground = Ground(graph, [*random, *given])
-    if convention == PER_EXAMPLE and PER_EXAMPLE not in ground.conventions:
+    if convention == PER_EXAMPLE and PER_EXAMPLE not in ground.conventions and takes_a_mean(graph):
         raise ArgumentError(
-            "the outputs of this graph are no mean over examples, so there are no gradients per example",
+            "the loss of this graph is no mean over a named size, so there are no gradients per example",
             where="; ".join(node.where for node in graph.outputs),
             given=_inputs_text(graph),
-            remedy='convention="auto"; or a loss with reduction="mean" over a named size, such as m in shape=(2, "m")',
+            remedy='convention="auto"; or a name for the number of examples, as in shape=(2, "m")',
         )
     judge = _Judge(ground, formulas)
     return judge.report(convention)

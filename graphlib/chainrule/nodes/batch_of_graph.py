@@ -8,6 +8,7 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.nodes.batch_axis import axis_word
 from chainrule.nodes.losses import Loss
+from chainrule.nodes.reductions import Mean
 from chainrule.symbols.dimensions import Dimension, Size
 
 
@@ -36,6 +37,12 @@ def _counted(node: Node) -> list[Size]:
 def _preferred(sizes: Iterable[Size]) -> str | None:
     names = [str(size) for size in sizes if isinstance(size, Dimension) and str(size).isidentifier()]
     return "m" if "m" in names else next(iter(names), None)
+
+
+def takes_a_mean(graph: BaseGraph) -> bool:
+    """Whether a graph has a loss that is a mean over its examples, or ends in a mean."""
+    losses = [node for node in graph.order if isinstance(node, Loss)]
+    return any(loss.reduction == "mean" for loss in losses) or any(isinstance(end, Mean) for end in graph.outputs)
 
 
 def has_examples(node: Node, name: str | None) -> bool:
