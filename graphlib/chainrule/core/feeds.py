@@ -263,10 +263,17 @@ def _shape_hint(shape: Sequence[Any], array: Array) -> str:
 
 def _shape_remedy(name: str, shape: Shape, array: Array) -> str:
     if _fits_transposed(shape, array):
-        return f"feed the transpose of {name}: examples are columns"
+        return f"feed the transpose of {name}: examples are {_examples(shape)}"
     if any(isinstance(size, Dimension) for size in shape):
-        return "examples are columns: m of them are an array of m columns"
+        words = _examples(shape)
+        return f"examples are {words}: m of them are an array of m {words}"
     return f"an array of shape {shape_text(shape)} for {name}"
+
+
+def _examples(shape: Shape) -> str:
+    """What examples are in a matrix: rows where its first size alone has a name."""
+    named = [isinstance(size, Dimension) for size in shape]
+    return "rows" if named == [True, False] else "columns"
 
 
 def run_dtype(arrays: Mapping[Leaf, tuple[Array, bool]]) -> np.dtype[Any]:

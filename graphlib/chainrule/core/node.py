@@ -12,10 +12,10 @@ import inspect
 import itertools
 import sys
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Operand: TypeAlias = "Node | npt.ArrayLike"
 """What stands for an input of a node: a node, or a number or array that becomes a Constant."""
 
+_T = TypeVar("_T")
 _PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
 _built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
@@ -102,14 +103,24 @@ class Node(Operable["Node"]):
         self.__dict__.update(_facts(type(self), facts))
         self._describe(nodes, name)
         self.__dict__["facts"] = {fact: self.__dict__[fact] for fact in _known_facts(type(self))}
-        self.__dict__["shape"] = _traced_shape(self)
+        self._complete(tuple(facts))
 
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
         self.__dict__.update(
-            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}
+            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}, _given=()
         )
         self.__dict__["built"] = (next(_built),)
+
+    def _complete(self, given: tuple[str, ...]) -> None:
+        """What follows from the inputs: the facts that nobody has given, then the shape."""
+        told = {fact: self.facts[fact] for fact in given}
+        settled = _telling(self, lambda: self.settled(told, *(source.shape for source in self.inputs)))
+        if settled:
+            given = tuple(fact for fact in given if fact not in settled)
+            self.__dict__.update(settled, facts={**self.facts, **settled})
+        self.__dict__["_given"] = given
+        self.__dict__["shape"] = _traced_shape(self)
 
     @abstractmethod
     def forward(self, *values: Any, **_: Any) -> Value:
@@ -118,6 +129,35 @@ class Node(Operable["Node"]):
     @abstractmethod
     def backward(self, *values: Any, **_: Any) -> Sequence[Value | None]:
         """The gradient of the loss for each input, from ``grad``, the output and the inputs' values."""
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
+        """The facts that follow from the shapes of the inputs where nobody has given them; ``given`` is what has been.
+
+        Rules see arrays, which have no names; so what depends on a named size is settled when a node is built, and
+        again when it is rebuilt to read other inputs.
+
+        >>> from chainrule import Input
+        >>> class Feature(Node):
+        ...     axis: int | None = None
+        ...
+        ...     @classmethod
+        ...     def settled(cls, given, shape):
+        ...         return {} if "axis" in given else {"axis": 1 - [str(size) for size in shape].index("m")}
+        ...
+        ...     def forward(self, x):
+        ...         return x.sum(axis=self.axis)
+        ...
+        ...     def backward(self, grad, y, x):
+        ...         return (np.broadcast_to(np.expand_dims(grad, self.axis), x.shape),)
+        >>> Feature(Input("x", (3, "m"))).axis, Feature(Input("x", ("m", 3))).axis
+        (0, 1)
+        """
+        return {}
+
+    def remark(self) -> str:
+        """What a derivation says of this node below its lines, generated from its shapes; "" for nothing."""
+        return ""
 
     def expand(self, *inputs: Node) -> Node | None:
         """The same computation built from simpler nodes; None for a rule that is not made of others."""
@@ -137,6 +177,11 @@ class Node(Operable["Node"]):
         return None
 
     @property
+    def given_facts(self) -> dict[str, Any]:
+        """The facts that were given when the node was built, without defaults and without what was settled."""
+        return {fact: self.facts[fact] for fact in self.__dict__["_given"]}
+
+    @property
     def line(self) -> str:
         """The line that built the node, as ``file.py:12``."""
         path, number = self.__dict__["_line"]
@@ -150,9 +195,10 @@ class Node(Operable["Node"]):
         return f"{label}{inside}, built at {self.line}"
 
     def replace(self, *inputs: Node) -> Node:
-        """The same node reading other inputs: facts, name, layer and line stay."""
-        twin = _made(type(self), {**self.__dict__, "inputs": inputs})
-        twin.__dict__["shape"] = _traced_shape(twin)
+        """The same node reading other inputs: the facts that were given, name, layer and line stay."""
+        facts = _facts(type(self), self.given_facts)
+        twin = _made(type(self), {**self.__dict__, **facts, "facts": facts, "inputs": inputs})
+        twin._complete(self.__dict__["_given"])
         return twin
 
     def relabel(self, name: str | None, like: Node) -> Node:
@@ -270,8 +316,8 @@ def _frozen(fact: Any) -> Any:
 
 
 def unusual_facts(node: Node) -> list[str]:
-    """The facts of a node that differ from the class's own, as they are written: a fact may be an array."""
-    written = {fact: repr(value) for fact, value in node.facts.items()}
+    """The facts given to a node that differ from the class's own, as they are written: a fact may be an array."""
+    written = {fact: repr(value) for fact, value in node.given_facts.items()}
     return [f"{fact}={text}" for fact, text in written.items() if text != repr(getattr(type(node), fact, None))]
 
 
@@ -287,10 +333,22 @@ def _traced_shape(node: Node) -> Shape | None:
     """The shape of the output, by passing Symbols through ``forward``; None when the rule cannot be traced."""
     arguments = type(node), tuple(node.facts.items()), tuple((source.shape, source.dtype) for source in node.inputs)
     try:
-        shape, node.__dict__["dtype"] = _trace(*arguments)
+        shape, node.__dict__["dtype"] = _telling(node, lambda: _trace(*arguments))
         return shape
     except Untraceable:
         return None
+    except ChainruleError:
+        raise
+    except Exception:  # whatever a user's rule raises on a Symbol, it may still run on arrays
+        return None
+
+
+def _telling(node: Node, act: Callable[[], _T]) -> _T:
+    """What an act gives; an error of this package is told as one of the node: where it was built, what it reads."""
+    try:
+        return act()
+    except Untraceable:
+        raise
     except ChainruleError as error:
         raise type(error)(
             f"{node.where.partition(', built')[0]}: {error.what}",
@@ -299,8 +357,6 @@ def _traced_shape(node: Node) -> Shape | None:
             remedy=error.remedy,
             node=node,
         ) from None
-    except Exception:  # whatever a user's rule raises on a Symbol, it may still run on arrays
-        return None
 
 
 def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[Shape | None, np.dtype[Any]]:

@@ -12,7 +12,7 @@ from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 from chainrule.nodes.arithmetic import Add, Subtract
 from chainrule.nodes.elementwise import GELU, LeakyReLU, ReLU, Softplus
-from chainrule.nodes.linear import MatMul
+from chainrule.nodes.linear import MatMul, Transpose
 from chainrule.nodes.rearranging import Gather
 from chainrule.symbols.dimensions import Dimension
 
@@ -66,13 +66,17 @@ def _fans(shape: tuple[int, ...], left: bool) -> tuple[int, int]:
     return (shape[-1], shape[-2]) if left else (shape[-2], shape[-1])
 
 
-def _products(parameter: Parameter, uses: dict[Node, list[Node]]) -> list[Node]:
-    return [node for node in uses[parameter] if isinstance(node, MatMul)]
+def _products(parameter: Parameter, uses: dict[Node, list[Node]]) -> list[tuple[Node, bool]]:
+    """The products of a parameter, and whether it reads along its last axis there: W in ``W @ A`` and ``X @ W.T``."""
+    flipped = [node for node in uses[parameter] if isinstance(node, Transpose) and node.axes is None]
+    turned = [(node, node.inputs[0] is not source) for source in flipped for node in uses[source]]
+    direct = [(node, node.inputs[0] is parameter) for node in uses[parameter]]
+    return [(node, left) for node, left in (*direct, *turned) if isinstance(node, MatMul)]
 
 
 def _reads_left(parameter: Parameter, uses: dict[Node, list[Node]]) -> bool:
     products = _products(parameter, uses)
-    return not products or products[0].inputs[0] is parameter
+    return not products or products[0][1]
 
 
 def _method(parameter: Parameter, uses: dict[Node, list[Node]]) -> str:
@@ -82,7 +86,7 @@ def _method(parameter: Parameter, uses: dict[Node, list[Node]]) -> str:
     products = _products(parameter, uses)
     if not products:
         return "zeros"
-    node = products[0]
+    node = products[0][0]
     while len(uses[node]) == 1 and isinstance(uses[node][0], (Add, Subtract)):
         node = uses[node][0]
     return "he" if any(isinstance(follower, _RECTIFIERS) for follower in uses[node]) else "glorot"
