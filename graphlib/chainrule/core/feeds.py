@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.node import Node
 from chainrule.core.read_only import read_only
-from chainrule.errors import FeedError, did_you_mean
+from chainrule.errors import ArgumentError, FeedError, did_you_mean
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "npt.NDArray[Any]"
 NameOf = Callable[[Node], str]
+
+
+def one_dict(given: Mapping[Any, Any] | None, named: Mapping[str, Any], call: str) -> Mapping[Any, Any]:
+    """What a call is given as a dict; raises ArgumentError where it was given by keywords, or not at all."""
+    if given is None or named:
+        shown = ", ".join(f'"{name}": ...' for name in named) or '"x": ...'
+        raise ArgumentError(f"{call} takes one dict, not keywords", remedy=f"{call}({{{shown}}})")
+    return given
 
 
 def values_of_leaves(

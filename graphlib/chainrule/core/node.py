@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
+from chainrule.core.operable import Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, Untraceable, did_you_mean
@@ -32,6 +34,7 @@ Operand: TypeAlias = "Node | npt.ArrayLike"
 
 _T = TypeVar("_T")
 _PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
+_built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
 
 
@@ -52,7 +55,7 @@ def layer(name: str) -> Iterator[None]:
         _layers.reset(token)
 
 
-class Node(ABC):
+class Node(Operable["Node"]):
     """One step of a computation. Subclass it, write ``forward`` and ``backward``, and the rest follows.
 
     Values are positional and facts are keywords: a rule's facts, such as ``axis``, are annotated attributes of the
@@ -82,17 +85,17 @@ class Node(ABC):
     layer: tuple[str, ...]
     shape: Shape | None
     facts: dict[str, Any]
+    built: tuple[int, ...]
+    """When the node was built, counted in this process: graphs keep that order."""
     dtype: Any = np.dtype(float)
 
-    operators: ClassVar[dict[str, type[Node]]] = {}
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
-    __array_ufunc__ = None  # so that ``array * node`` builds a node
 
     def __init_subclass__(cls, operator: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if operator is not None:
-            Node.operators[operator] = cls
+            Operable.operators[operator] = cls
 
     def __init__(self, *inputs: Operand, name: str | None = None, **facts: Any) -> None:
         _check_arity(type(self), inputs)
@@ -107,6 +110,7 @@ class Node(ABC):
         self.__dict__.update(
             inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}, _given=()
         )
+        self.__dict__["built"] = (next(_built),)
 
     def _complete(self, given: tuple[str, ...]) -> None:
         """What follows from the inputs: the facts that nobody has given, then the shape."""
@@ -198,8 +202,9 @@ class Node(ABC):
         return twin
 
     def relabel(self, name: str | None, like: Node) -> Node:
-        """The same node under another name, with the layer and line of ``like``."""
-        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"]}
+        """The same node under another name, with the layer, line and place in the order of ``like``."""
+        built = self.built if self.built == like.built else (*like.built, *self.built)
+        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"], "built": built}
         return _made(type(self), {**self.__dict__, **described})
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -226,66 +231,12 @@ class Node(ABC):
         sources = ", ".join(repr(node.name) if node.name else type(node).__name__ for node in self.inputs)
         return f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>"
 
-    def __add__(self, other: Operand) -> Node:
-        return _apply("+", self, other)
-
-    def __radd__(self, other: Operand) -> Node:
-        return _apply("+", other, self)
-
-    def __sub__(self, other: Operand) -> Node:
-        return _apply("-", self, other)
-
-    def __rsub__(self, other: Operand) -> Node:
-        return _apply("-", other, self)
-
-    def __mul__(self, other: Operand) -> Node:
-        return _apply("*", self, other)
-
-    def __rmul__(self, other: Operand) -> Node:
-        return _apply("*", other, self)
-
-    def __truediv__(self, other: Operand) -> Node:
-        return _apply("/", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Node:
-        return _apply("/", other, self)
-
-    def __matmul__(self, other: Operand) -> Node:
-        return _apply("@", self, other)
-
-    def __rmatmul__(self, other: Operand) -> Node:
-        return _apply("@", other, self)
-
-    def __pow__(self, other: Operand) -> Node:
-        return _apply("**", self, other)
-
-    def __rpow__(self, other: Operand) -> Node:
-        return _apply("**", other, self)
-
-    def __neg__(self) -> Node:
-        return _apply("negative", self)
-
-    def __getitem__(self, key: Any) -> Node:
-        return Node.operators["[]"](self, key=key)
-
-    @property
-    def T(self) -> Node:
-        """The transpose."""
-        return _apply("T", self)
-
-    __iter__ = None  # indexing alone would make Python loop over a node without end
-
 
 def _made(kind: type[Node], description: dict[str, Any]) -> Node:
     """A node of this description, all of which has been checked before: the way around ``__init__``."""
     node = object.__new__(kind)
     node.__dict__.update(description)
     return node
-
-
-def _apply(operator: str, *operands: Operand) -> Node:
-    """The node that an operator stands for; the rules register themselves under their operator."""
-    return Node.operators[operator](*operands)
 
 
 def as_node(value: Operand, consumer: Node) -> Node:
@@ -298,7 +249,11 @@ def as_node(value: Operand, consumer: Node) -> Node:
             where=_here(),
             remedy=f"Input({value!r}, shape=...)" if isinstance(value, str) else "a node, a number or an array",
         )
-    return Node.operators["constant"](value)
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
+        kind = type(consumer).__name__
+        raise ArgumentError(f"{kind} takes nodes one by one, not in a {type(value).__name__}", remedy=f"{kind}(a, b)")
+    constant: Node = Operable.operators["constant"](value)
+    return constant
 
 
 # --- what is checked when a node is built ----------------------------------------------------------------------------
@@ -320,8 +275,17 @@ def _check_arity(kind: type[Node], inputs: Sequence[Any]) -> None:
     raise ArgumentError(
         f"{kind.__name__} takes {count}, not {len(inputs)}",
         where=_here(),
-        remedy="values are positional, facts such as axis= are keywords",
+        remedy=_as_keywords(kind, names, inputs) or "values are positional, facts such as axis= are keywords",
     )
+
+
+def _as_keywords(kind: type[Node], names: Sequence[str], inputs: Sequence[Any]) -> str:
+    """The call with what is too much in it as facts, such as Sum(x, axis=1); "" where that cannot be meant."""
+    surplus, facts = inputs[len(names) :], _known_facts(kind)
+    if not surplus or len(surplus) > len(facts) or any(isinstance(value, Node) for value in surplus):
+        return ""
+    keywords = [f"{fact}={value!r}" for fact, value in zip(facts, surplus, strict=False)]
+    return f"{kind.__name__}({', '.join([*names, *keywords])}): values are positional, facts are keywords"
 
 
 @functools.cache
@@ -345,8 +309,8 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _frozen(fact: Any) -> Any:
-    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies."""
-    if isinstance(fact, list):
+    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies, also inside them."""
+    if isinstance(fact, (list, tuple)):
         return tuple(map(_frozen, fact))
     return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
 
@@ -407,7 +371,7 @@ def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) ->
 def _remembered_trace(
     kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]
 ) -> tuple[Shape | None, np.dtype[Any]]:
-    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0)}
+    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0), "built": ()}
     probe = _made(kind, {**dict(facts), **nowhere})
     traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
     shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
@@ -455,14 +419,15 @@ def flatten(order: Iterable[Node]) -> list[Record]:
 
 
 def _description(node: Node) -> dict[str, Any]:
-    return {key: value for key, value in node.__dict__.items() if key != "inputs"}
+    return {key: value for key, value in node.__dict__.items() if key not in ("inputs", "built")}
 
 
 def unflatten(records: Sequence[Record]) -> list[Node]:
     """The nodes that ``flatten`` wrote down."""
     nodes: list[Node] = []
     for kind, description, positions in records:
-        nodes.append(_made(kind, {**description, "inputs": tuple(nodes[k] for k in positions)}))
+        inputs = tuple(nodes[k] for k in positions)
+        nodes.append(_made(kind, {**description, "inputs": inputs, "built": (next(_built),)}))
     return nodes
 
 

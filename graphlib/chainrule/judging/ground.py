@@ -13,7 +13,7 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.core.read_only import read_only
-from chainrule.core.rewriting import fuse
+from chainrule.core.rewriting import fusion
 from chainrule.core.run import BaseRun
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.judging.closeness import Array, Values, same
@@ -73,20 +73,22 @@ def _from(graph: BaseGraph, values: Sequence[Array], starts: Mapping[Any, Any]) 
 
 
 def _fused_gradients(graph: BaseGraph, values: Values, gradients: Mapping[str, Array]) -> dict[str, Array]:
-    """The gradients behind a loss that was fused with its activation, where that differs.
+    """The gradients behind a loss that was fused with its activation, where they are the same in the fused graph.
 
     On data of the user's the activation may have rounded to 0 or 1. The plain graph has then lost the digits of its
     gradients, and would call a right formula wrong.
     """
-    fused = fuse(graph)
-    ends = [graph.name(node) for node in graph.outputs]
-    same_losses = all(type(fused[name]) is type(graph[name]) for name in ends)
-    if same_losses or any(graph.consumers(name) for name in ends):
+    fused = fusion(graph)
+    ends = {graph.name(node): fused.twins[node] for node in graph.outputs if node in fused.twins}
+    if len(fused.twins) == len(graph) or len(ends) < len(graph.outputs) or any(map(graph.consumers, ends)):
         return {}
     with np.errstate(all="ignore"):
-        computed = forward(fused, {name: values[name] for name in map(graph.name, (*graph.inputs, *graph.parameters))})
-    starts = {name: gradients[name].astype(values[name].dtype) for name in ends}
-    return _from(fused, computed, starts)
+        leaves = map(graph.name, (*graph.inputs, *graph.parameters))
+        computed = forward(fused.graph, {name: values[name] for name in leaves})
+    starts = {twin: gradients[name].astype(values[name].dtype) for name, twin in ends.items()}
+    found = _from(fused.graph, computed, starts)
+    twins = {graph.name(node): fused.graph.name(twin) for node, twin in fused.twins.items()}
+    return {name: found[twin] for name, twin in twins.items() if twin in found}
 
 
 def _sizes(graph: BaseGraph, values: Values) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, final
@@ -14,8 +15,9 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Input, Leaf
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
-from chainrule.core.rewriting import fuse
-from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
+from chainrule.core.predicting import how_to_predict
+from chainrule.errors import ArgumentError, FeedError, RuleError
+from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
@@ -24,7 +26,6 @@ from chainrule.plan.optimizing import optimized, typed
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.program import Program
-from chainrule.program.recording import record
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.text import visible
 
@@ -48,14 +49,9 @@ def compile_graph(
 
     With an ``update``, what a call hands back are the parameters after one step, and what the update remembers.
     """
-    if backend not in ("numpy", "numba", "auto"):
-        raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
-    if backend == "numba":
-        require_numba()
-    if len(graph.outputs) != 1:
-        given = ", ".join(map(graph.name, graph.outputs))
-        raise ArgumentError("a plan has one output, the loss", given=given, remedy="Graph(loss, watch=[...])")
-    program = _wanted_program(graph, gradients)
+    _check_backend(backend)
+    _check_loss(graph)
+    program = wanted_program(graph, gradients)
     if update is not None and (computed := [name for name in program.gradients if name not in program.feeds]):
         raise ArgumentError(
             f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
@@ -63,35 +59,30 @@ def compile_graph(
     return Plan(graph, program, backend, update=update, block=block)
 
 
-def _wanted_program(graph: BaseGraph, gradients: Iterable[str | Node] | None) -> Program:
-    if gradients is None:
-        return _program(fuse(graph), None)
-    names = [graph.name(graph[node]) for node in ([gradients] if isinstance(gradients, (str, Node)) else gradients)]
-    fused = _program(fuse(_named(graph) if any(graph[name].name is None for name in names) else graph), names)
-    program = fused if set(names) <= set(fused.gradients) else _program(graph, names)
-    if missing := [name for name in names if name not in program.gradients]:
-        raise UnknownNameError(
-            f"{', '.join(map(repr, missing))} {'has' if len(missing) == 1 else 'have'} no gradient",
-            remedy="constants, whole numbers and labels have none, nor does what the loss does not depend on",
+def _check_backend(backend: Backend) -> None:
+    if backend not in ("numpy", "numba", "auto"):
+        raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
+    if backend == "numba":
+        require_numba()
+
+
+def _check_loss(graph: BaseGraph) -> None:
+    names = list(map(graph.name, graph.outputs))
+    if len(names) != 1:
+        remedy = f"Graph(loss, watch=[...]); without gradients, compile(outputs={names})"
+        raise ArgumentError("a plan has one output, the loss", given=", ".join(names), remedy=remedy)
+    if graph.outputs[0].shape:
+        raise ArgumentError(
+            f"gradients start at a scalar loss, and {names[0]} has shape {shape_text(graph.outputs[0].shape)}",
+            where=graph.outputs[0].where,
+            remedy=f"Sum or Mean of it; without gradients, compile(outputs={names[0]!r})",
         )
-    return program
 
 
-def _named(graph: BaseGraph) -> BaseGraph:
-    """The graph with the names that it gives to nodes without one as their own: a graph rewritten gives others."""
-    new: dict[Node, Node] = {}
-    for node in graph.order:
-        inputs = tuple(new[source] for source in node.inputs)
-        kept = node.name is not None and inputs == node.inputs
-        new[node] = node if kept else node.replace(*inputs).relabel(graph.name(node), like=node)
-    return type(graph)(*(new[node] for node in graph.outputs), watch=[new[node] for node in graph.watch])
-
-
-def _program(graph: BaseGraph, names: Sequence[str] | None) -> Program:
-    """The recorded program for these gradients, as far as they exist; for the parameters' when None."""
-    program = record(graph)
-    wanted = [graph.name(node) for node in graph.parameters] if names is None else names
-    return program.only(gradients=[name for name in wanted if name in program.gradients])
+def compile_forward(graph: BaseGraph, backend: Backend = "numpy", *, block: int | None = None) -> Plan:
+    """The plan of all outputs of a graph, which its nodes have names for, without a loss or gradients."""
+    _check_backend(backend)
+    return Plan(graph, predicted_program(graph), backend, block=block)
 
 
 @final
@@ -128,7 +119,7 @@ class Plan:
         inputs = [leaf for remembered in self.memory.values() for leaf in remembered.values()]
         self._leaves: tuple[Leaf, ...] = (*(node for node in graph.order if isinstance(node, Leaf)), *inputs)
         self._fed = tuple(leaf for leaf in self._leaves if not isinstance(leaf, Constant))
-        self._lock = threading.RLock()
+        self._lock = (os.getpid(), threading.RLock())
         self._local = threading.local()
         self._computations: dict[Key, Computation] = {}
         self._loops: dict[Key, Loop | str] = {}
@@ -177,7 +168,7 @@ class Plan:
     def __call__(
         self, feeds: Mapping[Any, Any], *, out: Mapping[str, Array] | None = None, executor: Any = None
     ) -> Results:
-        """The loss and the gradients by name.
+        """The loss and the gradients by name; for a prediction None, and its values by name.
 
         ``out`` are arrays that gradients are written to, by name. ``executor`` is anything with the ``submit`` of
         ``concurrent.futures.Executor``; blocks of columns are computed there. Raises FeedError as ``Graph.forward``.
@@ -210,7 +201,11 @@ class Plan:
 
         What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
         """
-        given = values_in_pieces(self._leaves, feeds, self._name)
+        try:
+            given = values_in_pieces(self._leaves, feeds, self._name)
+        except FeedError as error:
+            error.remedy = how_to_predict(self.graph, feeds) or error.remedy
+            raise
         check_labels(self.graph.labels, given, self._name)
         arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
         if 0 in self._sizes(arrays).values():
@@ -231,6 +226,8 @@ class Plan:
         """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
         fed = {name: array for name, array in arrays.items() if not any(name in own for own in self.memory.values())}
         values = forward(self.graph, fed)
+        if self._recorded.predicts:
+            return None, {self._name(node): np.array(values[self.graph.position(node)]) for node in self.graph.outputs}
         swept = dict(zip(self.graph.names, sweep(self.graph, values)[0], strict=True))
         gradients = {name: np.array(swept[name]) for name in self._gradients}
         loss = values[self.graph.position(self.graph.outputs[0])][()]
@@ -260,12 +257,18 @@ class Plan:
         found = self._computations.get(key)
         if found is None:
             dtype = next((a.dtype for a in arrays.values() if a.dtype.kind == "f"), np.dtype(float))
-            with self._lock:
+            with self._lock_here():
                 found = self._computations.get(key) or self._computation(self._sizes(arrays), dtype)
                 while len(self._computations) >= _KEPT:
-                    self._computations.pop(next(iter(self._computations)))
+                    self._computations.pop(next(iter(self._computations)), None)
                 self._computations[key] = found
         return found
+
+    def _lock_here(self) -> Any:
+        """The lock of this process: one that another thread held when this process was forked is never released."""
+        if self._lock[0] != os.getpid():
+            self._lock = (os.getpid(), threading.RLock())
+        return self._lock[1]
 
     def _computation(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Computation:
         if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
@@ -289,7 +292,7 @@ class Plan:
         column = column_name(program)
         others = {name: size for name, size in sizes.items() if name != column}
         key: Key = (dtype, *others.items())
-        with self._lock:
+        with self._lock_here():
             if key not in self._loops:
                 try:
                     self._loops[key] = Loop(program, others, dtype)
@@ -318,6 +321,8 @@ class Plan:
         return {str(size): number for size, number in pairs if isinstance(size, Dimension)}
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._recorded.predicts:
+            return _predicting, (self.graph, self.backend, self._block)
         return _rebuilt, (self.graph, self._gradients, self.backend, self.update, self._block)
 
 
@@ -332,9 +337,22 @@ def _rebuilt(graph: BaseGraph, gradients: tuple[str, ...], backend: Backend, upd
     return compile_graph(graph, gradients, backend, update=update, block=block)
 
 
+def _predicting(graph: BaseGraph, backend: Backend, block: int | None) -> Plan:
+    return compile_forward(graph, backend, block=block)
+
+
 def _quick_whole(computation: Whole) -> tuple[str, dict[str, Any]]:
     arguments = ", ".join(f"x{k}" for k in range(len(computation.feeds)))
-    return f"return run({arguments})", {"run": computation.run()}
+    free = computation.free()
+    lines = [
+        "if free:",
+        "    run = take()",
+        "    try:",
+        f"        return run({arguments})",
+        "    finally:",
+        "        put(run)",
+    ]
+    return "\n".join(lines), {"free": free, "take": free.pop, "put": free.append}
 
 
 @functools.cache

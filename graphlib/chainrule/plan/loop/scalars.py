@@ -106,7 +106,9 @@ class _Opening:
                 raise NotScalar(f"more than {MOST_OPERATIONS:,} operations on numbers for each column")
         program, part = self.program, self.part
         feeds = {name: (self._shape(program.steps[k]), part[k].axis) for name, k in program.feeds.items()}
-        ends = (*program.values.items(), *((program.handed_name(name), k) for name, k in program.handed.items()))
+        ends = (*program.losses.items(), *((program.handed_name(name), k) for name, k in program.handed.items()))
+        if looked_up := [name for name, k in ends if program.steps[k].dtype.kind != "f"]:
+            raise NotScalar(f"{looked_up[0]} holds {program.steps[dict(ends)[looked_up[0]]].dtype} and no fractions")
         results = {name: (self.cells[k], part[k].axis if part[k].kind == "columns" else None) for name, k in ends}
         updates = {name: program.handed_name(name) for name in program.updates}
         alive = _alive(self.made.values(), results)
