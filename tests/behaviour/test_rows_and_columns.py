@@ -105,7 +105,7 @@ def test_rows_are_cut_into_blocks_where_columns_are(seed, pairs):
     assert bool(blocks) == (pairs[seed].plan.name is not None)
 
 
-@pytest.mark.parametrize("seed", [0, 7, 14])  # every loop takes seconds to compile
+@pytest.mark.parametrize("seed", [21, 42, 49])  # of one layer: every loop takes seconds to compile
 def test_a_compiled_loop_of_rows_equals_the_run(seed):
     pytest.importorskip("numba")
     pair = Pair(seed, "m")
