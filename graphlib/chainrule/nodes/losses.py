@@ -97,8 +97,8 @@ class Loss(Node):
         each = losses if alone else Sum(losses, axis=inside, keepdims=True)
         return {"mean": Mean, "sum": Sum}[self.reduction](each) if self.reduction != "none" else each
 
-    def _summed(self) -> str:
-        """How the loss of entries differs from their mean: by how many entries an example has."""
+    def remark(self) -> str:
+        """How a mean over examples differs from ``np.mean``: by how many entries an example has."""
         shape = _known(*(source.shape for source in self.inputs)) or ()
         each = prod(shape[k] for k in _inside(len(shape), self.examples))
         if each == 1 or self.reduction != "mean":
@@ -206,6 +206,10 @@ class CrossEntropyLoss(Loss):
     def backward(self, grad: Value, loss: Value, p: Value, labels: Value) -> tuple[Value, None]:
         return -self._spread(grad, p) * ratio(labels, p), None
 
+    def remark(self) -> str:
+        """Nothing: everybody adds up over the classes."""
+        return ""
+
     def expand(self, *inputs: Node) -> Node:
         """-y log p, summed."""
         p, labels = inputs
@@ -273,6 +277,10 @@ class SoftmaxCrossEntropyLoss(Loss):
             raise _ambiguous(z.shape)
         return axis
 
+    def remark(self) -> str:
+        """Nothing: everybody adds up over the classes."""
+        return ""
+
     def expand(self, *inputs: Node) -> Node:
         """The softmax, then the cross-entropy."""
         z, labels = inputs
@@ -301,10 +309,6 @@ class MSELoss(Loss):
     >>> run["L"], np.mean(run["a"] ** 2)
     (array(10.), np.float64(5.0))
     """
-
-    def remark(self) -> str:
-        """How it differs from the mean over all entries."""
-        return self._summed()
 
     def forward(self, a: Value, labels: Value) -> Value:
         _check_shapes(a, labels)
