@@ -14,10 +14,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.learning import learned
 from chainrule.core.ordering import topological_order
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, Untraceable, did_you_mean
@@ -73,7 +74,8 @@ class Node(ABC):
     inputs. It returns one gradient per input, of that input's shape, or None where there is none.
 
     Building a node raises ShapeError when shapes do not fit and ArgumentError for a wrong number of inputs or an
-    unknown fact. A rule that a Symbol cannot pass through leaves ``shape`` None and runs all the same.
+    unknown fact. The shape of a rule that a Symbol cannot pass through is learned: ``forward`` is tried on small random
+    arrays. Where it cannot be told so, and ``shape_of`` does not say it, ``shape`` is None; the rule runs all the same.
     """
 
     inputs: tuple[Node, ...]
@@ -82,6 +84,7 @@ class Node(ABC):
     shape: Shape | None
     facts: dict[str, Any]
     dtype: Any = np.dtype(float)
+    _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
 
     operators: ClassVar[dict[str, type[Node]]] = {}
     label_range: ClassVar[tuple[int, int] | None] = None
@@ -90,6 +93,8 @@ class Node(ABC):
 
     def __init_subclass__(cls, operator: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if callable(cls.__dict__.get("shape")):
+            raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
         if operator is not None:
             Node.operators[operator] = cls
 
@@ -114,6 +119,26 @@ class Node(ABC):
     @abstractmethod
     def backward(self, *values: Any, **_: Any) -> Sequence[Value | None]:
         """The gradient of the loss for each input, from ``grad``, the output and the inputs' values."""
+
+    def shape_of(self, *shapes: Any) -> Any:
+        """The shape of the output for the shapes of the inputs: what a rule may say itself where it cannot be found.
+
+        An unknown shape is None, and so is what depends on the numbers. Sizes may have names, and can be computed with.
+
+        >>> from chainrule import Input
+        >>> class Largest(Node):
+        ...     def forward(self, x):
+        ...         return np.sort(x)[-100:]
+        ...
+        ...     def backward(self, grad, y, x):
+        ...         return (np.where(x >= y[0], 1.0, 0.0) * grad.sum(),)
+        ...
+        ...     def shape_of(self, x):
+        ...         return None if x is None or "m" in str(x) else (min(x[0], 100),)
+        >>> Largest(Input("x", (3,))).shape, Largest(Input("x", "m")).shape
+        ((3,), None)
+        """
+        return NotImplemented
 
     def expand(self, *inputs: Node) -> Node | None:
         """The same computation built from simpler nodes; None for a rule that is not made of others."""
@@ -320,13 +345,10 @@ def _checked_name(name: Any) -> str | None:
 
 
 def _traced_shape(node: Node) -> Shape | None:
-    """The shape of the output, by passing Symbols through ``forward``; None when the rule cannot be traced."""
+    """The shape of the output: declared, or what Symbols that pass through ``forward`` have, or learned; else None."""
     arguments = type(node), tuple(node.facts.items()), tuple((source.shape, source.dtype) for source in node.inputs)
     try:
-        shape, node.__dict__["dtype"] = _trace(*arguments)
-        return shape
-    except Untraceable:
-        return None
+        found = _trace(*arguments)
     except ChainruleError as error:
         raise type(error)(
             f"{node.where.partition(', built')[0]}: {error.what}",
@@ -335,27 +357,114 @@ def _traced_shape(node: Node) -> Shape | None:
             remedy=error.remedy,
             node=node,
         ) from None
+    node.__dict__["dtype"] = found.dtype
+    if found.source != "traced":
+        node.__dict__["_shape_from"] = found.source
+    return found.shape
+
+
+@final
+class _Found(NamedTuple):
+    """What is known of a rule's output before there is data, and how."""
+
+    shape: Shape | None
+    dtype: np.dtype[Any]
+    source: Literal["traced", "learned", "declared", "unknown"] = "traced"
+
+
+def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> _Found:
+    """What is known of a rule's output: a pure function, so what was found before is remembered if it can be."""
+    try:
+        return _remembered(kind, facts, inputs)
+    except TypeError:  # a fact that cannot be hashed, such as a slice; ArgumentError is one, too, and comes again
+        return _remembered_by_text(kind, _Facts(facts), inputs)
+
+
+@functools.lru_cache(maxsize=4096)  # 3 µs a node in place of 8; a large network has far fewer kinds of steps
+def _remembered(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> _Found:
+    return _found(kind, facts, inputs)
+
+
+@functools.lru_cache(maxsize=1024)
+def _remembered_by_text(kind: type[Node], facts: _Facts, inputs: tuple[Any, ...]) -> _Found:
+    return _found(kind, facts.facts, inputs)
+
+
+@final
+class _Facts:
+    """Facts that cannot be hashed, known again by what they are: slices, and arrays by their bytes."""
+
+    __slots__ = ("facts", "key")
+
+    def __init__(self, facts: tuple[Any, ...]) -> None:
+        self.facts, self.key = facts, _key(facts)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Facts) and self.key == other.key
+
+
+def _key(fact: Any) -> Any:
+    if isinstance(fact, tuple):
+        return tuple(map(_key, fact))
+    if isinstance(fact, slice):
+        return slice, fact.start, fact.stop, fact.step
+    if isinstance(fact, np.ndarray):
+        return fact.shape, fact.dtype.str, fact.tobytes()
+    return fact if _can_be_hashed(fact) else (type(fact), id(fact))
+
+
+def _can_be_hashed(fact: Any) -> bool:
+    try:
+        hash(fact)
+    except TypeError:
+        return False
+    return True
+
+
+def _found(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> _Found:
+    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0)}
+    probe = _made(kind, {**dict(facts), **nowhere})
+    traced = _traced(probe, inputs)
+    if (
+        kind.shape_of is not Node.shape_of
+        and (said := probe.shape_of(*(shape for shape, _ in inputs))) is not NotImplemented
+    ):
+        return _declared(kind, said, traced)
+    if traced is not None:
+        return traced
+    known = learned(probe.forward, inputs)
+    return _Found(None, kind.dtype, "unknown") if known is None else _Found(*known, "learned")
+
+
+def _traced(probe: Node, inputs: tuple[Any, ...]) -> _Found | None:
+    """What Symbols that pass through ``forward`` have; None where they cannot."""
+    try:
+        traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
+        shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
+        return _Found(shape, np.dtype(getattr(traced, "dtype", float)))
+    except Untraceable:
+        return None
+    except ChainruleError:
+        raise
     except Exception:  # whatever a user's rule raises on a Symbol, it may still run on arrays
         return None
 
 
-def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[Shape | None, np.dtype[Any]]:
-    """Shape and dtype of a rule's output: a pure function, so what was traced before is remembered if it can be."""
+def _declared(kind: type[Node], said: Any, traced: _Found | None) -> _Found:
+    """The shape that a rule says itself; raises ArgumentError where it is none, or not the one of its formula."""
     try:
-        return _remembered_trace(kind, facts, inputs)
-    except TypeError:  # a fact that cannot be hashed, such as an array; Untraceable is one, too, and comes again
-        return _remembered_trace.__wrapped__(kind, facts, inputs)
-
-
-@functools.lru_cache(maxsize=4096)  # 3 µs a node in place of 8; a large network has far fewer kinds of steps
-def _remembered_trace(
-    kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]
-) -> tuple[Shape | None, np.dtype[Any]]:
-    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0)}
-    probe = _made(kind, {**dict(facts), **nowhere})
-    traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
-    shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
-    return shape, np.dtype(getattr(traced, "dtype", float))
+        shape = None if said is None else as_shape(said)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{kind.__name__}.shape_of: {error}", given=repr(said), remedy="a tuple of sizes") from None
+    if traced is None:
+        return _Found(shape, kind.dtype, "unknown" if shape is None else "declared")
+    if shape is not None and traced.shape not in (None, shape):
+        said = f"{kind.__name__}.shape_of says {shape_text(shape)}, and forward gives {shape_text(traced.shape)}"
+        raise ArgumentError(said, remedy="without shape_of, the shape is read off forward")
+    return _Found(shape, traced.dtype) if traced.shape == shape else _Found(shape, traced.dtype, "declared")
 
 
 def _inputs_text(node: Node) -> str:

@@ -48,11 +48,15 @@ class Dimension:
 
         Raises KeyError for a name without a number, ValueError when the result is no whole number.
         """
-        parts = (factor * prod(Fraction(sizes[n]) ** p for n, p in monomial) for monomial, factor in self.terms)
-        total = sum(parts)
+        total = self.evaluate_exactly(sizes)
         if total.denominator != 1:
             raise ValueError(f"{self} is {total} for {dict(sizes)}, which is no whole number")
         return total.numerator
+
+    def evaluate_exactly(self, sizes: Mapping[str, int]) -> Fraction:
+        """The number, given a number for each name, whole or not; raises KeyError for a name without a number."""
+        parts = (factor * prod(Fraction(sizes[n]) ** p for n, p in monomial) for monomial, factor in self.terms)
+        return sum(parts, Fraction(0))
 
     def __add__(self, other: Any) -> Any:
         terms = _terms(other)
