@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.plan.columns import Role, Unsplittable, column_name, roles, split
-from chainrule.plan.passes import typed
+from chainrule.plan.optimizing import typed
 from chainrule.plan.plan import compile_graph
 from chainrule.program.recording import record
 from chainrule.symbols import elementary

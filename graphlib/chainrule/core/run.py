@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = "npt.NDArray[Any]"
 
 
+@final
 class Contribution(NamedTuple):
     """What one use of a node sent back to it: the consumer, which of its inputs the node is, and the gradient."""
 
@@ -122,7 +123,7 @@ class _ByName(Mapping[str | Node, Array]):
         return self._read(self._graph.position(key))
 
     def __contains__(self, key: object) -> bool:
-        return key in self._graph and self._graph.position(key) in self._positions  # type: ignore[arg-type]
+        return key in self._graph and self._graph.position(key) in self._positions  # type: ignore[arg-type]  # no key, no name
 
     def __iter__(self) -> Iterator[str]:
         return (self._graph.names[k] for k in self._positions)

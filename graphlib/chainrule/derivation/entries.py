@@ -46,7 +46,7 @@ class Entries(PrintedLine):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape, with numbers for all dimensions."""
-        return self.array.shape  # type: ignore[no-any-return]
+        return self.array.shape  # type: ignore[no-any-return]  # an array of any
 
     def __getitem__(self, place: Any) -> str:
         """The runnable text of one entry; the place counts from 0, as in the text."""
@@ -102,6 +102,7 @@ def _nested(texts: Any, printer: TextPrinter) -> str:
 # --- through the rules ---------------------------------------------------------------------------------------------
 
 
+@final
 class Flow(NamedTuple):
     """What passes through a rule, twice: entry by entry, and whole for the rules that entries cannot pass through."""
 

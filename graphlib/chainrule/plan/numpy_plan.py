@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.plan.columns import Split, handed_name
 from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import NumpySource, numpy_source
-from chainrule.plan.passes import PASSES_OF_KNOWN_SIZES, bound, optimized
+from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program.program import Program
 

@@ -20,7 +20,7 @@ from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
-from chainrule.plan.passes import optimized, typed
+from chainrule.plan.optimizing import optimized, typed
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.program import Program

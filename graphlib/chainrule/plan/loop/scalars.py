@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.plan.columns import Role, column_name, roles
-from chainrule.plan.passes import evaluated
+from chainrule.plan.optimizing import evaluated
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
