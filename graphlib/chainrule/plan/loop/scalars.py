@@ -150,11 +150,10 @@ class _Opening:
     def _count(self, size: Dimension) -> Any:
         """A count such as m, which is known at the call, or the number of it when the columns have no part in it."""
         if self.column in size.names:
+            if not size.is_product_of_names:
+                raise NotScalar(f"{size} has a bend")
             return self.emit("count", size, phase="before")
-        return float(sum(float(factor) * self._factors(term) for term, factor in size.terms))
-
-    def _factors(self, term: Iterable[tuple[str, int]]) -> float:
-        return float(np.prod([float(self.sizes[name]) ** power for name, power in term]))
+        return float(size.evaluate_exactly(self.sizes))
 
     def _loaded(self, step: Step, shape: tuple[int, ...], axis: int | None) -> Cells:
         if step.dtype.kind != "f":
