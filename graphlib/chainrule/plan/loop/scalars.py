@@ -152,11 +152,10 @@ class _Opening:
     def _count(self, size: Dimension) -> Any:
         """A count such as m, which is known at the call, or the number of it when the columns have no part in it."""
         if self.column in size.names:
+            if not size.is_product_of_names:
+                raise NotScalar(f"{size} has a bend")
             return self.emit("count", size, phase="before")
-        return float(sum(float(factor) * self._factors(term) for term, factor in size.terms))
-
-    def _factors(self, term: Iterable[tuple[str, int]]) -> float:
-        return float(np.prod([float(self.sizes[name]) ** power for name, power in term]))
+        return float(size.evaluate_exactly(self.sizes))
 
     def _loaded(self, step: Step, shape: tuple[int, ...], axis: int | None) -> Cells:
         if step.dtype.kind != "f":
@@ -276,7 +275,7 @@ class _Opening:
     def _summed(self, step: Step, operands: list[Any]) -> Cells:
         """A sum over the columns, of which there is one here: its entries become sums in a loop."""
         if step.operation is np.matmul:
-            return self._product(*operands, self._summed_pair).reshape(self._shape(step))
+            return self._product(operands[0], operands[1], self._summed_pair).reshape(self._shape(step))
         if step.operation is not np.sum:
             raise NotScalar(f"{step_text(step)} adds up where a feed says")
         rows = self._along(_total, operands[0], **step.options)
