@@ -60,7 +60,7 @@ def learned(rule: Rule, inputs: Asked) -> tuple[Shape, np.dtype[Any]] | None:
     except _TooSlow:
         return None
     finally:
-        np.random.set_state(before)  # noqa: NPY002
+        np.random.set_state(before)  # noqa: NPY002 — as above
 
 
 def expected_shape(shape: Shape, inputs: Sequence[Shape | None], read: Sequence[Array]) -> tuple[int | None, ...]:

@@ -93,7 +93,8 @@ class _Deriving:
 
     def _require_scale(self) -> None:
         """Refuse the per-example convention where the loss is a mean, but no gradient one over a named size."""
-        if self.per_example and self.scale == 1 and takes_a_mean(self.graph):
+        known = all(node.shape is not None for node in self.graph)
+        if known and self.per_example and self.scale == 1 and takes_a_mean(self.graph):
             sizes = ", ".join(f"{name} {shape_text(node.shape)}" for node, name in self._named_nodes() if node.shape)
             raise ArgumentError(
                 "no gradient of this graph is a mean over a named size, so there are none per example",
