@@ -142,8 +142,8 @@ class Graph(BaseGraph):
         """Starting values for every parameter, by name: the same for the same seed.
 
         Weights start uniformly within ±√(6 / (fan_in + fan_out)) (Glorot and Bengio 2010) or, before a ReLU,
-        normally with variance 2 / fan_in (He et al. 2015); everything else starts at 0. ``Parameter(init=...)``
-        overrides this.
+        normally with variance 2 / fan_in (He et al. 2015). Kernels of several axes and what a rule of one's own reads
+        are weights, too; biases and scales start at 0. ``Parameter(init=...)`` overrides this.
         """
         from chainrule.samples.initialization import initial_values
 

@@ -33,15 +33,21 @@ def differences(
     end = graph.name(graph.outputs[0])
     pairs = [(end, loss, run.values[end], 1.0)]
     for name in names:
-        parts = [np.abs(use.gradient).max(initial=0.0) for use in run.contributions(name)]
+        parts = [_largest(use.gradient) for use in run.contributions(name)]
         pairs.append((f"d{name}", gradients[name], run.gradients[name], max(parts, default=1.0)))
     return [text for name, found, right, size in pairs if (text := _difference(name, found, right, size))]
+
+
+def _largest(array: Any) -> float:
+    """The largest number in an array, but for infinities and NaN."""
+    return float(np.abs(array, where=np.isfinite(array), out=np.zeros(np.shape(array))).max(initial=0.0))
 
 
 def _difference(name: str, found: Any, right: Any, size: float) -> str:
     found, right = np.asarray(found), np.asarray(right)
     if found.shape != right.shape or found.dtype != right.dtype:
         return f"{name} is {found.dtype} {found.shape}, not {right.dtype} {right.shape}"
-    allowed = TOLERANCE * max(size, float(np.abs(right).max(initial=0.0)), 1e-3)
-    gap = float(np.abs(found - right).max(initial=0.0))
+    allowed = TOLERANCE * max(size, _largest(right), 1e-3)
+    other = (found != right) & ~(np.isnan(found) & np.isnan(right))  # infinities and NaN are what they are
+    gap = float(np.abs(found[other] - right[other]).max(initial=0.0))
     return "" if gap <= allowed else f"{name} is off by {gap:.2g} of {size:.2g}"

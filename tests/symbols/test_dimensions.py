@@ -1,12 +1,14 @@
 """Sizes with names count as their numbers would, are written as people write them, and are refused with a reason."""
 
+import copy
+import pickle
 import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from chainrule.symbols.dimensions import Dimension, as_shape, names_in, shape_text
+from chainrule.symbols.dimensions import Dimension, as_shape, names_in, rest, shape_text
 
 m, n, p = map(Dimension.named, "mnp")
 
@@ -224,3 +226,25 @@ def test_a_shape_is_printed_as_a_tuple_and_an_unknown_one_as_a_question():
 def test_the_names_in_a_shape():
     assert names_in((2, m, n * m + 1, 3)) == {"m", "n"}
     assert names_in((2, 3)) == set()
+
+
+def test_what_is_left_of_a_size_is_a_size():
+    left = rest(Dimension.named("m"), 3)
+    assert (str(left), left.names, left.evaluate({"m": 2}), left.evaluate({"m": 8})) == (
+        "max(0, m - 3)",
+        frozenset("m"),
+        0,
+        5,
+    )
+    assert pickle.loads(pickle.dumps(left)) == left
+    assert copy.deepcopy(2 * left + 1) == 2 * left + 1
+    assert (2 * left / left, left - left, left + left) == (2, 0, 2 * left)
+    assert (left.least, (left + 2).least, (left - 2).least, (5 - left).least, (1 / left).least) == (
+        0,
+        2,
+        -2,
+        None,
+        None,
+    )
+    assert left.is_product_of_names is False
+    assert Dimension.named("m").is_product_of_names is True

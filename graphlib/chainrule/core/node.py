@@ -15,16 +15,17 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule.core.operable import Operable
 from chainrule.core.ordering import topological_order
+from chainrule.core.output import made, output_of
 from chainrule.core.read_only import read_only
-from chainrule.errors import ArgumentError, ChainruleError, Untraceable, did_you_mean
-from chainrule.symbols.dimensions import Shape, as_shape, shape_text
-from chainrule.symbols.symbol import Symbol, Value
+from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
+from chainrule.symbols.dimensions import Shape, shape_text
+from chainrule.symbols.symbol import Value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,7 +77,8 @@ class Node(Operable["Node"]):
     inputs. It returns one gradient per input, of that input's shape, or None where there is none.
 
     Building a node raises ShapeError when shapes do not fit and ArgumentError for a wrong number of inputs or an
-    unknown fact. A rule that a Symbol cannot pass through leaves ``shape`` None and runs all the same.
+    unknown fact. The shape of a rule that a Symbol cannot pass through is learned: ``forward`` is tried on small random
+    arrays. Where it cannot be told so, and ``shape_of`` does not say it, ``shape`` is None; the rule runs all the same.
     """
 
     inputs: tuple[Node, ...]
@@ -87,12 +89,15 @@ class Node(Operable["Node"]):
     built: tuple[int, ...]
     """When the node was built, counted in this process: graphs keep that order."""
     dtype: Any = np.dtype(float)
+    _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
 
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
 
     def __init_subclass__(cls, operator: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if callable(cls.__dict__.get("shape")):
+            raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
         if operator is not None:
             Operable.operators[operator] = cls
 
@@ -164,6 +169,26 @@ class Node(Operable["Node"]):
         """What a derivation says of this node below its lines, generated from its shapes; "" for nothing."""
         return ""
 
+    def shape_of(self, *shapes: Any) -> Any:
+        """The shape of the output for the shapes of the inputs: what a rule may say itself where it cannot be found.
+
+        An unknown shape is None, and so is what depends on the numbers. Sizes may have names, and can be computed with.
+
+        >>> from chainrule import Input
+        >>> class Largest(Node):
+        ...     def forward(self, x):
+        ...         return np.sort(x)[-100:]
+        ...
+        ...     def backward(self, grad, y, x):
+        ...         return (np.where(x >= y[0], 1.0, 0.0) * grad.sum(),)
+        ...
+        ...     def shape_of(self, x):
+        ...         return None if x is None or "m" in str(x) else (min(x[0], 100),)
+        >>> Largest(Input("x", (3,))).shape, Largest(Input("x", "m")).shape
+        ((3,), None)
+        """
+        return NotImplemented
+
     def expand(self, *inputs: Node) -> Node | None:
         """The same computation built from simpler nodes; None for a rule that is not made of others."""
         return None
@@ -202,7 +227,7 @@ class Node(Operable["Node"]):
     def replace(self, *inputs: Node) -> Node:
         """The same node reading other inputs: the facts that were given, name, layer and line stay."""
         facts = _facts(type(self), self.given_facts)
-        twin = _made(type(self), {**self.__dict__, **facts, "facts": facts, "inputs": inputs})
+        twin = made(type(self), {**self.__dict__, **facts, "facts": facts, "inputs": inputs})
         twin._complete(self.__dict__["_given"])
         return twin
 
@@ -210,7 +235,7 @@ class Node(Operable["Node"]):
         """The same node under another name, with the layer, line and place in the order of ``like``."""
         built = self.built if self.built == like.built else (*like.built, *self.built)
         described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"], "built": built}
-        return _made(type(self), {**self.__dict__, **described})
+        return made(type(self), {**self.__dict__, **described})
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise ArgumentError(
@@ -235,13 +260,6 @@ class Node(Operable["Node"]):
         name = f" {self.name!r}" if self.name is not None else ""
         sources = ", ".join(repr(node.name) if node.name else type(node).__name__ for node in self.inputs)
         return f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>"
-
-
-def _made(kind: type[Node], description: dict[str, Any]) -> Node:
-    """A node of this description, all of which has been checked before: the way around ``__init__``."""
-    node = object.__new__(kind)
-    node.__dict__.update(description)
-    return node
 
 
 def as_node(value: Operand, consumer: Node) -> Node:
@@ -335,17 +353,16 @@ def _checked_name(name: Any) -> str | None:
 
 
 def _traced_shape(node: Node) -> Shape | None:
-    """The shape of the output, by passing Symbols through ``forward``; None when the rule cannot be traced."""
+    """The shape of the output: declared, or what Symbols that pass through ``forward`` have, or learned; else None."""
     arguments = type(node), tuple(node.facts.items()), tuple((source.shape, source.dtype) for source in node.inputs)
     try:
-        shape, node.__dict__["dtype"] = _trace(*arguments)
-        return shape
-    except Untraceable:
-        return None
+        found = output_of(*arguments)
     except ChainruleError as error:
         raise _told_of(node, error) from None
-    except Exception:  # whatever a user's rule raises on a Symbol, it may still run on arrays
-        return None
+    node.__dict__["dtype"] = found.dtype
+    if found.source != node._shape_from:
+        node.__dict__["_shape_from"] = found.source
+    return found.shape
 
 
 def _told_of(node: Node, error: ChainruleError) -> ChainruleError:
@@ -363,25 +380,6 @@ def _told_of(node: Node, error: ChainruleError) -> ChainruleError:
 def _settles(kind: type[Node]) -> bool:
     """Whether a class settles facts of its own."""
     return any("settled" in vars(base) for base in kind.__mro__ if issubclass(base, Node) and base is not Node)
-
-
-def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[Shape | None, np.dtype[Any]]:
-    """Shape and dtype of a rule's output: a pure function, so what was traced before is remembered if it can be."""
-    try:
-        return _remembered_trace(kind, facts, inputs)
-    except TypeError:  # a fact that cannot be hashed, such as an array; Untraceable is one, too, and comes again
-        return _remembered_trace.__wrapped__(kind, facts, inputs)
-
-
-@functools.lru_cache(maxsize=4096)  # 3 µs a node in place of 8; a large network has far fewer kinds of steps
-def _remembered_trace(
-    kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]
-) -> tuple[Shape | None, np.dtype[Any]]:
-    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0), "built": ()}
-    probe = _made(kind, {**dict(facts), **nowhere})
-    traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
-    shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
-    return shape, np.dtype(getattr(traced, "dtype", float))
 
 
 def _inputs_text(node: Node) -> str:
@@ -433,7 +431,7 @@ def unflatten(records: Sequence[Record]) -> list[Node]:
     nodes: list[Node] = []
     for kind, description, positions in records:
         inputs = tuple(nodes[k] for k in positions)
-        nodes.append(_made(kind, {**description, "inputs": inputs, "built": (next(_built),)}))
+        nodes.append(made(kind, {**description, "inputs": inputs, "built": (next(_built),)}))
     return nodes
 
 

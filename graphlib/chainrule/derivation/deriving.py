@@ -18,13 +18,22 @@ from chainrule.core.node import Node
 from chainrule.core.passes import Uses, in_reverse
 from chainrule.core.rules import check_traced
 from chainrule.derivation.algebra import Algebra
-from chainrule.derivation.entries import EntrywiseSweep, UnwrittenRule
+from chainrule.derivation.entries import EntrywiseSweep
 from chainrule.derivation.formulas import Derivation, Formula
+from chainrule.derivation.unwritten import (
+    UnwrittenRule,
+    called_backward,
+    called_forward,
+    not_derivable,
+    why_not,
+    with_lines_of_their_own,
+)
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
 from chainrule.notation import TextPrinter
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.symbol import Symbol
+from chainrule.text import visible
 
 Convention: TypeAlias = Literal["mean", "per-example"]
 _WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name
@@ -71,8 +80,11 @@ class _Deriving:
         self._require_scale()
         notes = [f"{name} {said}" for node, name in self._named_nodes() if (said := node.remark())]
         notes += [_SLOPE_NOTE] if self.algebra.slopes else []
+        notes += [
+            f"{visible(line.name)} is {line.text}" for line in (*forward, *self.backward.values()) if line.why_not
+        ]
         backward = _in_order_of_completion(list(self.backward.values()), self.graph, self.lined)
-        listed = [formula.name for formula in backward if formula.listed]
+        listed = [formula.name for formula in backward if formula.listed or formula.why_not]
         sweep = functools.partial(EntrywiseSweep, self.graph, self.lined, listed, self._factor)
         return Derivation(forward, backward, notes, sweep, self.graph)
 
@@ -81,7 +93,8 @@ class _Deriving:
 
     def _require_scale(self) -> None:
         """Refuse the per-example convention where the loss is a mean, but no gradient one over a named size."""
-        if self.per_example and self.scale == 1 and takes_a_mean(self.graph):
+        known = all(node.shape is not None for node in self.graph)
+        if known and self.per_example and self.scale == 1 and takes_a_mean(self.graph):
             sizes = ", ".join(f"{name} {shape_text(node.shape)}" for node, name in self._named_nodes() if node.shape)
             raise ArgumentError(
                 "no gradient of this graph is a mean over a named size, so there are none per example",
@@ -100,9 +113,11 @@ class _Deriving:
         if node not in self.lined:
             self.values[node] = traced
             return None
-        written = self.algebra.simplified(traced)
         name = self.graph.name(node)
         self.values[node] = Symbol.leaf(name, node.shape, node.dtype)
+        if why := why_not(traced):
+            return Formula(name, (Symbol.leaf(why, node.shape),), listed=False, why_not=why)
+        written = self.algebra.simplified(traced)
         if not isinstance(traced.operation, UnwrittenRule):
             self.algebra.define(written, self.values[node])
         return Formula(name, (written,))
@@ -117,7 +132,8 @@ class _Deriving:
         try:
             return _as_symbol(node.forward(*operands))
         except Exception:  # whatever an untraceable rule raises: it stands for itself, and the rest goes on
-            return Symbol(UnwrittenRule(type(node).__name__), tuple(operands), shape=node.shape)
+            why = not_derivable(self.graph, node, node.shape)
+            return called_forward(node, operands, node.shape) if why is None else why
 
     # --- backward ----------------------------------------------------------------------------------------------------
 
@@ -129,6 +145,8 @@ class _Deriving:
             parts.insert(0, (self.graph.names[k], Gradient(start, start)))
         if not parts or not self.graph.differentiable[k]:
             return None
+        if (why := next(filter(None, (why_not(part.short) for _, part in parts)), "")) and node in self.lined:
+            return self._without_line(node, why)
         short, full = (functools.reduce(operator.add, [part[way] for _, part in parts]) for way in (0, 1))
         self._find_scale(node, full)
         line = self._formula(node, short, full, parts)
@@ -137,6 +155,13 @@ class _Deriving:
             return Gradient(simple, simple)
         self.backward[line.name] = line
         return self._handed_on(node, line)
+
+    def _without_line(self, node: Node, why: str) -> Gradient:
+        """A gradient that an unknown shape keeps from having a formula; what follows calls it by its name."""
+        name = "d" + self.graph.name(node)
+        nothing, named = Symbol.leaf(why, node.shape), Symbol.leaf(name, node.shape) / self._factor(node)
+        self.backward[name] = Formula(name, (nothing,), listed=False, why_not=why)
+        return Gradient(named, named)
 
     def _handed_on(self, node: Node, line: Formula) -> Gradient:
         """The gradient that has a line, for the rule: under its name where it is listed, and in full."""
@@ -191,8 +216,10 @@ class _Deriving:
         try:
             traced = node.backward(*operands)
         except Exception:  # as for forward
-            call = UnwrittenRule(type(node).__name__)
-            return [Symbol(call, tuple(operands), shape=source.shape) for source in node.inputs]
+            shapes = [source.shape for source in node.inputs]
+            if not_derivable(self.graph, node, None) is None:
+                return list(called_backward(node, operands, shapes))
+            return [not_derivable(self.graph, node, shape) for shape in shapes]
         check_traced(node, traced)
         return [None if part is None else _as_symbol(part) for part in traced]
 
@@ -208,11 +235,11 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
     """Named nodes; nodes without a name that are used twice, end the graph, or would fold too deep."""
     uses = dict(zip(graph.order, map(len, graph.uses), strict=True))
     depth: dict[Node, int] = {}
-    lined = set()
+    lined, called = set(), with_lines_of_their_own(graph)
     for node in graph.order:
         depth[node] = 1 + max((depth[source] for source in node.inputs), default=0)
         trivial = isinstance(node, Constant) and node.name is None
-        if not trivial and (node.name is not None or uses[node] != 1 or depth[node] > _DEEPEST):
+        if not trivial and (node.name is not None or uses[node] != 1 or depth[node] > _DEEPEST or node in called):
             lined.add(node)
             depth[node] = 0
     return frozenset(lined)

@@ -36,6 +36,8 @@ class Formula(PrintedLine):
     """For a node with several uses: each consumer and what it sends back."""
     listed: bool = True
     """Whether a derivation shows the line: a gradient that only passes through has none of its own."""
+    why_not: str = ""
+    """Why there is no formula, in words: what is behind an unknown shape is not derivable."""
 
     @property
     def expression(self) -> Symbol:
@@ -49,8 +51,8 @@ class Formula(PrintedLine):
 
     @property
     def text(self) -> str:
-        """Runnable NumPy text."""
-        return TextPrinter().print(self.expression)
+        """Runnable NumPy text; in words why there is none."""
+        return self.why_not or TextPrinter().print(self.expression)
 
     def _in(self, printer: Printer) -> str:
         return printer.equation(self.line(printer))
@@ -137,9 +139,11 @@ class Derivation(Mapping[str, Formula], Printed):
         ``W3[0, 1]`` (the layer above, row before column), and ``a²₃`` for ``A2[2, 0]`` where there is one column.
         ``sizes`` are the numbers of other named dimensions. A rule that entries cannot pass through stands as its
         class name, as in the derivation. Raises UnknownNameError for a name without a line, ArgumentError for a value
-        of unknown shape or with too many entries to read.
+        of unknown shape, one behind it, or one with too many entries to read.
         """
         formula = self[name]
+        if formula.why_not:
+            raise ArgumentError(f"{name!r} is {formula.why_not}", remedy="def shape_of(self, ...) in its class says it")
         if self._sweep is None or self._graph is None:
             raise ArgumentError("a derivation put together by hand has no rules to send entries through")
         sweep = self._sweep(sizes_for(self._graph, batch_name(self._graph), m, sizes))

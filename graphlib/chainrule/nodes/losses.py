@@ -37,7 +37,17 @@ from chainrule.nodes.batch_axis import axis_in, axis_word, classes_axis, example
 from chainrule.nodes.elementwise import Log, ReLU, Sigmoid, Square
 from chainrule.nodes.reductions import Mean, Softmax, Sum
 from chainrule.symbols.dimensions import Shape, shape_text
-from chainrule.symbols.elementary import log_softmax, ratio, sigmoid, softmax, softmax_rest, softplus, xlog1m, xlogy
+from chainrule.symbols.elementary import (
+    log_softmax,
+    ratio,
+    sigmoid,
+    softmax,
+    softmax_rest,
+    softplus,
+    weighted,
+    xlog1m,
+    xlogy,
+)
 from chainrule.symbols.symbol import Value
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -172,7 +182,7 @@ class SigmoidBCELoss(Loss):
 
     def forward(self, z: Value, labels: Value) -> Value:
         _check_shapes(z, labels)
-        return self._reduced(labels * softplus(-z) + (1 - labels) * softplus(z))
+        return self._reduced(weighted(labels, softplus(-z)) + weighted(1 - labels, softplus(z)))
 
     def backward(self, grad: Value, loss: Value, z: Value, labels: Value) -> tuple[Value, None]:
         return self._spread(grad, z) * ((1 - labels) * sigmoid(z) - labels * sigmoid(-z)), None
@@ -252,7 +262,7 @@ class SoftmaxCrossEntropyLoss(Loss):
 
     def forward(self, z: Value, labels: Value) -> Value:
         _check_classes(z, labels)
-        return self._reduced(-(labels * log_softmax(z, axis=self._axis(z))))
+        return self._reduced(-weighted(labels, log_softmax(z, axis=self._axis(z))))
 
     def backward(self, grad: Value, loss: Value, z: Value, labels: Value) -> tuple[Value, None]:
         axis = self._axis(z)

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
+from chainrule.program.calls import Call
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols import elementary
@@ -90,9 +91,11 @@ def _role(steps: Sequence[Step], step: Step, found: Sequence[Role], name: str, k
         return Role("after")
     if late:
         raise Unsplittable(f"{_label(step, k)} needs a sum over all columns before it goes on with each of them")
+    if axis is not None and isinstance(step.operation, Call) and not any(role.kind == "columns" for role in sources):
+        raise Unsplittable(f"{_label(step, k)} makes columns where there are none")
     if not any(role.kind == "columns" for role in sources):
         return Role("before" if axis is None else "columns", axis)
-    if step.shape is None:
+    if step.shape is None or isinstance(step.operation, Call):
         raise Unsplittable(f"{_label(step, k)} is a rule that is called as it is, and may let columns meet")
     if axis is not None and _is_by_column(steps, step, found, axis):
         return Role("columns", axis)

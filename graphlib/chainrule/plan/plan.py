@@ -24,6 +24,7 @@ from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
 from chainrule.plan.optimizing import optimized, typed
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
+from chainrule.plan.sizes import Assured
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.program import Program
 from chainrule.symbols.dimensions import Dimension, shape_text
@@ -115,7 +116,7 @@ class Plan:
         if update is not None:
             self.memory = memories(update, {name: graph[name].shape or () for name in self._gradients})
             program = with_updates(program, update, self.memory)
-        self._recorded = program
+        self._recorded, self._assured = program, Assured(program)
         inputs = [leaf for remembered in self.memory.values() for leaf in remembered.values()]
         self._leaves: tuple[Leaf, ...] = (*(node for node in graph.order if isinstance(node, Leaf)), *inputs)
         self._fed = tuple(leaf for leaf in self._leaves if not isinstance(leaf, Constant))
@@ -136,6 +137,8 @@ class Plan:
     @property
     def source(self) -> str:
         """The printed Python of the last call; before the first call, for float64 and named sizes of 1,000."""
+        if self._assured.unknown is not None:
+            return f"# computed as a run: {visible(self._assured.unknown)}\n"
         last = getattr(self._local, "last", None)
         return str((last or self._computation(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))).text)
 
@@ -147,6 +150,8 @@ class Plan:
         """What was compiled: how many steps, and whether columns are computed in blocks, or why not."""
         program, parts = self._program_for(np.dtype(float)), self._split_for(np.dtype(float))
         lines = [f"{len(self._recorded)} steps recorded, {len(program)} after the passes"]
+        if self._assured.unknown is not None:
+            return "\n".join([*lines, f"computed as a run, node by node: {visible(self._assured.unknown)}"])
         if self._numba():
             loop = self._loop(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))
             lines += [f"no loop in registers: {loop}"] if isinstance(loop, str) else [f"one compiled loop: {loop}"]
@@ -197,7 +202,7 @@ class Plan:
         return computation(arrays)
 
     def prepared(self, feeds: Mapping[Any, Any]) -> tuple[dict[str, Any], Computation | None]:
-        """The feeds checked, and what computes the plan for them: nothing where there are no columns.
+        """The feeds checked, and what computes the plan for them: nothing where only a run can, as without columns.
 
         What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
         """
@@ -208,7 +213,7 @@ class Plan:
             raise
         check_labels(self.graph.labels, given, self._name)
         arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
-        if 0 in self._sizes(arrays).values():
+        if not self._assured.of(self._sizes(arrays)):
             return arrays, None
         self._local.last = computation = self.computation_for(arrays)
         return arrays, computation
@@ -223,13 +228,13 @@ class Plan:
         return self.graph.name(node) if node in self.graph else str(node.name)
 
     def _by_run(self, arrays: Mapping[str, Array]) -> Results:
-        """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
+        """As a run: no columns at all, or a shape or an index that only the rules can tell; often an error says so."""
         fed = {name: array for name, array in arrays.items() if not any(name in own for own in self.memory.values())}
         values = forward(self.graph, fed)
         if self._recorded.predicts:
             return None, {self._name(node): np.array(values[self.graph.position(node)]) for node in self.graph.outputs}
         swept = dict(zip(self.graph.names, sweep(self.graph, values)[0], strict=True))
-        gradients = {name: np.array(swept[name]) for name in self._gradients}
+        gradients = {name: _gradient(swept[name], values[self.graph.position(name)]) for name in self._gradients}
         loss = values[self.graph.position(self.graph.outputs[0])][()]
         return loss, gradients if self.update is None else updated(self.update, self.memory, arrays, gradients)
 
@@ -324,6 +329,11 @@ class Plan:
         if self._recorded.predicts:
             return _predicting, (self.graph, self.backend, self._block)
         return _rebuilt, (self.graph, self._gradients, self.backend, self.update, self._block)
+
+
+def _gradient(found: Array | None, value: Array) -> Array:
+    """A gradient of a run in memory of its own; zeros where no rule sent one."""
+    return np.zeros_like(value) if found is None else np.array(found)
 
 
 def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:

@@ -152,11 +152,10 @@ class _Opening:
     def _count(self, size: Dimension) -> Any:
         """A count such as m, which is known at the call, or the number of it when the columns have no part in it."""
         if self.column in size.names:
+            if not size.is_product_of_names:
+                raise NotScalar(f"{size} has a bend")
             return self.emit("count", size, phase="before")
-        return float(sum(float(factor) * self._factors(term) for term, factor in size.terms))
-
-    def _factors(self, term: Iterable[tuple[str, int]]) -> float:
-        return float(np.prod([float(self.sizes[name]) ** power for name, power in term]))
+        return float(size.evaluate_exactly(self.sizes))
 
     def _loaded(self, step: Step, shape: tuple[int, ...], axis: int | None) -> Cells:
         if step.dtype.kind != "f":
@@ -188,7 +187,7 @@ class _Opening:
         if operation is index and _reads(step.operands[1]):
             raise NotScalar(f"{step_text(step)} looks up what a feed says")
         if operation is np.matmul:
-            return _as_cells(self._product(operands[0], operands[1]))
+            return _as_cells(self._product(operands[0], operands[1], self._dot))
         if operation is index or kind(operation) in ("view", "arrangement", "creation"):
             return _as_cells(operation(*operands, **options))
         if operation in _ALONG_AXIS:
@@ -220,8 +219,8 @@ class _Opening:
 
     # --- functions of several entries ------------------------------------------------------------------------------
 
-    def _product(self, x: Cells, y: Cells) -> Cells:
-        """A matrix product, as NumPy defines it for vectors and stacks, too."""
+    def _product(self, x: Cells, y: Cells, dot: Callable[..., Any]) -> Cells:
+        """A matrix product, as NumPy defines it for vectors and stacks, too; ``dot`` multiplies a row and a column."""
         left = x[None, :] if x.ndim == 1 else x
         right = y[:, None] if y.ndim == 1 else y
         stack = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
@@ -229,7 +228,7 @@ class _Opening:
         right = np.broadcast_to(right, (*stack, *right.shape[-2:]))
         cells = np.empty((*stack, left.shape[-2], right.shape[-1]), object)
         for *at, row, column in np.ndindex(cells.shape):
-            cells[(*at, row, column)] = self._dot(left[(*at, row)], right[(*at, slice(None), column)])
+            cells[(*at, row, column)] = dot(left[(*at, row)], right[(*at, slice(None), column)])
         if x.ndim == 1:
             cells = cells[..., 0, :]
         return cells[..., 0] if y.ndim == 1 else cells
@@ -240,15 +239,19 @@ class _Opening:
             total = self.emit("multiply", x, y) if total is None else self.emit("multiply_add", total, x, y)
         return 0.0 if total is None else total
 
+    def _summed_pair(self, row: Iterable[Any], column: Iterable[Any]) -> Any:
+        """The product of the one entry that a row and a column have here, added up over the columns of the batch."""
+        return self.emit("sum_of_products", *row, *column, phase="after")
+
     def _along(self, function: Callable[..., Any], x: Cells, axis: Any = None, keepdims: bool = False) -> Cells:
         """What a function of a row of numbers gives along some axes: a number, or a row again."""
-        axes = tuple(range(x.ndim)) if axis is None else normal_axes(axis, x.ndim)
+        if x.size == 0:
+            raise NotScalar("a function of no numbers")
+        axes = tuple(range(x.ndim)) if axis is None or not x.ndim else normal_axes(axis, x.ndim)  # axis 0 of a number
         kept = [k for k in range(x.ndim) if k not in axes]
         order = (*kept, *axes)
         rows = np.transpose(x, order).reshape(*(x.shape[k] for k in kept), -1)
-        if rows.shape[-1] == 0:
-            raise NotScalar("a function of no numbers")
-        sample = function(self, list(rows.reshape(-1, rows.shape[-1])[0])) if rows.size else None
+        sample = function(self, list(rows.reshape(-1, rows.shape[-1])[0]))
         if isinstance(sample, list):
             out = np.empty(rows.shape, object)
             for at in np.ndindex(rows.shape[:-1]):
@@ -272,13 +275,7 @@ class _Opening:
     def _summed(self, step: Step, operands: list[Any]) -> Cells:
         """A sum over the columns, of which there is one here: its entries become sums in a loop."""
         if step.operation is np.matmul:
-            x, y = operands
-            left, right = (x[None, :] if x.ndim == 1 else x), (y[:, None] if y.ndim == 1 else y)
-            cells = np.empty((left.shape[-2], right.shape[-1]), object)
-            for row, column in np.ndindex(cells.shape):
-                pair = left[row, 0], right[0, column]
-                cells[row, column] = self.emit("sum_of_products", *pair, phase="after")
-            return cells.reshape(self._shape(step))
+            return self._product(operands[0], operands[1], self._summed_pair).reshape(self._shape(step))
         if step.operation is not np.sum:
             raise NotScalar(f"{step_text(step)} adds up where a feed says")
         rows = self._along(_total, operands[0], **step.options)
