@@ -20,18 +20,16 @@ B = np.array([[0.9], [0.2], [0.5], [0.6], [0.1]])
 T = np.array([[1.0], [0.0], [1.0], [1.0], [0.0]])
 
 
-class Sorted(cr.Node):
-    """A rule whose shape is unknown before there is data."""
+class Firsts(cr.Node):
+    """The first five rows, or all: min(m, 5) of them is no shape that is known before there is data."""
 
     def forward(self, x):
         if not isinstance(x, np.ndarray):
             raise TypeError("arrays alone")
-        return np.sort(x, axis=0)
+        return x[:5]
 
     def backward(self, grad, y, x):
-        sent = np.empty_like(grad)
-        np.put_along_axis(sent, np.argsort(x, axis=0), grad, axis=0)
-        return (sent,)
+        return (np.concatenate([grad, np.zeros_like(x[5:])]),)
 
 
 def pair(*shape, other=None):
@@ -79,20 +77,20 @@ def test_two_names_are_a_question(kind):
 
 
 def test_predictions_of_unknown_shape_have_that_of_the_labels():
-    unknown = Sorted(cr.Input("a", (5, 3)))
+    unknown = Firsts(cr.Input("a", ("m", 3)))
     assert unknown.shape is None
     assert cr.MSELoss(unknown, cr.Input("y", ("m", 3))).examples == 0
-    loss = cr.MSELoss(Sorted(cr.Input("a", ("m", 3))), cr.Input("y", ("m", 3)), name="L")
-    assert value(loss, A, Y) == pytest.approx(np.square(np.sort(A, axis=0) - Y).sum() / 5, rel=1e-15)
+    loss = cr.MSELoss(Firsts(cr.Input("a", ("m", 3))), cr.Input("y", ("m", 3)), name="L")
+    assert value(loss, A, Y) == pytest.approx(np.square(A - Y).sum() / 5, rel=1e-15)
 
 
 def test_where_no_shape_is_known_a_loss_asks():
-    a, y = Sorted(cr.Input("a", ("m", 3))), Sorted(cr.Input("y", ("m", 3)))
+    a, y = Firsts(cr.Input("a", ("m", 3))), Firsts(cr.Input("y", ("m", 3)))
     with pytest.raises(ArgumentError, match=r"shape of the predictions is unknown") as caught:
         cr.MSELoss(a, y)
     assert "examples=0 where they are rows" in caught.value.remedy
     loss = cr.MSELoss(a, y, examples=0, name="L")
-    assert value(loss, A, Y) == pytest.approx(np.square(np.sort(A, axis=0) - np.sort(Y, axis=0)).sum() / 5, rel=1e-15)
+    assert value(loss, A, Y) == pytest.approx(np.square(A - Y).sum() / 5, rel=1e-15)
 
 
 def test_what_is_given_counts_and_not_the_name():
@@ -164,7 +162,7 @@ def test_a_softmax_over_what_cannot_be_told_asks(shape):
     assert caught.value.given == f"a {as_shape(shape)}"
     assert caught.value.remedy.startswith("axis=")
     with pytest.raises(ArgumentError, match="unknown"):
-        cr.Softmax(Sorted(cr.Input("a", (3, "m"))))
+        cr.Softmax(Firsts(cr.Input("a", ("m", 3))))
 
 
 def test_a_softmax_of_three_axes_without_names_runs_over_the_first_as_ever():

@@ -54,3 +54,18 @@ def test_what_is_certain_and_right_costs_nothing_and_what_is_certain_and_wrong_i
         assert loss == pytest.approx(np.log(2) / 3, rel=1e-15)
     for loss in (graph.forward(wrong).loss, graph.fuse().forward(wrong).loss, graph.compile(())(wrong)[0]):
         assert loss == np.inf
+
+
+@pytest.mark.parametrize("loss", [cr.SigmoidBCELoss, cr.SoftmaxCrossEntropyLoss])
+def test_a_masked_class_adds_nothing_in_a_compiled_loop_either(loss):
+    """The product with a label that is 0 has a form for single numbers: without it no net had a loop any more."""
+    pytest.importorskip("numba")
+    z = np.array([[-np.inf, -np.inf, 0.0], [0.0, 1.0, 2.0], [1.0, 0.5, -1.0]])
+    y = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    graph = cr.Graph(loss(cr.Parameter("z", (3, "m")), cr.Input("y", (3, "m")), name="L"))
+    plan = graph.compile(backend="numba")
+    assert "one compiled loop" in plan.explain()
+    value, gradients = plan({"z": z, "y": y})
+    run = graph.forward({"z": z, "y": y})
+    assert value == pytest.approx(run["L"], rel=1e-14)
+    np.testing.assert_allclose(gradients["z"], run.backward()["z"], rtol=0, atol=1e-15)

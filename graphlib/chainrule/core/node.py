@@ -12,10 +12,10 @@ import inspect
 import itertools
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 Operand: TypeAlias = "Node | npt.ArrayLike"
 """What stands for an input of a node: a node, or a number or array that becomes a Constant."""
 
-_T = TypeVar("_T")
 _PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
 _built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
@@ -119,13 +118,19 @@ class Node(Operable["Node"]):
 
     def _complete(self, given: tuple[str, ...]) -> None:
         """What follows from the inputs: the facts that nobody has given, then the shape."""
-        told = {fact: self.facts[fact] for fact in given}
-        settled = _telling(self, lambda: self.settled(told, *(source.shape for source in self.inputs)))
-        if settled:
-            given = tuple(fact for fact in given if fact not in settled)
-            self.__dict__.update(settled, facts={**self.facts, **settled})
-        self.__dict__["_given"] = given
+        self.__dict__["_given"] = self._settle(given) if _settles(type(self)) else given
         self.__dict__["shape"] = _traced_shape(self)
+
+    def _settle(self, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Let the class settle facts; what remains of those that were given."""
+        told = {fact: self.facts[fact] for fact in given}
+        try:
+            settled = self.settled(told, *[source.shape for source in self.inputs])
+        except ChainruleError as error:
+            raise _told_of(self, error) from None
+        self.__dict__.update(settled)
+        self.facts.update(settled)  # the dict is this node's own, and nobody has seen it yet
+        return tuple([fact for fact in given if fact not in settled])
 
     @abstractmethod
     def forward(self, *values: Any, **_: Any) -> Value:
@@ -350,25 +355,31 @@ def _checked_name(name: Any) -> str | None:
 def _traced_shape(node: Node) -> Shape | None:
     """The shape of the output: declared, or what Symbols that pass through ``forward`` have, or learned; else None."""
     arguments = type(node), tuple(node.facts.items()), tuple((source.shape, source.dtype) for source in node.inputs)
-    found = _telling(node, lambda: output_of(*arguments))
+    try:
+        found = output_of(*arguments)
+    except ChainruleError as error:
+        raise _told_of(node, error) from None
     node.__dict__["dtype"] = found.dtype
     if found.source != node._shape_from:
         node.__dict__["_shape_from"] = found.source
     return found.shape
 
 
-def _telling(node: Node, act: Callable[[], _T]) -> _T:
-    """What an act gives; an error of this package is told as one of the node: where it was built, what it reads."""
-    try:
-        return act()
-    except ChainruleError as error:
-        raise type(error)(
-            f"{node.where.partition(', built')[0]}: {error.what}",
-            where=f"built at {node.line}" + (f", in {' / '.join(node.layer)}" if node.layer else ""),
-            given=error.given or _inputs_text(node),
-            remedy=error.remedy,
-            node=node,
-        ) from None
+def _told_of(node: Node, error: ChainruleError) -> ChainruleError:
+    """The error as one of the node: where it was built, what it reads."""
+    return type(error)(
+        f"{node.where.partition(', built')[0]}: {error.what}",
+        where=f"built at {node.line}" + (f", in {' / '.join(node.layer)}" if node.layer else ""),
+        given=error.given or _inputs_text(node),
+        remedy=error.remedy,
+        node=node,
+    )
+
+
+@functools.cache
+def _settles(kind: type[Node]) -> bool:
+    """Whether a class settles facts of its own."""
+    return any("settled" in vars(base) for base in kind.__mro__ if issubclass(base, Node) and base is not Node)
 
 
 def _inputs_text(node: Node) -> str:

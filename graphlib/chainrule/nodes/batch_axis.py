@@ -5,6 +5,7 @@ Losses and softmax ask here, from the shapes that they read; ``batch_of_graph`` 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from chainrule.symbols.dimensions import Dimension, Shape, Size, shape_text
 from chainrule.symbols.shapes import normal_axes
 
 
+@functools.lru_cache(maxsize=1024)
 def examples_axis(shape: Shape | None, about: str = "a value") -> int | None:
     """The axis that counts examples: the one with a name, without any name the last; None for a number.
 
@@ -38,6 +40,7 @@ def examples_axis(shape: Shape | None, about: str = "a value") -> int | None:
     return named[0] if named else len(shape) - 1 if shape else None
 
 
+@functools.lru_cache(maxsize=1024)
 def classes_axis(shape: Shape | None, examples: int | None) -> int | None:
     """The axis along which the classes of an example stand; None where that cannot be told.
 
@@ -64,6 +67,7 @@ def classes_axis(shape: Shape | None, examples: int | None) -> int | None:
     return plain[0] if len(plain) == 1 else None
 
 
+@functools.lru_cache(maxsize=1024)
 def shares_axis(shape: Shape | None) -> int:
     """The axis of the classes where nothing but the shape is known; raises ArgumentError where that does not tell."""
     named = _named(shape or ())

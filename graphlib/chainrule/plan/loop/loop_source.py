@@ -23,6 +23,7 @@ _INFIX: Final = {
 _FORMS: Final = {
     "negative": "-{0}", "positive": "{0}", "absolute": "abs({0})", "square": "{0} * {0}", "reciprocal": "one / {0}",
     "where": "{1} if {0} else {2}", "logical_not": "not {0}", "sqrt": "math.sqrt({0})",
+    "weighted": "{0} if {0} == 0 else {0} * {1}",
 }  # fmt: skip
 OWN: Final = frozenset(
     """

@@ -348,7 +348,7 @@ FUNCTIONS: Final = frozenset(
     absolute add arccos arcsin arctan cbrt ceil clip cos cosh divide equal exp exp2 expm1 floor greater greater_equal
     isfinite isnan less less_equal log log10 log1p log2 logical_and logical_not logical_or maximum minimum multiply
     negative normal_cdf not_equal number positive power power_slope ratio reciprocal sign sin sinh sqrt square subtract
-    tan tanh where xlog1m xlogy
+    tan tanh weighted where xlog1m xlogy
     """.split()
 )
 """The functions of single numbers that loops are printed with."""
