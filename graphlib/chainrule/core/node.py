@@ -22,6 +22,7 @@ from chainrule.core.ordering import topological_order
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, Untraceable, did_you_mean
 from chainrule.symbols.dimensions import Shape, as_shape, shape_text
+from chainrule.symbols.literals import literal
 from chainrule.symbols.symbol import Symbol, Value
 
 if TYPE_CHECKING:
@@ -307,7 +308,7 @@ def _frozen(fact: Any) -> Any:
 
 def unusual_facts(node: Node) -> list[str]:
     """The facts of a node that differ from the class's own, as they are written: a fact may be an array."""
-    written = {fact: repr(value) for fact, value in node.facts.items()}
+    written = {fact: repr(literal(value)) for fact, value in node.facts.items()}
     return [f"{fact}={text}" for fact, text in written.items() if text != repr(getattr(type(node), fact, None))]
 
 

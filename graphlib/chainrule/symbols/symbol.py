@@ -20,6 +20,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from chainrule.errors import Untraceable
 from chainrule.symbols import operations, shapes
 from chainrule.symbols.dimensions import Shape, Size, as_shape, shape_text
+from chainrule.symbols.literals import literal
 from chainrule.symbols.operations import OPERATIONS, Kind, Operation, ShapeRule, declare, index
 from chainrule.symbols.symbol_array import SymbolArray, entrywise
 
@@ -65,7 +66,11 @@ class Symbol(NDArrayOperatorsMixin):
         dtype: Any = float,
         name: str | None = None,
     ) -> None:
-        self.operation, self.operands, self.options = operation, operands, dict(options or {})
+        self.operation = operation
+        self.operands: tuple[Any, ...] = tuple(
+            operand if type(operand) is Symbol else literal(operand) for operand in operands
+        )
+        self.options = {key: literal(value) for key, value in options.items()} if options else {}
         self._shape, self.dtype, self.name = shape, np.dtype(dtype), name
 
     @classmethod
