@@ -142,10 +142,7 @@ BAD_EXECUTORS = {
     "no executor": (4, "an executor has the method submit, and int does not"),
     "a class without it": (object(), "an executor has the method submit, and object does not"),
     "nothing handed back": (Executor(lambda *_: None), "the executor's submit returned NoneType in place of a Future"),
-    "a result and no future": (
-        Executor(lambda f, *a: f(*a)),
-        "the executor's submit returned list in place of a Future",
-    ),
+    "a result alone": (Executor(lambda f, *a: f(*a)), "the executor's submit returned list in place of a Future"),
     "a future of nothing": (
         Executor(lambda *_: future_of(None)),
         "the executor returned NoneType in place of 3 results",
