@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from asking import differences, names_with_gradients, some_of
+from chainrule.plan.passes import optimized, typed
 from column_graphs import column_graph
 from interpreted import interpreted
 from random_graphs import random_graph
@@ -12,7 +13,6 @@ from chainrule.plan.asked import wanted_program
 from chainrule.plan.columns import Unsplittable
 from chainrule.plan.loop.looped import Loop
 from chainrule.plan.loop.scalars import NotScalar
-from chainrule.plan.passes import optimized, typed
 from chainrule.plan.plan import compile_graph
 
 FORMS = {"plain": lambda graph: graph, "fused": lambda graph: graph.fuse(), "expanded": lambda graph: graph.expand()}

@@ -133,7 +133,7 @@ def _seeds(graph: BaseGraph, values: Sequence[Array], seed: Any) -> dict[int, Ar
     starts = {}
     for name, start in _named_seeds(graph, values, seed).items():
         k = graph.position(name)
-        array = np.asarray(start, dtype=values[k].dtype)
+        array = np.array(start, dtype=values[k].dtype)  # a copy: the caller may write to the seed again
         if array.shape != values[k].shape or graph.order[k] not in graph.outputs:
             raise FeedError(
                 f"a seed for {graph.names[k]} has its shape {values[k].shape}, not {array.shape}"

@@ -346,7 +346,7 @@ def _softplus(z: Value, highest: float) -> Value:
 
 
 def _softplus_of_negative(z: Value, highest: float) -> Value:
-    return (np.maximum(z, 0) - z) + np.log1p(np.exp(-np.abs(z)))  # max(z, 0) - z is max(-z, 0), exactly
+    return np.log1p(np.exp(-np.abs(z))) - np.minimum(z, 0)  # -min(z, 0) is max(-z, 0), at infinities too
 
 
 _OPENED: Final[dict[Any, tuple[Callable[..., Any], Callable[..., Any]]]] = {

@@ -156,8 +156,9 @@ class Plan:
         if isinstance(parts, str):
             return "\n".join([*lines, f"all columns at once: {parts}"])
         sums = [name for name in parts.block.values if name not in parts.joined]
+        steps = f"{len(parts.block)} steps in each, {len(parts.after)} after them"
         lines += [
-            f"blocks of columns of {parts.name}: {len(parts.block)} steps in each, {len(parts.after)} after them",
+            f"blocks of columns of {parts.name}: {steps}",
             f"added up over the blocks: {visible(', '.join(sums)) or 'nothing'}",
         ]
         return "\n".join([*lines, f"laid end to end: {visible(', '.join(parts.joined))}"] if parts.joined else lines)
