@@ -25,6 +25,7 @@ from chainrule.core.output import made, output_of
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.symbols.dimensions import Shape, shape_text
+from chainrule.symbols.literals import literal
 from chainrule.symbols.symbol import Value
 
 if TYPE_CHECKING:
@@ -340,7 +341,7 @@ def _frozen(fact: Any) -> Any:
 
 def unusual_facts(node: Node) -> list[str]:
     """The facts given to a node that differ from the class's own, as they are written: a fact may be an array."""
-    written = {fact: repr(value) for fact, value in node.given_facts.items()}
+    written = {fact: repr(literal(value)) for fact, value in node.given_facts.items()}
     return [f"{fact}={text}" for fact, text in written.items() if text != repr(getattr(type(node), fact, None))]
 
 

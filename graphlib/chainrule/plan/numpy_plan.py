@@ -101,7 +101,7 @@ class Blocks(InPieces):
     ) -> None:
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
         self.loss = next((handed_name(program, k) for k in program.losses.values()), None)
-        self.results = {name: handed_name(program, k) for name, k in program.handed.items()}
+        self.handed_names = {name: handed_name(program, k) for name, k in program.handed.items()}
         self.fusing = fusing
         self.before = _part(bound(parts.before, sizes), f"{title}: before the blocks", fusing)
         self.after = _part(bound(parts.after, sizes), f"{title}: after the blocks", fusing)
@@ -125,6 +125,10 @@ class Blocks(InPieces):
     @property
     def read(self) -> Mapping[str, int | None]:
         return {name: self.parts.sliced.get(name) for name in self.parts.block.feeds}
+
+    @property
+    def results(self) -> int:
+        return len(self.parts.block.values)
 
     @property
     def threaded(self) -> bool:
@@ -174,7 +178,7 @@ class Blocks(InPieces):
         late = self.after.prepare()(*(known[name] for name in self.after.source.feeds))
         known.update(zip(self.parts.after.values, late, strict=True))
         loss = None if self.loss is None else known[self.loss]
-        return loss, _apart({name: np.asarray(known[k]) for name, k in self.results.items()}, feeds)
+        return loss, _apart({name: np.asarray(known[k]) for name, k in self.handed_names.items()}, feeds)
 
 
 def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, Array]:

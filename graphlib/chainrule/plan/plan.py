@@ -5,24 +5,26 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
-from chainrule.core.feeds import check_labels, values_in_pieces
+from chainrule.core.feeds import Pieces, check_labels, values_in_pieces
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Input, Leaf
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.core.predicting import how_to_predict
-from chainrule.errors import ArgumentError, FeedError, RuleError
+from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
 from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
 from chainrule.plan.optimizing import optimized, typed
+from chainrule.plan.out import check_targets, written
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.sizes import Assured
 from chainrule.plan.updating import Update, memories, updated, with_updates
@@ -35,6 +37,7 @@ Computation: TypeAlias = Whole | Blocks | Looped
 Key = tuple[Any, ...]
 
 _SHOWN: Final = 1000  # the size that named dimensions have in a source that is read before the first call
+_OF_STEPS: Final = (IndexError, ValueError, TypeError, ArithmeticError)  # what NumPy raises on arrays
 _KEPT: Final = 32  # specializations; data of ever new sizes must not fill the memory
 
 
@@ -182,11 +185,23 @@ class Plan:
         try:
             if call is not None and out is None and executor is None:
                 return call(feeds)  # type: ignore[no-any-return]  # a local has no types
+            self._check_options(out, executor)
             loss, gradients = self._general(feeds, executor)
-        except IndexError:  # indices are the one thing in feeds that only computing finds wrong
-            self._by_run(self.prepared(feeds)[0])  # names the node
+        except _OF_STEPS as error:  # such as a wrong index, or a maximum of nothing
+            if not isinstance(error, ChainruleError) and (executor is None or isinstance(error, IndexError)):
+                self._blame(feeds, error)
             raise
-        return loss, gradients if out is None else _written(gradients, out)
+        return loss, gradients if out is None else written(gradients, out)
+
+    def _check_options(self, out: Any, executor: Any) -> None:
+        if executor is not None and not callable(getattr(executor, "submit", None)):
+            raise ArgumentError(
+                f"an executor has the method submit, and {type(executor).__name__} does not",
+                given=f"executor={executor!r}",
+                remedy="a ThreadPoolExecutor or ProcessPoolExecutor of concurrent.futures, or what works like one",
+            )
+        if out is not None:
+            check_targets(out, tuple(self._recorded.handed))
 
     def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
         arrays, computation = self.prepared(feeds)
@@ -201,22 +216,34 @@ class Plan:
             self._local.call = self._quick(computation.loop.quick(), tuple(computation.read))
         return computation(arrays)
 
+    def _blame(self, feeds: Mapping[Any, Any], error: Exception) -> None:
+        """Raise what names the node of a step that failed: the rules are asked again, one after another."""
+        arrays = self._checked(feeds)
+        if not any(isinstance(feed, Pieces) and feed.stored for feed in arrays.values()):
+            self._by_run(arrays)
+            what = f"a step of this plan raised {type(error).__name__}: {error}"
+            remedy = "graph.forward computes the same node by node, without an error"
+            raise RuleError(what, where=_line_of(error), given=_given(arrays), remedy=remedy) from error
+
     def prepared(self, feeds: Mapping[Any, Any]) -> tuple[dict[str, Any], Computation | None]:
         """The feeds checked, and what computes the plan for them: nothing where only a run can, as without columns.
 
         What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
         """
+        arrays = self._checked(feeds)
+        if not self._assured.of(self._sizes(arrays)):
+            return arrays, None
+        self._local.last = computation = self.computation_for(arrays)
+        return arrays, computation
+
+    def _checked(self, feeds: Mapping[Any, Any]) -> dict[str, Any]:
         try:
             given = values_in_pieces(self._leaves, feeds, self._name)
         except FeedError as error:
             error.remedy = how_to_predict(self.graph, feeds) or error.remedy
             raise
         check_labels(self.graph.labels, given, self._name)
-        arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
-        if not self._assured.of(self._sizes(arrays)):
-            return arrays, None
-        self._local.last = computation = self.computation_for(arrays)
-        return arrays, computation
+        return {self._name(leaf): given[leaf] for leaf in self._fed}
 
     def column_axes(self) -> dict[str, int]:
         """The axis of the columns, for every feed that has any."""
@@ -336,6 +363,16 @@ def _gradient(found: Array | None, value: Array) -> Array:
     return np.zeros_like(value) if found is None else np.array(found)
 
 
+def _line_of(error: Exception) -> str:
+    """The printed line that an error comes from; "" where it comes from none."""
+    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<plan ")]
+    return " ".join(str(lines[-1]).split()) if lines else ""
+
+
+def _given(arrays: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in arrays.items())
+
+
 def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
     for name, k in (*program.values.items(), *program.handed.items()):
         found = program.steps[k].dtype
@@ -396,15 +433,3 @@ def _quick_body(lines: Sequence[str], compared: bool) -> list[str]:
         "        except (TypeError, ValueError):",
         "            pass",
     ]
-
-
-def _written(gradients: Mapping[str, Any], out: Mapping[str, Array]) -> dict[str, Any]:
-    """The gradients copied to the caller's arrays."""
-    unknown = [name for name in out if name not in gradients]
-    if unknown:
-        raise ArgumentError(f"out: no gradient {', '.join(map(repr, unknown))}", given=", ".join(gradients))
-    for name, array in out.items():
-        if array.shape != gradients[name].shape:
-            raise FeedError(f"out: {name} has shape {shape_text(gradients[name].shape)}, not {shape_text(array.shape)}")
-        np.copyto(array, gradients[name])
-    return {name: out.get(name, gradient) for name, gradient in gradients.items()}

@@ -106,6 +106,10 @@ class Looped(InPieces):
         return {name: axis for name, (_, axis) in self.loop.source.feeds.items()}
 
     @property
+    def results(self) -> int:
+        return 1 + sum(axis is not None for _, axis in self.loop.source.results.values())
+
+    @property
     def threaded(self) -> bool:
         return self.total > LARGEST_CALL
 

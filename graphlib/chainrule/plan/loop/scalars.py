@@ -275,7 +275,8 @@ class _Opening:
     def _summed(self, step: Step, operands: list[Any]) -> Cells:
         """A sum over the columns, of which there is one here: its entries become sums in a loop."""
         if step.operation is np.matmul:
-            return self._product(operands[0], operands[1], self._summed_pair).reshape(self._shape(step))
+            x, y = operands
+            return self._product(x, y, self._summed_pair).reshape(self._shape(step))
         if step.operation is not np.sum:
             raise NotScalar(f"{step_text(step)} adds up where a feed says")
         rows = self._along(_total, operands[0], **step.options)
