@@ -7,6 +7,7 @@ import pytest
 from random_graphs import random_graph
 from untraceable import graph_of_columns, twin_of
 
+from chainrule.errors import RuleError
 from chainrule.plan.plan import compile_graph
 from chainrule.symbols import elementary
 from chainrule.symbols.broadcasting import unbroadcast
@@ -36,7 +37,13 @@ def gradients_of(graph, feeds):
 
 
 def assert_all_the_same(graph, twin, feeds, plans):
-    run, expected = gradients_of(graph, feeds)
+    try:
+        run, expected = gradients_of(graph, feeds)
+    except RuleError:  # the largest of nothing, for one column
+        for compute in (twin.forward, *plans):
+            with pytest.raises(RuleError):
+                compute(feeds)
+        return
     twin_run, found = gradients_of(twin, feeds)
     loss = run[graph.outputs[0]]
     np.testing.assert_allclose(twin_run[twin.outputs[0]], loss, **CLOSE)
@@ -49,7 +56,7 @@ def assert_all_the_same(graph, twin, feeds, plans):
             np.testing.assert_allclose(swept[name], right, err_msg=name, **CLOSE)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(12))
 def test_twins_of_random_graphs(seed):
     random = random_graph(seed)
     twin, twins = twin_of(random.graph, seed)
@@ -58,7 +65,7 @@ def test_twins_of_random_graphs(seed):
     assert_all_the_same(random.graph, twin, random.feeds, [twin.compile()])
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(25))
 def test_twins_of_graphs_over_columns(seed):
     graph, feeds = graph_of_columns(seed)
     twin, twins = twin_of(graph, seed)
@@ -95,7 +102,7 @@ class Called:
         return self.probe(facts).backward(*map(np.asarray, values))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(20))
 def test_lines_around_a_called_rule_run_and_are_right(seed):
     graph, feeds = graph_of_columns(seed, nodes=8)
     twin, _ = twin_of(graph, seed, share=0.2)
