@@ -46,6 +46,15 @@ ARITHMETIC = [
 ]
 
 
+def test_a_size_with_a_bend_is_a_size_like_any_other():
+    few, rest = cr.Input("x", ("m", 4))[-5:].shape[0], cr.Input("x", ("m", 4))[3:].shape[0]
+    assert (str(few), str(rest)) == ("min(m, 5)", "max(0, m - 3)")
+    assert shape_of(lambda x, y: np.array(np.kron(x, y)), (few, 4), (rest, 2)) == (few * rest, 8)
+    assert shape_of(lambda x, y: np.pad(np.sort(x), (1, 1))[:, None] * np.sort(y), (few,), ("m",)) == (few + 2, m)
+    assert shape_of(lambda x: x[np.triu_indices(len(x))], (rest, rest)) == (rest * rest / 2 + rest / 2,)
+    assert shape_of(np.unique, (rest,)) is None
+
+
 @pytest.mark.parametrize(("rule", "shapes", "right"), ARITHMETIC)
 def test_sizes_that_are_arithmetic_of_names_are_found(rule, shapes, right):
     assert shape_of(rule, *shapes) == right

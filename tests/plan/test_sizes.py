@@ -249,3 +249,23 @@ def test_a_plan_holds_a_called_rule_to_its_shape_and_dtype():
     for compute in (wide.forward, wide.compile()):
         with pytest.raises(cr.errors.RuleError, match="it returned float64 where this run computes in float32"):
             compute({name: x.astype(np.float32) for name, x in feeds.items()})
+
+
+class Passed(cr.Node):
+    """What it is handed, in the same memory."""
+
+    def forward(self, x):
+        return np.asarray(x)
+
+    def backward(self, grad, y, x):
+        return (np.asarray(grad),)
+
+
+def test_memory_that_a_called_rule_hands_on_is_not_written_to_after_another_reader():
+    """The memory was given back after the last step that read it, though the rule's result lay in it still."""
+    a = cr.Sin(parameters(), name="a")
+    graph = cr.Graph(cr.Sum(Passed(a, name="p") * cr.Multiply(a, 2.0, name="twice"), name="L"))
+    plan = graph.compile(gradients=())  # where a gradient is asked, backward reads it last
+    for size in SIZES:
+        feeds = {"W": np.arange(1.0, 7.0).reshape(2, 3), "X": np.random.default_rng(size).normal(size=(3, size))}
+        np.testing.assert_allclose(plan(feeds)[0], graph.forward(feeds)["L"], rtol=1e-12)

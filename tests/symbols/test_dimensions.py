@@ -248,3 +248,24 @@ def test_what_is_left_of_a_size_is_a_size():
     )
     assert left.is_product_of_names is False
     assert Dimension.named("m").is_product_of_names is True
+
+
+def test_equal_sizes_with_bends_are_the_same():
+    """A slice of a slice met another of the same size, written otherwise, and was refused."""
+    one, left = Dimension.named("m"), rest(Dimension.named("m"), 2)
+    few = one - left
+    assert rest(left, 3) == rest(one, 5)
+    assert few - rest(few, 1) == 1
+    assert rest(few - 1 + 1, 1) == one - 1 - left
+    assert rest(2 * one, 3) == one - 1 + left
+    assert rest(one - 3 + left, 0) == one - 3 + left  # nothing is taken
+    for size in (one, few, left, 2 * one, 3 * one - 1, one + 2 * left, 5 - few, few - left + 4):
+        for taken in range(1, 9):
+            found = rest(size, taken)
+            for number in range(1, 16):
+                right = max(0, size.evaluate({"m": number}) - taken)
+                assert (found if isinstance(found, int) else found.evaluate({"m": number})) == right, (
+                    size,
+                    taken,
+                    number,
+                )

@@ -32,6 +32,7 @@ MOST_ENTRIES: Final = 1 << 20  # of all inputs together: a rule of more is not t
 SECONDS: Final = 1.0  # for all tries together
 _MOST_NAMES: Final = 4  # 20 tries; each name more doubles them
 _FIRST_AND_STEP: Final = ((4, 1), (24, 24), (120, 120))  # even and odd sizes; for who needs even ones; for long windows
+_BEND: Final = "size "  # begins no name that a user may give; such a size may be 0
 _OTHER_SIZES: Final = (1, 2, 3, 8, 131)  # at which a learned shape is held against the rule
 
 
@@ -49,8 +50,13 @@ def learned(rule: Rule, inputs: Asked) -> tuple[Shape, np.dtype[Any]] | None:
     True
     """
     shapes = [shape for shape, _ in inputs if shape is not None]
+    if len(shapes) < len(inputs):
+        return None
+    bends = [size for size in itertools.chain(*shapes) if isinstance(size, Dimension) and not size.is_product_of_names]
+    if bends:
+        return _learned_of({size: _named(k) for k, size in enumerate(dict.fromkeys(bends))}, rule, inputs)
     names = sorted(names_in(itertools.chain(*shapes)))
-    if len(shapes) < len(inputs) or len(names) > _MOST_NAMES:
+    if len(names) > _MOST_NAMES:
         return None
     before = np.random.get_state()  # noqa: NPY002 — a rule may draw from it, and that must not be seen from outside
     try:
@@ -61,6 +67,19 @@ def learned(rule: Rule, inputs: Asked) -> tuple[Shape, np.dtype[Any]] | None:
         return None
     finally:
         np.random.set_state(before)  # noqa: NPY002 — as above
+
+
+def _learned_of(names: Mapping[Size, Dimension], rule: Rule, inputs: Asked) -> tuple[Shape, np.dtype[Any]] | None:
+    """The same with a name for every size such as max(0, m - 3), which the rule cannot tell from any other."""
+    renamed = [(tuple(names.get(size, size) for size in shape or ()), dtype) for shape, dtype in inputs]
+    if (found := learned(rule, renamed)) is None:
+        return None
+    back = {str(name): size for size, name in names.items()}
+    return tuple(size.with_sizes(back) if isinstance(size, Dimension) else size for size in found[0]), found[1]
+
+
+def _named(number: int) -> Dimension:
+    return Dimension.named(f"{_BEND}{number}")
 
 
 def expected_shape(shape: Shape, inputs: Sequence[Shape | None], read: Sequence[Array]) -> tuple[int | None, ...]:
@@ -150,6 +169,7 @@ def _evaluated(size: Any, point: Point) -> Fraction:
 def _holds(trials: _Trials, at: Mapping[str, Any], shape: tuple[Any, ...], dtype: np.dtype[Any]) -> bool:
     """Whether the shape is what the rule gives for other sizes, too; where it fails there, it says nothing."""
     points = [dict.fromkeys(at, size) for size in _OTHER_SIZES] if at else []
+    points += [{**{n: sizes[1] for n, sizes in at.items()}, name: 0} for name in at if name.startswith(_BEND)]
     points += [{**{n: sizes[1] for n, sizes in at.items()}, name: size} for name in at for size in (1, 2)]
     for point in points:
         found = trials.one_draw(point)

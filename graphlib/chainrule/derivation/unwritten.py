@@ -27,14 +27,19 @@ class UnwrittenRule:
 
 
 def called_forward(node: Node, operands: Sequence[Any], shape: Shape | None) -> Symbol:
-    """The call of a rule: ``Sorted(x)``."""
-    return Symbol(UnwrittenRule(type(node).__name__), tuple(operands), shape=shape, dtype=node.dtype)
+    """The call of a rule, with its facts: ``Sorted(x, axis=1)``."""
+    rule = UnwrittenRule(type(node).__name__)
+    return Symbol(rule, tuple(operands), _facts(node), shape=shape, dtype=node.dtype)
 
 
 def called_backward(node: Node, operands: Sequence[Any], shapes: Sequence[Shape | None]) -> list[Symbol]:
     """The gradients that a called rule gives, one for each input: ``Sorted.backward(dS, S, x)[0]``."""
-    every = Symbol(UnwrittenRule(f"{type(node).__name__}.backward"), tuple(operands), shape=None)
+    every = Symbol(UnwrittenRule(f"{type(node).__name__}.backward"), tuple(operands), _facts(node), shape=None)
     return [Symbol(index, (every, place), shape=shape) for place, shape in enumerate(shapes)]
+
+
+def _facts(node: Node) -> dict[str, Any]:
+    return {fact: value for fact, value in node.facts.items() if repr(value) != repr(getattr(type(node), fact, None))}
 
 
 @final

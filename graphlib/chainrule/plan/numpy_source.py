@@ -330,9 +330,8 @@ def _last_uses(program: Program) -> dict[int, int]:
         for source in step.refs:
             last[owner[source]] = k
         owner.append(owner[step.refs[0]] if step.refs and _makes_view(step.operation) else k)
-        if isinstance(step.operation, Call):  # what it returns may be what it was given
-            last.update({owner[source]: len(program.steps) for source in step.refs})
-    for k in program.ends:
+    called = [source for step in program.steps if isinstance(step.operation, Call) for source in step.refs]
+    for k in (*program.ends, *called):  # what a rule returns may be what it was given
         last[owner[k]] = len(program.steps)
     return last
 

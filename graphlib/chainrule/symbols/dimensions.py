@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from math import prod
+from math import ceil, floor, prod
 from operator import index
 from typing import Any, TypeAlias, final
 
@@ -75,6 +75,15 @@ class Dimension:
         """The number, given a number for each name, whole or not; raises KeyError for a name without a number."""
         parts = (factor * prod(_valued(n, sizes) ** p for n, p in monomial) for monomial, factor in self.terms)
         return sum(parts, Fraction(0))
+
+    def with_sizes(self, sizes: Mapping[str, Size]) -> Size:
+        """The size, which has no name below a line, with others in the place of these names."""
+        total: Any = 0
+        for monomial, factor in self.terms:
+            parts = [sizes.get(name, Dimension.named(name)) for name, power in monomial for _ in range(power)]
+            product = prod(parts, start=Dimension({(): factor}))
+            total = product + total
+        return total  # type: ignore[no-any-return]  # a sum of sizes
 
     def __add__(self, other: Any) -> Any:
         terms = _terms(other)
@@ -149,22 +158,47 @@ def rest(size: Size, taken: int) -> Size:
     >>> rest(5, 7), rest(m, 1), rest(m, 3), rest(rest(m, 3), 2), rest(m + 4, 3)
     (0, m - 1, max(0, m - 3), max(0, m - 5), m + 1)
 
-    Names are 1 or more here: of no columns nothing is left.
+    Names are 1 or more here: of no columns nothing is left. What is left of a size with one name is written in one way,
+    so that equal sizes are the same: as a line, and a bend at every number where it has one.
     """
-    inner = size.terms[0][0][0][0].size if _is_rest(size) else size  # type: ignore[union-attr]  # it has a name
-    left = inner - taken
+    left: Size = size - taken
     if isinstance(left, int):
         return max(0, left)
-    if not taken:
-        return size
-    return left if left.least is not None and left.least >= 0 else Dimension.named(Rest(left))
+    if not taken or (left.least is not None and left.least >= 0):
+        return left
+    knots = _knots(left)
+    return Dimension.named(Rest(left)) if knots is None else _by_bends(left, knots)
 
 
-def _is_rest(size: Size) -> bool:
-    if not isinstance(size, Dimension) or len(size.terms) != 1:
-        return False
-    ((monomial, factor),) = size.terms
-    return factor == 1 and len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], Rest)
+def _knots(size: Dimension) -> list[int] | None:
+    """Where a size made of m and max(0, m - k) has its bends; None for one of another make."""
+    products = [monomial for monomial, _ in size.terms if monomial]
+    if len(size.names) != 1 or any(len(monomial) > 1 or monomial[0][1] != 1 for monomial in products):
+        return None
+    m = Dimension.named(*size.names)
+    bends = [m - name.size for ((name, _),) in products if isinstance(name, Rest)]
+    return sorted({1, *bends}) if all(isinstance(bend, int) for bend in bends) else None
+
+
+def _by_bends(size: Dimension, knots: Sequence[int]) -> Size:
+    """The larger of 0 and a size with these bends, as a line and bends: the second differences of its numbers."""
+    (name,) = size.names
+    m = Dimension.named(name)
+
+    def at(number: int) -> Fraction:
+        return max(Fraction(0), size.evaluate_exactly({name: number}))
+
+    places = set(knots)
+    for knot in knots:  # between two bends it is a line, which may cross 0
+        first, second = (size.evaluate_exactly({name: knot + k}) for k in (0, 1))
+        crossing = knot - first / (second - first) if second != first else Fraction(knot)
+        places |= {floor(crossing), ceil(crossing)}
+    slope = at(2) - at(1)
+    total: Any = Dimension({((name, 1),): slope}) + Dimension({(): at(1) - slope})
+    for place in sorted(place for place in places if place > 1):
+        if bend := at(place + 1) - 2 * at(place) + at(place - 1):
+            total = total + Dimension({((Rest(m - place), 1),): bend})
+    return total  # type: ignore[no-any-return]  # a sum of sizes
 
 
 def _as_minimum(size: Dimension) -> str:
