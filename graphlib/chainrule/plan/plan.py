@@ -117,7 +117,7 @@ class Plan:
         self.memory: dict[str, dict[str, Input]] = {}
         """By parameter, the inputs for what the update remembers of it."""
         if update is not None:
-            self.memory = memories(update, {name: graph[name].shape or () for name in self._gradients})
+            self.memory = memories(update, {name: graph[name].shape or () for name in self._gradients}, graph.names)
             program = with_updates(program, update, self.memory)
         self._recorded, self._assured = program, Assured(program)
         inputs = [leaf for remembered in self.memory.values() for leaf in remembered.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, final
 
@@ -52,15 +52,15 @@ class UpdateCall(Call):
         return tuple(np.asarray(result, dtype=parameter.dtype) for result in (new, *remembered))
 
 
-def memories(update: Update, parameters: Mapping[str, Shape]) -> dict[str, dict[str, Input]]:
-    """By parameter, the inputs for what the update remembers of it, by name."""
-    return {name: _memory(update, name, shape) for name, shape in parameters.items()}
+def memories(update: Update, parameters: Mapping[str, Shape], taken: Container[str]) -> dict[str, dict[str, Input]]:
+    """By parameter, the inputs for what the update remembers of it, by a name that is not taken."""
+    return {name: _memory(update, name, shape, taken) for name, shape in parameters.items()}
 
 
 _STAND_INS = (17, 19, 23, 29, 31)  # sizes that an update hardly gives to an array by itself
 
 
-def _memory(update: Update, name: str, shape: Shape) -> dict[str, Input]:
+def _memory(update: Update, name: str, shape: Shape, taken: Container[str]) -> dict[str, Input]:
     """Found by asking: zeros in which every named size has a number of its own show where it comes back."""
     free = [k for k in _STAND_INS if k not in shape]
     numbers = {size: free[k] for k, size in enumerate(dict.fromkeys(s for s in shape if isinstance(s, Dimension)))}
@@ -69,8 +69,16 @@ def _memory(update: Update, name: str, shape: Shape) -> dict[str, Input]:
     found = {}
     for k, array in enumerate(started, start=1):
         own = tuple(sizes.get(size, size) for size in np.shape(array))
-        found[f"{name} memory {k}"] = Input(f"{name} memory {k}", shape=own)
+        key = _free(f"{name} memory {k}", taken)
+        found[key] = Input(key, shape=own)
     return found
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, with as many primes behind it as make it one that nobody has."""
+    while name in taken:
+        name += "'"
+    return name
 
 
 def with_updates(program: Program, update: Update, remembered: Mapping[str, Mapping[str, Input]]) -> Program:
@@ -78,14 +86,19 @@ def with_updates(program: Program, update: Update, remembered: Mapping[str, Mapp
     builder = Builder()
     builder.steps = list(program.steps)
     feeds, updates = program.feeds, {}
+    taken = {step.name for step in program.steps}
+    keys = [key for name, memory in remembered.items() for key in (name, *memory)]
+    prefix = "new "
+    while any(prefix + key in taken for key in keys):
+        prefix = f"new {prefix}"
     for name, memory in remembered.items():
         inputs = [builder.append(Step(None, shape=leaf.shape, name=key)) for key, leaf in memory.items()]
         given = [Ref(feeds[name]), Ref(program.gradients[name]), *inputs]
         for key, (result, formula) in zip((name, *memory), _moved(builder, update, given), strict=True):
             ref = result if isinstance(result, Ref) else builder.constant(result)
-            builder.label(ref, f"new {key}", formula)
+            builder.label(ref, prefix + key, formula)
             updates[key] = ref.step
-    return replace(program, steps=tuple(builder.steps), gradients={}, updates=updates)
+    return replace(program, steps=tuple(builder.steps), gradients={}, updates=updates, prefix=prefix)
 
 
 def _moved(builder: Builder, update: Update, given: Sequence[Ref]) -> list[tuple[Any, str]]:

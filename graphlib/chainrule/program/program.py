@@ -54,6 +54,8 @@ class Program:
     """The names of the nodes at which gradients start."""
     updates: Mapping[str, int] = field(default_factory=dict)
     """The number of the step that is the new value of a feed, by the name of the feed."""
+    prefix: str = "new "
+    """What stands before the name of a feed in the name of its new value, so that no node has that name."""
     predicts: bool = False
     """Whether its values are a prediction, handed back by name; else they are losses."""
 
@@ -69,7 +71,7 @@ class Program:
 
     def handed_name(self, name: str) -> str:
         """What a result is called where it is written down: dW1, new W1, or A3 where that is predicted."""
-        return name if self.predicts else f"new {name}" if self.updates else f"d{name}"
+        return name if self.predicts else f"{self.prefix}{name}" if self.updates else f"d{name}"
 
     @property
     def feeds(self) -> dict[str, int]:
