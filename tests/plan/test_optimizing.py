@@ -566,3 +566,16 @@ def test_what_has_a_name_keeps_it():
     )
     once = common_subexpressions(simplifications(constants(program))).without_dead_steps()
     assert [step.name for step in once] == ["x", "first", "y"]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_weight_of_zero_beside_an_infinity_adds_nothing_once_it_is_opened_and_gives_no_warning(dtype):
+    z, y = cr.Parameter("z", (1, "m")), cr.Input("Y", (1, "m"))
+    plan = cr.Graph(cr.SigmoidBCELoss(z, y, reduction="sum", name="L")).compile()
+    assert "weighted" not in [step.operation.__name__ for step in plan.program if step.operation]
+    label, expected = dtype(0.25), np.log(2) + (np.log1p(np.exp(2)) - 0.5)  # of z = 0, and of z = 2 with a quarter
+    given = {"z": np.array([[-np.inf, np.inf, 0, 2]], dtype), "Y": np.array([[0, 1, 0, label]], dtype)}
+    loss, _ = plan(given)
+    assert loss.dtype == dtype
+    np.testing.assert_allclose(loss, expected, rtol=1e-12 if dtype is np.float64 else 1e-6)
+    assert plan({**given, "Y": 1 - given["Y"]})[0] == np.inf

@@ -202,8 +202,15 @@ def test_every_elementary_function_has_a_row():
 
 def test_a_ufunc_without_a_row_works_entry_by_entry():
     assert (np.arctanh(X).shape, np.arctanh(X).dtype, np.signbit(X).dtype) == (X.shape, float, bool)
-    assert np.frompyfunc(lambda x: x, 1, 1)(X).shape == X.shape
     assert operation(np.vecdot) is operation(np.modf) is operation(np.sort) is None
+
+
+def test_a_ufunc_of_python_objects_cannot_be_recorded():
+    """Its result holds objects, which no plan can name; the rule that applies it is called as it is."""
+    half = np.frompyfunc(lambda x: x / 2, 1, 1)
+    assert operation(half) is None
+    with pytest.raises(Untraceable):
+        half(X)
 
 
 def test_a_row_that_is_declared_is_recorded(monkeypatch):

@@ -248,7 +248,9 @@ class _NumpyPrinting:
             return f"{self._text(step.operands[0])}.astype({self._function(np.dtype(step.options['dtype']).name)})"
         function = self._name_of_function(step.operation)
         options = [f"{key}={self._text(value)}" for key, value in step.options.items()]
-        return f"{function}({', '.join([*(self._text(operand) for operand in step.operands), *options])})"
+        # A number that a choice of small arrays falls on takes off a quarter as an array.
+        dtype = step.dtype if step.operation is np.where and step.dtype.kind == "f" else None
+        return f"{function}({', '.join([*(self._text(operand, dtype) for operand in step.operands), *options])})"
 
     def _name_of_function(self, operation: Any) -> str:
         """The name by which NumPy or this package has a function; a name for the object itself where neither has it."""
