@@ -32,6 +32,7 @@ SLOW = {
     "test_benchmarks.py": 13,
     "test_demo.py": 4,
     "test_depth.py": 42,
+    "test_differential.py": 80,
     "test_drawing_layout.py": 5,
     "test_loop.py": 130,
     "test_mistakes.py": 41,

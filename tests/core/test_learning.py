@@ -125,10 +125,10 @@ def test_learning_leaves_no_trace_outside():
         warnings.warn("look", stacklevel=1)
         return np.sort(x) / 0 * np.random.rand()  # noqa: NPY002 — the state that everyone shares
 
-    np.random.seed(3)  # noqa: NPY002
+    np.random.seed(3)  # noqa: NPY002 — as above
     expected = np.random.RandomState(3).rand()
     assert shape_of(noisy, (3, "m")) == (3, m)
-    assert np.random.rand() == expected  # noqa: NPY002
+    assert np.random.rand() == expected  # noqa: NPY002 — as above
 
 
 # --- nodes -----------------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def learned(rule: Rule, inputs: Asked) -> tuple[Shape, np.dtype[Any]] | None:
     except _TooSlow:
         return None
     finally:
-        np.random.set_state(before)  # noqa: NPY002
+        np.random.set_state(before)  # noqa: NPY002 — as above
 
 
 def _learned_of(names: Mapping[Size, Dimension], rule: Rule, inputs: Asked) -> tuple[Shape, np.dtype[Any]] | None:

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from chainrule.core.learning import learned
+from chainrule.core.operable import Operable
 from chainrule.core.ordering import topological_order
+from chainrule.core.output import made, output_of
 from chainrule.core.read_only import read_only
-from chainrule.errors import ArgumentError, ChainruleError, Untraceable, did_you_mean
-from chainrule.symbols.dimensions import Shape, as_shape, shape_text
-from chainrule.symbols.symbol import Symbol, Value
+from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
+from chainrule.symbols.dimensions import Shape, shape_text
+from chainrule.symbols.literals import literal
+from chainrule.symbols.symbol import Value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,6 +35,7 @@ Operand: TypeAlias = "Node | npt.ArrayLike"
 """What stands for an input of a node: a node, or a number or array that becomes a Constant."""
 
 _PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
+_built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
 
 
@@ -52,7 +56,7 @@ def layer(name: str) -> Iterator[None]:
         _layers.reset(token)
 
 
-class Node(ABC):
+class Node(Operable["Node"]):
     """One step of a computation. Subclass it, write ``forward`` and ``backward``, and the rest follows.
 
     Values are positional and facts are keywords: a rule's facts, such as ``axis``, are annotated attributes of the
@@ -83,20 +87,20 @@ class Node(ABC):
     layer: tuple[str, ...]
     shape: Shape | None
     facts: dict[str, Any]
+    built: tuple[int, ...]
+    """When the node was built, counted in this process: graphs keep that order."""
     dtype: Any = np.dtype(float)
     _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
 
-    operators: ClassVar[dict[str, type[Node]]] = {}
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
-    __array_ufunc__ = None  # so that ``array * node`` builds a node
 
     def __init_subclass__(cls, operator: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if callable(cls.__dict__.get("shape")):
             raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
         if operator is not None:
-            Node.operators[operator] = cls
+            Operable.operators[operator] = cls
 
     def __init__(self, *inputs: Operand, name: str | None = None, **facts: Any) -> None:
         _check_arity(type(self), inputs)
@@ -104,13 +108,30 @@ class Node(ABC):
         self.__dict__.update(_facts(type(self), facts))
         self._describe(nodes, name)
         self.__dict__["facts"] = {fact: self.__dict__[fact] for fact in _known_facts(type(self))}
-        self.__dict__["shape"] = _traced_shape(self)
+        self._complete(tuple(facts))
 
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
         self.__dict__.update(
-            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}
+            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}, _given=()
         )
+        self.__dict__["built"] = (next(_built),)
+
+    def _complete(self, given: tuple[str, ...]) -> None:
+        """What follows from the inputs: the facts that nobody has given, then the shape."""
+        self.__dict__["_given"] = self._settle(given) if _settles(type(self)) else given
+        self.__dict__["shape"] = _traced_shape(self)
+
+    def _settle(self, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Let the class settle facts; what remains of those that were given."""
+        told = {fact: self.facts[fact] for fact in given}
+        try:
+            settled = self.settled(told, *[source.shape for source in self.inputs])
+        except ChainruleError as error:
+            raise _told_of(self, error) from None
+        self.__dict__.update(settled)
+        self.facts.update(settled)  # the dict is this node's own, and nobody has seen it yet
+        return tuple([fact for fact in given if fact not in settled])
 
     @abstractmethod
     def forward(self, *values: Any, **_: Any) -> Value:
@@ -119,6 +140,35 @@ class Node(ABC):
     @abstractmethod
     def backward(self, *values: Any, **_: Any) -> Sequence[Value | None]:
         """The gradient of the loss for each input, from ``grad``, the output and the inputs' values."""
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
+        """The facts that follow from the shapes of the inputs where nobody has given them; ``given`` is what has been.
+
+        Rules see arrays, which have no names; so what depends on a named size is settled when a node is built, and
+        again when it is rebuilt to read other inputs.
+
+        >>> from chainrule import Input
+        >>> class Feature(Node):
+        ...     axis: int | None = None
+        ...
+        ...     @classmethod
+        ...     def settled(cls, given, shape):
+        ...         return {} if "axis" in given else {"axis": 1 - [str(size) for size in shape].index("m")}
+        ...
+        ...     def forward(self, x):
+        ...         return x.sum(axis=self.axis)
+        ...
+        ...     def backward(self, grad, y, x):
+        ...         return (np.broadcast_to(np.expand_dims(grad, self.axis), x.shape),)
+        >>> Feature(Input("x", (3, "m"))).axis, Feature(Input("x", ("m", 3))).axis
+        (0, 1)
+        """
+        return {}
+
+    def remark(self) -> str:
+        """What a derivation says of this node below its lines, generated from its shapes; "" for nothing."""
+        return ""
 
     def shape_of(self, *shapes: Any) -> Any:
         """The shape of the output for the shapes of the inputs: what a rule may say itself where it cannot be found.
@@ -158,6 +208,11 @@ class Node(ABC):
         return None
 
     @property
+    def given_facts(self) -> dict[str, Any]:
+        """The facts that were given when the node was built, without defaults and without what was settled."""
+        return {fact: self.facts[fact] for fact in self.__dict__["_given"]}
+
+    @property
     def line(self) -> str:
         """The line that built the node, as ``file.py:12``."""
         path, number = self.__dict__["_line"]
@@ -171,15 +226,17 @@ class Node(ABC):
         return f"{label}{inside}, built at {self.line}"
 
     def replace(self, *inputs: Node) -> Node:
-        """The same node reading other inputs: facts, name, layer and line stay."""
-        twin = _made(type(self), {**self.__dict__, "inputs": inputs})
-        twin.__dict__["shape"] = _traced_shape(twin)
+        """The same node reading other inputs: the facts that were given, name, layer and line stay."""
+        facts = _facts(type(self), self.given_facts)
+        twin = made(type(self), {**self.__dict__, **facts, "facts": facts, "inputs": inputs})
+        twin._complete(self.__dict__["_given"])
         return twin
 
     def relabel(self, name: str | None, like: Node) -> Node:
-        """The same node under another name, with the layer and line of ``like``."""
-        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"]}
-        return _made(type(self), {**self.__dict__, **described})
+        """The same node under another name, with the layer, line and place in the order of ``like``."""
+        built = self.built if self.built == like.built else (*like.built, *self.built)
+        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"], "built": built}
+        return made(type(self), {**self.__dict__, **described})
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise ArgumentError(
@@ -205,67 +262,6 @@ class Node(ABC):
         sources = ", ".join(repr(node.name) if node.name else type(node).__name__ for node in self.inputs)
         return f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>"
 
-    def __add__(self, other: Operand) -> Node:
-        return _apply("+", self, other)
-
-    def __radd__(self, other: Operand) -> Node:
-        return _apply("+", other, self)
-
-    def __sub__(self, other: Operand) -> Node:
-        return _apply("-", self, other)
-
-    def __rsub__(self, other: Operand) -> Node:
-        return _apply("-", other, self)
-
-    def __mul__(self, other: Operand) -> Node:
-        return _apply("*", self, other)
-
-    def __rmul__(self, other: Operand) -> Node:
-        return _apply("*", other, self)
-
-    def __truediv__(self, other: Operand) -> Node:
-        return _apply("/", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Node:
-        return _apply("/", other, self)
-
-    def __matmul__(self, other: Operand) -> Node:
-        return _apply("@", self, other)
-
-    def __rmatmul__(self, other: Operand) -> Node:
-        return _apply("@", other, self)
-
-    def __pow__(self, other: Operand) -> Node:
-        return _apply("**", self, other)
-
-    def __rpow__(self, other: Operand) -> Node:
-        return _apply("**", other, self)
-
-    def __neg__(self) -> Node:
-        return _apply("negative", self)
-
-    def __getitem__(self, key: Any) -> Node:
-        return Node.operators["[]"](self, key=key)
-
-    @property
-    def T(self) -> Node:
-        """The transpose."""
-        return _apply("T", self)
-
-    __iter__ = None  # indexing alone would make Python loop over a node without end
-
-
-def _made(kind: type[Node], description: dict[str, Any]) -> Node:
-    """A node of this description, all of which has been checked before: the way around ``__init__``."""
-    node = object.__new__(kind)
-    node.__dict__.update(description)
-    return node
-
-
-def _apply(operator: str, *operands: Operand) -> Node:
-    """The node that an operator stands for; the rules register themselves under their operator."""
-    return Node.operators[operator](*operands)
-
 
 def as_node(value: Operand, consumer: Node) -> Node:
     """The node itself, or the Constant for a number or an array."""
@@ -277,7 +273,11 @@ def as_node(value: Operand, consumer: Node) -> Node:
             where=_here(),
             remedy=f"Input({value!r}, shape=...)" if isinstance(value, str) else "a node, a number or an array",
         )
-    return Node.operators["constant"](value)
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
+        kind = type(consumer).__name__
+        raise ArgumentError(f"{kind} takes nodes one by one, not in a {type(value).__name__}", remedy=f"{kind}(a, b)")
+    constant: Node = Operable.operators["constant"](value)
+    return constant
 
 
 # --- what is checked when a node is built ----------------------------------------------------------------------------
@@ -299,8 +299,17 @@ def _check_arity(kind: type[Node], inputs: Sequence[Any]) -> None:
     raise ArgumentError(
         f"{kind.__name__} takes {count}, not {len(inputs)}",
         where=_here(),
-        remedy="values are positional, facts such as axis= are keywords",
+        remedy=_as_keywords(kind, names, inputs) or "values are positional, facts such as axis= are keywords",
     )
+
+
+def _as_keywords(kind: type[Node], names: Sequence[str], inputs: Sequence[Any]) -> str:
+    """The call with what is too much in it as facts, such as Sum(x, axis=1); "" where that cannot be meant."""
+    surplus, facts = inputs[len(names) :], _known_facts(kind)
+    if not surplus or len(surplus) > len(facts) or any(isinstance(value, Node) for value in surplus):
+        return ""
+    keywords = [f"{fact}={value!r}" for fact, value in zip(facts, surplus, strict=False)]
+    return f"{kind.__name__}({', '.join([*names, *keywords])}): values are positional, facts are keywords"
 
 
 @functools.cache
@@ -324,15 +333,15 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _frozen(fact: Any) -> Any:
-    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies."""
-    if isinstance(fact, list):
+    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies, also inside them."""
+    if isinstance(fact, (list, tuple)):
         return tuple(map(_frozen, fact))
     return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
 
 
 def unusual_facts(node: Node) -> list[str]:
-    """The facts of a node that differ from the class's own, as they are written: a fact may be an array."""
-    written = {fact: repr(value) for fact, value in node.facts.items()}
+    """The facts given to a node that differ from the class's own, as they are written: a fact may be an array."""
+    written = {fact: repr(literal(value)) for fact, value in node.given_facts.items()}
     return [f"{fact}={text}" for fact, text in written.items() if text != repr(getattr(type(node), fact, None))]
 
 
@@ -348,123 +357,30 @@ def _traced_shape(node: Node) -> Shape | None:
     """The shape of the output: declared, or what Symbols that pass through ``forward`` have, or learned; else None."""
     arguments = type(node), tuple(node.facts.items()), tuple((source.shape, source.dtype) for source in node.inputs)
     try:
-        found = _trace(*arguments)
+        found = output_of(*arguments)
     except ChainruleError as error:
-        raise type(error)(
-            f"{node.where.partition(', built')[0]}: {error.what}",
-            where=f"built at {node.line}" + (f", in {' / '.join(node.layer)}" if node.layer else ""),
-            given=error.given or _inputs_text(node),
-            remedy=error.remedy,
-            node=node,
-        ) from None
+        raise _told_of(node, error) from None
     node.__dict__["dtype"] = found.dtype
-    if found.source != "traced":
+    if found.source != node._shape_from:
         node.__dict__["_shape_from"] = found.source
     return found.shape
 
 
-@final
-class _Found(NamedTuple):
-    """What is known of a rule's output before there is data, and how."""
-
-    shape: Shape | None
-    dtype: np.dtype[Any]
-    source: Literal["traced", "learned", "declared", "unknown"] = "traced"
-
-
-def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> _Found:
-    """What is known of a rule's output: a pure function, so what was found before is remembered if it can be."""
-    try:
-        return _remembered(kind, facts, inputs)
-    except TypeError:  # a fact that cannot be hashed, such as a slice; ArgumentError is one, too, and comes again
-        return _remembered_by_text(kind, _Facts(facts), inputs)
+def _told_of(node: Node, error: ChainruleError) -> ChainruleError:
+    """The error as one of the node: where it was built, what it reads."""
+    return type(error)(
+        f"{node.where.partition(', built')[0]}: {error.what}",
+        where=f"built at {node.line}" + (f", in {' / '.join(node.layer)}" if node.layer else ""),
+        given=error.given or _inputs_text(node),
+        remedy=error.remedy,
+        node=node,
+    )
 
 
-@functools.lru_cache(maxsize=4096)  # 3 µs a node in place of 8; a large network has far fewer kinds of steps
-def _remembered(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> _Found:
-    return _found(kind, facts, inputs)
-
-
-@functools.lru_cache(maxsize=1024)
-def _remembered_by_text(kind: type[Node], facts: _Facts, inputs: tuple[Any, ...]) -> _Found:
-    return _found(kind, facts.facts, inputs)
-
-
-@final
-class _Facts:
-    """Facts that cannot be hashed, known again by what they are: slices, and arrays by their bytes."""
-
-    __slots__ = ("facts", "key")
-
-    def __init__(self, facts: tuple[Any, ...]) -> None:
-        self.facts, self.key = facts, _key(facts)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Facts) and self.key == other.key
-
-
-def _key(fact: Any) -> Any:
-    if isinstance(fact, tuple):
-        return tuple(map(_key, fact))
-    if isinstance(fact, slice):
-        return slice, fact.start, fact.stop, fact.step
-    if isinstance(fact, np.ndarray):
-        return fact.shape, fact.dtype.str, fact.tobytes()
-    return fact if _can_be_hashed(fact) else (type(fact), id(fact))
-
-
-def _can_be_hashed(fact: Any) -> bool:
-    try:
-        hash(fact)
-    except TypeError:
-        return False
-    return True
-
-
-def _found(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> _Found:
-    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0)}
-    probe = _made(kind, {**dict(facts), **nowhere})
-    traced = _traced(probe, inputs)
-    if (
-        kind.shape_of is not Node.shape_of
-        and (said := probe.shape_of(*(shape for shape, _ in inputs))) is not NotImplemented
-    ):
-        return _declared(kind, said, traced)
-    if traced is not None:
-        return traced
-    known = learned(probe.forward, inputs)
-    return _Found(None, kind.dtype, "unknown") if known is None else _Found(*known, "learned")
-
-
-def _traced(probe: Node, inputs: tuple[Any, ...]) -> _Found | None:
-    """What Symbols that pass through ``forward`` have; None where they cannot."""
-    try:
-        traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
-        shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
-        return _Found(shape, np.dtype(getattr(traced, "dtype", float)))
-    except Untraceable:
-        return None
-    except ChainruleError:
-        raise
-    except Exception:  # whatever a user's rule raises on a Symbol, it may still run on arrays
-        return None
-
-
-def _declared(kind: type[Node], said: Any, traced: _Found | None) -> _Found:
-    """The shape that a rule says itself; raises ArgumentError where it is none, or not the one of its formula."""
-    try:
-        shape = None if said is None else as_shape(said)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(f"{kind.__name__}.shape_of: {error}", given=repr(said), remedy="a tuple of sizes") from None
-    if traced is None:
-        return _Found(shape, kind.dtype, "unknown" if shape is None else "declared")
-    if shape is not None and traced.shape not in (None, shape):
-        said = f"{kind.__name__}.shape_of says {shape_text(shape)}, and forward gives {shape_text(traced.shape)}"
-        raise ArgumentError(said, remedy="without shape_of, the shape is read off forward")
-    return _Found(shape, traced.dtype) if traced.shape == shape else _Found(shape, traced.dtype, "declared")
+@functools.cache
+def _settles(kind: type[Node]) -> bool:
+    """Whether a class settles facts of its own."""
+    return any("settled" in vars(base) for base in kind.__mro__ if issubclass(base, Node) and base is not Node)
 
 
 def _inputs_text(node: Node) -> str:
@@ -508,14 +424,15 @@ def flatten(order: Iterable[Node]) -> list[Record]:
 
 
 def _description(node: Node) -> dict[str, Any]:
-    return {key: value for key, value in node.__dict__.items() if key != "inputs"}
+    return {key: value for key, value in node.__dict__.items() if key not in ("inputs", "built")}
 
 
 def unflatten(records: Sequence[Record]) -> list[Node]:
     """The nodes that ``flatten`` wrote down."""
     nodes: list[Node] = []
     for kind, description, positions in records:
-        nodes.append(_made(kind, {**description, "inputs": tuple(nodes[k] for k in positions)}))
+        inputs = tuple(nodes[k] for k in positions)
+        nodes.append(made(kind, {**description, "inputs": inputs, "built": (next(_built),)}))
     return nodes
 
 

@@ -82,7 +82,7 @@ def _hold_to_shape(node: Node, given: Shape, read: Sequence[Array]) -> None:
     expected = expected_shape(node.shape, [source.shape for source in node.inputs], read)
     if len(given) == len(expected) and all(n in (None, g) for n, g in zip(expected, given, strict=True)):
         return
-    numbers = "" if expected == node.shape else f", here {shape_text(expected)}"  # type: ignore[arg-type]
+    numbers = "" if expected == node.shape else f", here {shape_text(expected)}"  # type: ignore[arg-type]  # it is known here
     said = f"it gave shape {shape_text(given)}, and {shape_text(node.shape)}{numbers}, was {node._shape_from}"
     raise _rule_error("forward", node, read, ValueError(said), _DECLARE)
 

@@ -87,7 +87,14 @@ class Algebra:
 
     def scale_of(self, expression: Any, dimension: str) -> int:
         """The power of a dimension among the factors of an expression: -1 for a mean over it."""
-        return self._product(expression).powers.get(("dimension", dimension), 0)
+        powers = self._product(expression).powers
+        factors = [(self._factor[key], power) for key, power in powers.items()]
+        inside = [
+            power * self.scale_of(x.operands[0], dimension)
+            for x, power in factors
+            if isinstance(x, Symbol) and _is_stretched(x)
+        ]
+        return powers.get(("dimension", dimension), 0) + sum(inside)
 
     # --- reading an expression as a product --------------------------------------------------------------------------
 
@@ -458,3 +465,8 @@ def _textbook(function: Any) -> Callable[..., Any] | None:
 def _keeps_scalars(function: Any) -> bool:
     """Whether a function leaves a single number as it is."""
     return function is np.sum or kind(function) == "view"
+
+
+def _is_stretched(x: Any) -> bool:
+    """Whether a factor is one number or array laid out several times."""
+    return isinstance(x, Symbol) and x.operation is _STRETCH

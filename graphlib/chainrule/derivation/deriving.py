@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
@@ -19,7 +19,7 @@ from chainrule.core.passes import Uses, in_reverse
 from chainrule.core.rules import check_traced
 from chainrule.derivation.algebra import Algebra
 from chainrule.derivation.entries import EntrywiseSweep
-from chainrule.derivation.formulas import Derivation, Formula, columns_name
+from chainrule.derivation.formulas import Derivation, Formula
 from chainrule.derivation.unwritten import (
     UnwrittenRule,
     called_backward,
@@ -29,8 +29,9 @@ from chainrule.derivation.unwritten import (
     with_lines_of_their_own,
 )
 from chainrule.errors import ArgumentError
+from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
 from chainrule.notation import TextPrinter
-from chainrule.symbols.dimensions import Dimension
+from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.symbol import Symbol
 from chainrule.text import visible
 
@@ -68,7 +69,7 @@ class _Deriving:
         self.values: dict[Node, Symbol] = {}
         self.lined = _nodes_with_a_line(graph)
         self.leading = _leading_to_parameters(graph)
-        self.columns = columns_name(graph)
+        self.batch = batch_name(graph)
         self.scale: Any = 1
         self.backward: dict[str, Formula] = {}
 
@@ -76,7 +77,9 @@ class _Deriving:
         """The lines of the graph, forward and then backward."""
         forward = [line for node in self.graph.order if (line := self._forward(node))]
         in_reverse(self.graph, self._total, self._local)
-        notes = [_SLOPE_NOTE] if self.algebra.slopes else []
+        self._require_scale()
+        notes = [f"{name} {said}" for node, name in self._named_nodes() if (said := node.remark())]
+        notes += [_SLOPE_NOTE] if self.algebra.slopes else []
         notes += [
             f"{visible(line.name)} is {line.text}" for line in (*forward, *self.backward.values()) if line.why_not
         ]
@@ -84,6 +87,21 @@ class _Deriving:
         listed = [formula.name for formula in backward if formula.listed or formula.why_not]
         sweep = functools.partial(EntrywiseSweep, self.graph, self.lined, listed, self._factor)
         return Derivation(forward, backward, notes, sweep, self.graph)
+
+    def _named_nodes(self) -> Iterator[tuple[Node, str]]:
+        return zip(self.graph.order, self.graph.names, strict=True)
+
+    def _require_scale(self) -> None:
+        """Refuse the per-example convention where the loss is a mean, but no gradient one over a named size."""
+        known = all(node.shape is not None for node in self.graph)
+        if known and self.per_example and self.scale == 1 and takes_a_mean(self.graph):
+            sizes = ", ".join(f"{name} {shape_text(node.shape)}" for node, name in self._named_nodes() if node.shape)
+            raise ArgumentError(
+                "no gradient of this graph is a mean over a named size, so there are none per example",
+                where=self.graph.outputs[0].where,
+                given=sizes,
+                remedy='convention="mean"; or a name for the number of examples, as in shape=(2, "m")',
+            )
 
     # --- forward -----------------------------------------------------------------------------------------------------
 
@@ -157,16 +175,16 @@ class _Deriving:
         return Symbol.leaf("d" + self.graph.name(node), node.shape)
 
     def _find_scale(self, node: Node, gradient: Symbol) -> None:
-        """In the per-example convention, find m at the first value with columns whose gradient is a mean over them."""
-        name = self.columns
-        if not (self.per_example and self.scale == 1 and name and _has_columns(node, name)):
+        """In the per-example convention, find m at the first value of examples whose gradient is a mean over them."""
+        name = self.batch
+        if not (self.per_example and self.scale == 1 and name and has_examples(node, name)):
             return
         if self.algebra.length(gradient) and self.algebra.scale_of(gradient, name) < 0:
             self.scale = Dimension.named(name)
 
     def _factor(self, node: Node) -> Any:
         """What the written gradient of this node is multiplied by: m in the per-example convention, else 1."""
-        return self.scale if self.scale != 1 and _has_columns(node, self.columns) else 1
+        return self.scale if self.scale != 1 and has_examples(node, self.batch) else 1
 
     def _formula(
         self, node: Node, short: Symbol, full: Symbol, parts: Sequence[tuple[str, Gradient]]
@@ -234,10 +252,6 @@ def _leading_to_parameters(graph: BaseGraph) -> frozenset[Node]:
         if isinstance(node, Parameter) or any(source in leading for source in node.inputs):
             leading.add(node)
     return frozenset(leading or graph.order)
-
-
-def _has_columns(node: Node, name: str | None) -> bool:
-    return bool(node.shape) and str(node.shape[-1]) == name  # type: ignore[index]  # it has an axis
 
 
 def _in_order_of_completion(formulas: Sequence[Formula], graph: BaseGraph, lined: frozenset[Node]) -> list[Formula]:

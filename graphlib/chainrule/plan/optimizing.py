@@ -195,8 +195,11 @@ def constants(program: Program) -> Program:
             return builder.append(step)
         if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
             return builder.append(step)
-        with np.errstate(all="ignore"):
-            value = np.asarray(step.operation(*step.operands, **step.options))
+        try:
+            with np.errstate(all="ignore"):
+                value = np.asarray(step.operation(*step.operands, **step.options))
+        except Exception:  # a maximum of nothing: the call that needs it says so
+            return builder.append(step)
         return value[()] if value.ndim == 0 else builder.constant(value, name=step.name)
 
     return rewrite(program, change)
@@ -343,7 +346,7 @@ def _softplus(z: Value, highest: float) -> Value:
 
 
 def _softplus_of_negative(z: Value, highest: float) -> Value:
-    return (np.maximum(z, 0) - z) + np.log1p(np.exp(-np.abs(z)))  # max(z, 0) - z is max(-z, 0), exactly
+    return np.log1p(np.exp(-np.abs(z))) - np.minimum(z, 0)  # -min(z, 0) is max(-z, 0), at infinities too
 
 
 _OPENED: Final[dict[Any, tuple[Callable[..., Any], Callable[..., Any]]]] = {

@@ -53,7 +53,7 @@ _LARGEST_MISTAKEN = 1e6  # nobody is wrong by one about a larger number, and it 
 
 
 def number_wrong(site: Site, near: Surroundings) -> Proposals:
-    """Put another number for a number, or the number of columns."""
+    """Put another number for a number, or the number of examples."""
     if not is_number(site.node):
         return
     given = site.node.value  # type: ignore[attr-defined]  # a number
