@@ -166,6 +166,9 @@ def test_a_called_update_has_the_shape_of_the_parameter_where_that_of_the_gradie
         def backward(self, grad, y, x):
             return (grad * 2,)
 
+        def shape_of(self, x):
+            return None
+
     before = record(cr.Graph(cr.Sum(Loop(cr.Parameter("w", (4,))), name="L"))).only(gradients=["w"])
     assert before.steps[before.gradients["w"]].shape is None
     after = with_updates(before, Clipped(), memories(Clipped(), {"w": (4,)}))
