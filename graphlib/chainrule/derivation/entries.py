@@ -208,10 +208,12 @@ class EntrywiseSweep:
             entries = _entries_of(whole, self._shape(like))
         return Flow(entries, whole)
 
-    def _unwritten(self, node: Node, operands: Sequence[Flow], like: Node) -> Symbol:
+    def _unwritten(self, node: Node, operands: Sequence[Flow], like: Node, place: int = 0) -> Symbol:
         """What stands for a rule that refuses Symbols, as in the derivation."""
         shape = None if like.shape is None else self._shape(like)
-        return Symbol(UnwrittenRule(type(node).__name__), tuple(operand.whole for operand in operands), shape=shape)
+        return Symbol(
+            UnwrittenRule(type(node).__name__, place), tuple(operand.whole for operand in operands), shape=shape
+        )
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
@@ -264,7 +266,7 @@ class EntrywiseSweep:
         operands = [grad, self._value(node), *map(self._value, node.inputs)]
         wholes = _tried(node.backward, [operand.whole for operand in operands])
         if wholes is None:
-            wholes = [self._unwritten(node, operands, source) for source in node.inputs]
+            wholes = [self._unwritten(node, operands, source, k) for k, source in enumerate(node.inputs, 1)]
         entries = _tried_on_entries(node.backward, operands) or [None] * len(wholes)
         parts = zip(wholes, entries, node.inputs, strict=True)
         return [None if whole is None else self._flow(whole, entry, source) for whole, entry, source in parts]
@@ -325,6 +327,8 @@ class UnwrittenRule:
     """A rule that a Symbol cannot pass through: what stands for its formula is its name."""
 
     __name__: str
+    place: int = 0
+    """0 for the value, else the input, from 1, of which it is the gradient."""
 
     def __call__(self, *operands: Any) -> Any:
         """Never called: it only stands for the rule."""

@@ -283,11 +283,19 @@ def _bound(bound: Any, default: Size, size: Size) -> Size:
     """A slice bound counted from the start, where that can be said without the data."""
     if bound is None:
         return default
-    if isinstance(bound, Dimension) or (bound >= 0 and default == 0):
+    if isinstance(bound, Dimension) or (bound >= 0 and (default == 0 or 0 < bound <= _at_least(size))):
         return bound  # type: ignore[no-any-return]  # a bound is a size
     if bound < 0:
         return size + bound  # type: ignore[no-any-return]  # a sum of sizes is a size
     raise Untraceable(f"whether an axis of size {size} reaches to {bound} depends on the data")
+
+
+def _at_least(size: Size) -> int:
+    """What a size is, or more, whatever its names stand for: 6 for m + 6."""
+    if isinstance(size, int):
+        return size
+    constant = sum(factor for monomial, factor in size.terms if not monomial)
+    return int(constant) if all(factor > 0 for _, factor in size.terms) else 0
 
 
 def einsum(subscripts: str, *shapes: Shape) -> Shape:
