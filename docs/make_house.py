@@ -1,4 +1,4 @@
-"""Reads the house from its imports, prints what it counts and draws it: `python docs/make_house.py`."""
+"""The house as its imports make it, counted in print, drawn as a picture: `python docs/make_house.py`."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def room(module: str) -> str:
     return package if package != "chainrule" else inside[0] if inside else "__init__"
 
 
-def rank(module: str) -> int:
-    """How high its room stands; a room without a place in ORDER stands above all of them."""
-    return ORDER.index(room(module)) if room(module) in ORDER else len(ORDER)
+def place(room: str) -> int:
+    """How high a room stands; one without a place in ORDER stands above all others."""
+    return ORDER.index(room) if room in ORDER else len(ORDER)
 
 
 def imports(files: Mapping[str, str]) -> list[Import]:
@@ -149,7 +149,7 @@ def reachable(start: str, needs: Mapping[str, Iterable[str]]) -> set[str]:
 
 def upward(found: Iterable[Import]) -> list[Import]:
     """The imports whose target stands in a higher room than the importer."""
-    return [one for one in found if rank(one.target) > rank(one.importer)]
+    return [one for one in found if place(room(one.target)) > place(room(one.importer))]
 
 
 def top() -> list[str]:
@@ -173,15 +173,14 @@ def sentence(room: str, files: Mapping[str, str]) -> str:
 
 def rooms(files: Mapping[str, str]) -> list[str]:
     """The rooms that are there, lowest first."""
-    return sorted({room(module(path)) for path in files}, key=lambda name: (rank(f"chainrule.{name}"), name))
+    return sorted({room(module(path)) for path in files}, key=lambda name: (place(name), name))
 
 
 def counted(files: Mapping[str, str]) -> Iterator[str]:
     """The lines that are printed."""
     found = imports(files)
-    round_ = circles(found)
-    yield f"circles: {len(round_)}"
-    yield from (f"  {len(circle)} modules: {', '.join(circle)}" for circle in round_)
+    yield f"circles: {len(circles(found))}"
+    yield from (f"  {len(circle)} modules: {', '.join(circle)}" for circle in circles(found))
     yield f"arrows that point up: {len(upward(found))}"
     yield from (f"  {one}" for one in upward(found))
     rest = [name for name in top() if name not in ("__main__.py", "py.typed")]

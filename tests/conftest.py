@@ -1,4 +1,4 @@
-"""Puts the oracles where every test can import them, keeps compiled loops to the tests, fixes hypothesis' examples."""
+"""What all tests share: the oracles on the path, a cache of their own, the examples of hypothesis, two speeds."""
 
 import sys
 from pathlib import Path
@@ -23,3 +23,62 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHAINRULE_CACHE", str(tmp_path_factory.mktemp("loops")))
         yield
+
+
+# --- two speeds ------------------------------------------------------------------------------------------------------
+
+# What `pytest -m quick` leaves out, as a file or a test of it; behind it the seconds of a processor it takes.
+SLOW = {
+    "test_benchmarks.py": 13,
+    "test_demo.py": 4,
+    "test_depth.py": 42,
+    "test_differential.py": 80,
+    "test_drawing_layout.py": 5,
+    "test_loop.py": 130,
+    "test_mistakes.py": 41,
+    "test_plan_scale.py": 38,
+    "test_random_graphs.py": 19,
+    "test_saturation.py": 10,
+    "test_security.py": 29,
+    "test_state_machine.py": 6,
+    "test_threads.py": 4,
+    "test_training_plan.py": 60,
+    "test_bad_input.py::test_a_full_disk_under_a_report": 2,
+    "test_cli.py::test_a_reader_that_leaves_ends_the_command_in_silence": 1,
+    "test_cli.py::test_an_output_that_knows_only_ascii_gets_question_marks": 1,
+    "test_comparison.py::test_a_line_that_reads_itself_proves_nothing": 1,
+    "test_comparison.py::test_many_lines_that_read_each_other_are_judged": 1,
+    "test_derivation.py::test_a_ladder_of_diamonds_does_not_explode": 1,
+    "test_derivation.py::test_a_long_chain_without_names_prints_without_recursion": 2,
+    "test_derivation.py::test_lines_of_random_graphs": 28,
+    "test_drawing.py::test_the_dot_text_is_the_same_in_every_process": 1,
+    "test_entries.py::test_entries_of_every_rule_are_formulas_of_entries": 3,
+    "test_entries.py::test_entries_of_every_rule_equal_the_run": 3,
+    "test_entries.py::test_entries_of_networks_equal_the_run": 21,
+    "test_entries.py::test_entries_of_random_graphs_equal_the_run": 12,
+    "test_formula.py::test_any_text_is_a_formula_or_an_error_of_formulas": 2,
+    "test_formula.py::test_no_function_lets_anything_but_an_error_of_formulas_out": 4,
+    "test_node_grid.py::test_gradient_check_in_every_layout": 31,
+    "test_node_grid.py::test_no_layout_changes_a_number": 8,
+    "test_notation.py::test_any_text_is_a_harmless_name": 6,
+    "test_notation.py::test_random_expressions_mean_the_same_in_every_notation": 2,
+    "test_plan.py::test_a_deep_chain_compiles_without_recursion": 1,
+    "test_plan.py::test_a_pass_leaves_the_results_of_random_graphs_as_they_are": 7,
+    "test_plan.py::test_plan_and_run_agree_on_every_gradient_of_random_graphs": 18,
+    "test_plan.py::test_plan_and_run_agree_on_every_node": 2,
+    "test_plan.py::test_plan_and_run_agree_on_nets_whole_and_in_blocks": 3,
+    "test_program.py::test_a_recorded_program_computes_every_value_and_gradient_of_a_run": 1,
+}
+
+
+def pytest_ignore_collect(collection_path, config):
+    """A file that is slow as a whole is not even read where only quick tests are asked for."""
+    return True if config.option.markexpr == "quick" and collection_path.name in SLOW else None
+
+
+def pytest_collection_modifyitems(items):
+    """What SLOW does not name is quick."""
+    for item in items:
+        name = f"{item.path.name}::{getattr(item, 'originalname', None)}"
+        if item.path.name not in SLOW and name not in SLOW:
+            item.add_marker("quick")

@@ -151,7 +151,7 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
 
 def __getattr__(name: str) -> Any:
     if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+        raise AttributeError(f"module 'chainrule' has no attribute {errors.did_you_mean(name, __all__)}")
     return getattr(import_module(_LOADED_WHEN_USED[name]), name)
 
 

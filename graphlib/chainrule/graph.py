@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final, overload
 
 from chainrule.core import passes
+from chainrule.core.feeds import one_dict
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.run import BaseRun
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from chainrule.judging import Convention as JudgedConvention
     from chainrule.judging.verdicts import Report
     from chainrule.plan.plan import Backend, Plan
+    from chainrule.plan.prediction_plan import PredictionPlan
     from chainrule.plan.training_plan import TrainingPlan
     from chainrule.plan.updating import Update
 
@@ -91,7 +93,7 @@ class Graph(BaseGraph):
     >>> x, w = Input("x", (2, "m")), Parameter("w", (1, 2))
     >>> graph = Graph(Mean(Square(w @ x), name="L"))
     >>> [graph.name(node) for node in graph.order]
-    ['w', 'x', 'matmul_1', 'square_1', 'L']
+    ['x', 'w', 'matmul_1', 'square_1', 'L']
     >>> run = graph.forward({"w": [[1, 2]], "x": [[1, 0], [0, 1]]})
     >>> run["L"], run.backward()["w"]
     (array(2.5), array([[1., 2.]]))
@@ -104,7 +106,10 @@ class Graph(BaseGraph):
     def __init__(self, *outputs: Node, watch: Iterable[Node] = ()) -> None:
         super().__init__(*outputs, watch=watch)
 
-    def forward(self, feeds: Mapping[Any, Any], *, check_finite: bool = False) -> Run:
+    def __call__(self, *_: Any, **feeds: Any) -> None:
+        one_dict(None, feeds, "graph.forward")
+
+    def forward(self, feeds: Mapping[Any, Any] | None = None, *, check_finite: bool = False, **named: Any) -> Run:
         """Compute every node from the feeds, by name or node.
 
         ``check_finite=True`` stops at the first node that makes an infinity or NaN out of finite numbers, and names it
@@ -124,7 +129,8 @@ class Graph(BaseGraph):
         Raises FeedError, before anything is computed, when feeds are missing, unknown or unfit, or not finite where
         that is checked; RuleError when a rule raises, naming the node and the line that built it; NonFiniteError.
         """
-        return Run(self, passes.forward(self, feeds, check_finite=check_finite), check_finite)
+        given = one_dict(feeds, named, "graph.forward")
+        return Run(self, passes.forward(self, given, check_finite=check_finite), check_finite)
 
     def sweep(
         self, values: Sequence[Array], seed: Any = None, *, check_finite: bool = False
@@ -136,15 +142,18 @@ class Graph(BaseGraph):
         """Starting values for every parameter, by name: the same for the same seed.
 
         Weights start uniformly within ±√(6 / (fan_in + fan_out)) (Glorot and Bengio 2010) or, before a ReLU,
-        normally with variance 2 / fan_in (He et al. 2015); everything else starts at 0. ``Parameter(init=...)``
-        overrides this.
+        normally with variance 2 / fan_in (He et al. 2015). Kernels of several axes and what a rule of one's own reads
+        are weights, too; biases and scales start at 0. ``Parameter(init=...)`` overrides this.
         """
         from chainrule.samples.initialization import initial_values
 
         return initial_values(self, seed, dtype)
 
     def fuse(self) -> Graph:
-        """A new graph with Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by one exact node each."""
+        """A new graph with Sigmoid → BCELoss and Softmax → CrossEntropyLoss replaced by one exact node each.
+
+        The activation is still there for others to read; what the loss sends back no longer passes through it.
+        """
         from chainrule.core.rewriting import fuse
 
         return fuse(self)
@@ -163,13 +172,14 @@ class Graph(BaseGraph):
 
     def check(
         self,
-        formulas: Mapping[str, AnyFormula],
+        formulas: Mapping[str, AnyFormula] | None = None,
         feeds: Mapping[Any, Any] | None = None,
         *,
         convention: JudgedConvention = "auto",
         seed: int = 0,
+        **named: Any,
     ) -> Report:
-        """Judge formulas derived by hand, and say what is wrong with those that are; ``comparison.check`` says more.
+        """Judge formulas derived by hand, and say what is wrong with those that are; ``judging.check`` says more.
 
         A formula for a gradient ``dX`` or a value is text, a callable of values, or an array. Data is drawn at random
         from ``seed``; ``feeds`` are judged on, too. ``convention`` says where 1/m stands: "mean" in the first gradient,
@@ -186,7 +196,8 @@ class Graph(BaseGraph):
         """
         from chainrule.judging import check
 
-        return check(self, formulas, feeds, convention=convention, seed=seed)
+        given = one_dict(formulas, named, "graph.check")
+        return check(self, given, feeds, convention=convention, seed=seed)
 
     def derivation(self, convention: Convention = "mean") -> Derivation:
         """The formulas, forward and backward, read off the rules; see ``Derivation``."""
@@ -213,6 +224,16 @@ class Graph(BaseGraph):
         return draw_graph(self, show, **options)
 
     @overload
+    def compile(  # type: ignore[overload-overlap]  # one name is text, several are not
+        self, *, outputs: str | Node, backend: Backend = "numpy"
+    ) -> PredictionPlan[Array]: ...
+
+    @overload
+    def compile(
+        self, *, outputs: Iterable[str | Node], backend: Backend = "numpy"
+    ) -> PredictionPlan[dict[str, Array]]: ...
+
+    @overload
     def compile(
         self, gradients: Iterable[str | Node] | None = None, *, backend: Backend = "numpy", update: None = None
     ) -> Plan: ...
@@ -226,15 +247,18 @@ class Graph(BaseGraph):
         self,
         gradients: Iterable[str | Node] | None = None,
         *,
+        outputs: str | Node | Iterable[str | Node] | None = None,
         backend: Backend = "numpy",
         update: Update | None = None,
-    ) -> Plan | TrainingPlan:
+    ) -> Plan | TrainingPlan | PredictionPlan[Any]:
         """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
 
         With an ``update`` such as ``chainrule.SGD(0.1)``, a plan that takes a step: it hands back the parameters
-        after it in place of their gradients. ``backend="numba"`` (extra: jit) makes one compiled loop over the columns
-        where the layers are small enough for that, which takes seconds the first time and is kept on disk; ``"auto"``
-        does so where Numba is installed.
+        after it in place of their gradients. With ``outputs="A3"``, a plan of that value alone, from the feeds that it
+        needs: ``plan(feeds)`` is an array, or a dict of arrays by name where several outputs are asked for.
+
+        ``backend="numba"`` (extra: jit) makes one compiled loop over the columns where the layers are small enough for
+        that, which takes seconds the first time and is kept on disk; ``"auto"`` does so where Numba is installed.
 
         >>> from chainrule import Input, Mean, Parameter, Square
         >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
@@ -243,12 +267,15 @@ class Graph(BaseGraph):
         >>> float(loss), gradients["w"]
         (2.5, array([[1., 2.]]))
 
-        Raises ArgumentError for several outputs or one that is no scalar, UnknownNameError for what has no gradient,
+        >>> float(Graph(Mean(Square(w @ x), name="L")).compile(outputs="L")({"w": [[1, 2]], "x": [[1], [0]]}))
+        1.0
+
+        Raises ArgumentError for a loss that is no scalar, or more than one; UnknownNameError for what has no gradient;
         MissingExtraError for Numba where it is not installed.
         """
         from chainrule.plan.training_plan import compile_plan
 
-        return compile_plan(self, gradients, backend, update)
+        return compile_plan(self, gradients, outputs, backend, update)
 
 
 def _drawn(error: ChainruleError, **options: Any) -> Drawing:

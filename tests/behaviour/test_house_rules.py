@@ -165,6 +165,13 @@ def test_no_file_of_tests_has_the_name_of_a_package():
     assert {"nets.py", "chainrule.py", "graphlib.py", "numpy.py"}.isdisjoint(folders_by_name(ROOT / "tests"))
 
 
+def test_what_is_listed_as_slow_exists(request):
+    conftest = request.config.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
+    files = {path.name: ast.parse(path.read_text("utf-8")) for path in (ROOT / "tests").rglob("test_*.py")}
+    known = {f"{name}::{node.name}" for name, tree in files.items() for node in tree.body if hasattr(node, "name")}
+    assert set(conftest.SLOW) - set(files) - known == set()
+
+
 def test_the_table_of_mutation_testing_names_files_and_tests_that_exist():
     table = tomllib.loads((ROOT / "tests" / "benchmarks" / "mutation.toml").read_text("utf-8"))
     groups, unfit = table["group"], table["unfit"]

@@ -115,7 +115,7 @@ def test_all_problems_are_listed_at_once() -> None:
     with pytest.raises(FeedError) as caught:
         GRAPH.forward({"w": W0, "Q": 1})
     message = str(caught.value)
-    for word in ["missing 'W', 'X', 'Y'", "'w' (did you mean 'W'?)", "'Q'", "this graph is fed W, X, Y"]:
+    for word in ["missing 'X', 'W', 'Y'", "'w' (did you mean 'W'?)", "'Q'", "this graph is fed X, W, Y"]:
         assert word in message
 
 

@@ -35,12 +35,12 @@ FEEDS: dict[str, Any] = {
 }
 
 
-def test_the_order_puts_every_node_behind_its_inputs_and_leaves_before_their_first_use() -> None:
+def test_the_order_is_that_of_building_and_puts_every_node_behind_its_inputs() -> None:
     graph = two_layers()
     position = {node: k for k, node in enumerate(graph.order)}
     assert all(position[source] < position[node] for node in graph.order for source in node.inputs)
     names = [graph.name(node) for node in graph.order]
-    assert names == ["W1", "A0", "matmul_1", "B1", "Z1", "A1", "W2", "matmul_2", "B2", "Z2", "A2", "Y", "L"]
+    assert names == ["A0", "Y", "W1", "matmul_1", "B1", "Z1", "A1", "W2", "matmul_2", "B2", "Z2", "A2", "L"]
     assert [graph.name(node) for node in graph.inputs] == ["A0", "Y"]
     assert [graph.name(node) for node in graph.parameters] == ["W1", "B1", "W2", "B2"]
 
@@ -73,10 +73,11 @@ def test_a_cycle_forced_by_mutation_is_shown_as_a_path() -> None:
 
 
 def test_what_has_neither_name_nor_line_is_sorted_and_shown_too() -> None:
-    """The sort knows inputs alone: it serves the steps of programs as well."""
+    """The sort knows inputs and when they were built, and nothing else of a node."""
 
     class Thing:
         inputs: tuple[Any, ...] = ()
+        built = (0,)
 
     first, second = Thing(), Thing()
     first.inputs, second.inputs = (second,), (first,)
@@ -85,12 +86,12 @@ def test_what_has_neither_name_nor_line_is_sorted_and_shown_too() -> None:
     assert (caught.value.given, caught.value.where) == ("Thing → Thing → Thing", "")
 
 
-def test_outputs_are_ordered_as_they_are_given() -> None:
+def test_nodes_are_ordered_as_they_were_built_whatever_outputs_are_given_first() -> None:
     x, y = cr.Input("x"), cr.Input("y")
     graph = cr.Graph(cr.Exp(x, name="first"), cr.Sin(y, name="second"), cr.Cos(x, name="third"), y)
-    assert list(graph.names) == ["x", "first", "third", "y", "second"]  # by the leaf that is ready first
+    assert list(graph.names) == ["x", "y", "first", "second", "third"]
     graph = cr.Graph(y, cr.Sum(x, name="total"))
-    assert list(graph.names) == ["x", "total", "y"]
+    assert list(graph.names) == ["x", "y", "total"]
 
 
 def test_names_and_nodes_are_interchangeable() -> None:
@@ -108,12 +109,42 @@ def test_names_and_nodes_are_interchangeable() -> None:
         run[cr.Input("elsewhere")]
 
 
-def test_a_name_that_looks_like_a_gradient_is_read_as_the_value_first() -> None:
+def test_a_node_called_like_the_gradient_of_another_is_refused_with_both() -> None:
     x = cr.Input("x")
-    run = cr.Graph(cr.Square(cr.Exp(x, name="dx"), name="L")).forward({"x": 1.0})
-    run.backward()
-    assert run["dx"] == np.exp(1.0)
-    assert run.gradients["x"] == pytest.approx(2 * np.exp(2.0), rel=1e-14)
+    with pytest.raises(NameConflictError, match="'dx' is a node, and the gradient of 'x' has that name") as caught:
+        cr.Graph(cr.Square(cr.Exp(x, name="dx"), name="L"))
+    assert "Input 'x'" in caught.value.where
+    assert "Exp 'dx'" in caught.value.where
+
+
+def test_a_node_called_like_a_size_is_refused_with_both() -> None:
+    a, m = cr.Input("A0", (2, "m")), cr.Input("m")
+    with pytest.raises(NameConflictError, match="'m' is a node, and the size of an axis of 'A0'") as caught:
+        cr.Graph(cr.Sum(a / m, name="L"))
+    assert "Input 'A0'" in caught.value.where
+    assert "Input 'm'" in caught.value.where
+
+
+NAMES = ("x", "dx", "ddx", "m", "d", "sin_1", "dsin_1", "dd", "ivide_1", "divide_1", "dm", "a b", "da b", "L")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_name_of_a_graph_means_one_thing_or_the_graph_is_refused(seed: int) -> None:
+    """Random names, of which some read as gradients, as sizes, or as what nodes without a name are called."""
+    rng = np.random.default_rng(seed)
+    names = [str(name) for name in rng.choice(NAMES, 4, replace=False)]
+    node: cr.Node = cr.Input(names[0], (3, "m" if seed % 2 else 2))
+    node = cr.Sin(node, name=names[1]) / cr.Parameter(names[2])
+    node = cr.Sin(cr.Divide(cr.Sin(node), 2.0), name=names[3])
+    sizes = {"m"} if seed % 2 else set()
+    ambiguous = sizes & set(names) or any(f"d{name}" in names for name in names)
+    if ambiguous:
+        with pytest.raises(NameConflictError):
+            cr.Graph(cr.Sum(node))
+        return
+    graph = cr.Graph(cr.Sum(node))
+    every = [*graph.names, *(f"d{name}" for name in graph.names), *sizes]
+    assert len(set(every)) == len(every)
 
 
 def test_contributions_of_every_use_sum_to_the_gradient() -> None:
@@ -239,7 +270,7 @@ def test_one_graph_from_many_threads() -> None:
 def test_printing_shows_a_table_and_leaves_out_the_middle_of_a_long_one() -> None:
     lines = str(two_layers()).splitlines()
     assert lines[0].split() == ["node", "operation", "shape", "inputs", "layer"]
-    assert lines[5].split() == ["Z1", "Add", "(4,", "m)", "matmul_1,", "B1", "Layer", "1"]
+    assert lines[6].split() == ["Z1", "Add", "(4,", "m)", "matmul_1,", "B1", "Layer", "1"]
     assert max(map(len, lines)) <= 80
     node: cr.Node = cr.Input("x")
     for _ in range(500):
@@ -518,3 +549,36 @@ def test_a_plan_has_the_gradients_the_backend_and_the_update_that_are_asked_for(
         graph.compile(backend="fortran")  # type: ignore[call-overload]  # wrong on purpose
     _, after = graph.compile(["W1"], update=SGD(0.5))(FEEDS)
     np.testing.assert_allclose(after["W1"], FEEDS["W1"] - 0.5 * gradients["W1"], rtol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_order_is_that_of_building_and_survives_a_pickle(seed: int) -> None:
+    """Random graphs, built in a random order of leaves and steps; names of nodes without one follow it."""
+    rng = np.random.default_rng(seed)
+    built: list[cr.Node] = [cr.Input("x0", (2,))]
+    for k in range(1, 14):
+        if rng.random() < 0.25:
+            built.append(cr.Parameter(f"x{k}", (2,)))
+            continue
+        a, b = (built[int(place)] for place in rng.integers(0, len(built), 2))
+        built.append(a * b if rng.random() < 0.5 else cr.Sin(a + b))
+    ends = [node for node in built if not any(node in other.inputs for other in built)]
+    graph = cr.Graph(*(ends[int(k)] for k in rng.permutation(len(ends))))
+    places = [node.built for node in graph.order]
+    assert places == sorted(places)
+    again = pickle.loads(pickle.dumps(graph))
+    assert again.names == graph.names
+    assert again.sources == graph.sources
+
+
+def test_rewritten_nodes_stand_where_the_ones_stood_that_they_replace() -> None:
+    fused, opened = two_layers().fuse(), two_layers().expand("A1")
+    assert list(fused.names) == ["A0", "Y", "W1", "matmul_1", "B1", "Z1", "A1", "W2", "matmul_2", "B2", "Z2", "A2", "L"]
+    assert opened.names.index("A1") < opened.names.index("W2")
+
+
+def test_the_inputs_of_a_node_that_is_built_early_may_be_built_late() -> None:
+    x, w = cr.Input("x"), cr.Parameter("w")
+    early = (x * x).relabel("early", like=x)
+    graph = cr.Graph(cr.Add((w * early).relabel("late", like=x), w, name="L"))
+    assert list(graph.names) == ["x", "early", "w", "late", "L"]

@@ -166,8 +166,8 @@ class _Median(cr.Node):
 def test_a_rule_that_cannot_be_traced_still_runs_and_so_does_what_follows() -> None:
     x = cr.Input("x", (5,))
     graph = cr.Graph(cr.Square(_Median(x, name="y"), name="L"))
-    assert graph["y"].shape is None
-    assert graph["L"].shape is None
+    assert graph["y"].shape == ()
+    assert graph["L"].shape == ()
     run = graph.forward({"x": [5.0, 1.0, 4.0, 2.0, 3.0]})
     np.testing.assert_array_equal(run.backward()["x"], [0, 0, 0, 0, 6])
 
@@ -200,7 +200,7 @@ def test_facts_are_keywords_with_defaults_and_are_kept_from_changing() -> None:
         (cr.Concatenate(A, cr.Input("c", (3, "m"))), "(5, m)"),
         (cr.Reshape(A, to=(-1,)), "(2*m,)"),
         (cr.Index(A, key=(slice(None), slice(1, None))), "(2, m - 1)"),
-        (cr.Index(A, key=(0, None, slice(None, -2))), "(1, m - 2)"),
+        (cr.Index(A, key=(0, None, slice(None, -2))), "(1, max(0, m - 2))"),
         (cr.Index(W, key=(slice(None, None, 2), Ellipsis)), "(2, 2)"),
         (cr.Index(W, key=(np.array([[0, 1]]), slice(None))), "(1, 2, 2)"),
         (A.T @ A, "(m, m)"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.core.rewriting import fusion
 
 RNG = np.random.default_rng(4)
 
@@ -164,3 +165,78 @@ def test_a_rewritten_graph_shares_its_leaves_with_the_original() -> None:
     graph = classifier(cr.Sigmoid, cr.BCELoss, 1)
     for other in (graph.fuse(), graph.expand()):
         assert other["W"] is graph["W"]
+
+
+# --- which gradients stay the same ---------------------------------------------------------------------------------
+
+
+def twins(graph: cr.Graph) -> set[str]:
+    return {graph.name(node) for node in fusion(graph).twins}
+
+
+@pytest.mark.parametrize(("kind", "loss", "rows", "exact"), PAIRS, ids=lambda x: getattr(x, "__name__", str(x)))
+def test_the_activation_that_a_fused_loss_passes_by_has_another_gradient_there(
+    kind: Any, loss: Any, rows: int, exact: Any
+) -> None:
+    graph = classifier(kind, loss, rows)
+    shared = cr.Graph(cr.Add(graph["L"], cr.Sum(cr.Square(graph["A"])), name="total"))
+    for plain in (graph, shared):
+        assert set(plain.names) - twins(plain) == {"A"}
+        assert twins(plain.fuse()) == set(plain.fuse().names)
+    feeds = fed(graph)
+    right, fused = shared.forward(feeds).backward(), shared.fuse().forward(feeds).backward()
+    for name in ("Z", "W", "B", "X", "L"):
+        np.testing.assert_allclose(fused[name], right[name], rtol=1e-12)
+    assert not np.allclose(fused["A"], right["A"])
+
+
+def test_a_graph_in_which_nothing_is_fused_keeps_every_gradient() -> None:
+    graph = classifier(cr.Tanh, cr.MSELoss, 4)
+    assert twins(graph) == set(graph.names)
+
+
+class Outer(cr.Node):
+    """sin x, which knows itself when it stands behind two other nodes."""
+
+    def forward(self, x: Any) -> Any:
+        return np.sin(x)
+
+    def backward(self, grad: Any, y: Any, x: Any) -> Any:
+        return (grad * np.cos(x),)
+
+    def fuse(self, *inputs: cr.Node) -> cr.Node | None:
+        (inner,) = inputs
+        return Whole(inner.inputs[0].inputs[0], inner) if inner.inputs and inner.inputs[0].inputs else None
+
+
+class Whole(cr.Node):
+    """sin exp 2 x, of x and of what lies in between."""
+
+    def forward(self, x: Any, between: Any) -> Any:
+        return np.sin(np.exp(2 * x))
+
+    def backward(self, grad: Any, y: Any, x: Any, between: Any) -> Any:
+        inner = np.exp(2 * x)
+        return grad * np.cos(inner) * 2 * inner, np.zeros_like(between)
+
+
+def test_all_that_lies_between_what_was_read_and_what_is_read_now_has_another_gradient() -> None:
+    x = cr.Parameter("x", (3,))
+    double = cr.Multiply(x, 2.0, name="double")
+    graph = cr.Graph(cr.Sum(Outer(cr.Exp(double, name="grown"), name="y"), name="L"))
+    assert set(graph.names) - twins(graph) == {"double", "grown"}
+    feeds = {"x": np.array([0.1, -0.2, 0.3])}
+    right = graph.forward(feeds).backward()
+    _, gradients = graph.compile(["double", "grown", "x"])(feeds)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, right[name], rtol=1e-14)
+
+
+def test_many_losses_are_fused_in_a_time_that_grows_like_their_number() -> None:
+    """Each looks at the nodes between what it read and what it reads, not at all that stands before them."""
+    x, total = cr.Parameter("x", (1, 3)), None
+    for k in range(400):
+        x = cr.Sigmoid(x, name=f"a{k}")
+        loss = cr.BCELoss(x, cr.Input(f"y{k}", (1, 3)))
+        total = loss if total is None else total + loss
+    assert len(cr.Graph(total).order) - len(twins(cr.Graph(total))) == 400

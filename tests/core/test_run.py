@@ -38,7 +38,7 @@ def test_a_run_says_how_far_it_went_and_in_which_precision(run):
 
 
 def test_values_and_gradients_print_their_shapes_and_the_first_eight_names(run):
-    assert repr(run.values) == "{w: (1, 2), x: (2, 3), z: (1, 3), labels: (1, 3), L: ()}"
+    assert repr(run.values) == "{w: (1, 2), x: (2, 3), labels: (1, 3), z: (1, 3), L: ()}"
     assert repr(run.backward()) == "{w: (1, 2), x: (2, 3), z: (1, 3), L: ()}"
     eight = cr.Graph(*(cr.Input(f"x{k}") for k in range(8))).forward({f"x{k}": k for k in range(8)})
     assert repr(eight.values) == "{" + ", ".join(f"x{k}: ()" for k in range(8)) + "}"
@@ -94,3 +94,30 @@ def test_a_run_compares_and_draws_itself(run):
     values, gradients = (run.draw(show, direction="right").dot for show in ("values", "gradients"))
     assert run.draw("graph").dot != values != gradients != run.draw("graph").dot
     assert run.draw("values", direction="down").dot != values
+
+
+def test_what_backward_returned_stays_when_it_is_called_again(run):
+    x, y = cr.Parameter("x", (3,)), cr.Parameter("y", (3,))
+    both = cr.Graph(cr.Multiply(x, y, name="z")).forward({"x": [1.0, 2.0, 3.0], "y": [4.0, 5.0, 6.0]})
+    rows = [both.backward(row) for row in np.eye(3)]
+    np.testing.assert_array_equal([row["x"] for row in rows], np.diag([4.0, 5.0, 6.0]))
+    np.testing.assert_array_equal(both.gradients["x"], [0.0, 0.0, 6.0])
+
+
+def test_a_seed_stays_the_callers_and_gradients_do_not_follow_it():
+    x, y = cr.Parameter("x", (3,)), cr.Parameter("y", (3,))
+    both = cr.Graph(cr.Add(x, y, name="z")).forward({"x": np.ones(3), "y": np.ones(3)})
+    base = np.ones((2, 3))
+    gradients = both.backward(seed=base[0])
+    assert base.flags.writeable
+    base[0, 0] = 7
+    np.testing.assert_array_equal(gradients["x"], np.ones(3))
+
+
+def test_an_index_in_a_tuple_is_a_copy():
+    rows = np.array([0, 2])
+    graph = cr.Graph(cr.Sum(cr.Parameter("x", (3, 2))[rows, :], name="L"))
+    feeds = {"x": [[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]]}
+    before = graph.forward(feeds).loss
+    rows[:] = 1
+    assert graph.forward(feeds).loss == before == 303.0

@@ -253,10 +253,19 @@ def test_a_rule_that_entries_cannot_pass_through_stands_as_its_class_name() -> N
     w, x = cr.Parameter("w", (3, 2)), cr.Input("x", (2, "m"))
     graph = cr.Graph(cr.Sum(cr.Square(_Loop(cr.MatMul(w, x, name="z"), name="a")), name="L"))
     derivation = graph.derivation()
-    assert derivation.entries("dz", m=2)[2, 1] == "_Loop(da, a, z)[2, 1]"
+    assert derivation.entries("dz", m=2)[2, 1] == "_Loop.backward(da, a, z)[0][2, 1]"
     assert derivation.entries("dw", m=2)[2, 1] == "dz[2, 0] * x[1, 0] + dz[2, 1] * x[1, 1]"
+    assert derivation.entries("a", m=2)[2, 1] == "_Loop(z)[2, 1]"
+
+
+def test_a_value_of_unknown_shape_has_no_entries() -> None:
+    class Unknown(_Loop):
+        def shape_of(self, x: Any) -> Any:
+            return None
+
+    graph = cr.Graph(cr.Sum(Unknown(cr.Parameter("z", (2, 3)), name="a"), name="L"))
     with pytest.raises(ArgumentError, match="the shape of 'a' is unknown before there is data"):
-        derivation.entries("a", m=2)
+        graph.derivation().entries("a")
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

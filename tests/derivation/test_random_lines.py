@@ -12,7 +12,7 @@ import pytest
 from random_rules import M, random_lines
 
 import chainrule as cr
-from chainrule.derivation.entries import UnwrittenRule
+from chainrule.derivation.unwritten import NotDerivable, UnwrittenRule
 from chainrule.notation import TextPrinter
 from chainrule.symbols import elementary
 from chainrule.symbols.broadcasting import unbroadcast
@@ -33,7 +33,7 @@ def is_written(expression: Any) -> bool:
     waiting = [expression]
     while waiting:
         x = waiting.pop()
-        if isinstance(x.operation, UnwrittenRule):
+        if isinstance(x.operation, (UnwrittenRule, NotDerivable)):
             return False
         parts = [part for part in symbols_in(x.operands) if id(part) not in met]
         met.update(map(id, parts))
@@ -77,6 +77,6 @@ def _fault(text: str, names: dict[str, Any], expected: Any) -> str:
     return f"{value[wrong][:3]}, not {expected[wrong][:3]}" if wrong.any() else ""
 
 
-@pytest.mark.parametrize("seed", range(250))
+@pytest.mark.parametrize("seed", range(150))
 def test_every_line_runs_as_printed(seed: int) -> None:
     assert lines_that_differ(*random_lines(seed)) == []

@@ -175,11 +175,15 @@ def along() -> list[Case]:
 
 def losses(*shapes: Shape) -> list[Case]:
     kinds = ("mean", "sum", "none")
-    return [Case((s, s), {"reduction": kind}) for s in shapes for kind in kinds if kind != "mean" or s[-1:] != (0,)]
+    cases = [Case((s, s), {"reduction": kind}) for s in shapes for kind in kinds if kind != "mean" or s[-1:] != (0,)]
+    return cases + [Case((s, s), {"reduction": kind, "examples": 0}) for s in shapes for kind in kinds if s == (3, 4)]
 
 
 LOSSES = losses((), (1,), (4,), (1, 4), (3, 1), (3, 4), (2, 3, 4), (2, 3, 4, 5), (0,), (3, 0), (0, 4))
 CLASSES = losses((1,), (3, 1), (1, 4), (3, 4), (3, 2, 4), (3, 0), (3, 2, 5, 4))
+IMAGES = [
+    Case(((2, 3, 5, 4),) * 2, {"reduction": kind, "examples": 0, "classes": 1}) for kind in ("mean", "sum", "none")
+]
 
 
 def products() -> list[Case]:
@@ -311,6 +315,7 @@ ROWS = [
     Row(cr.Softmax, (wide,), along()),
     Row(cr.SoftmaxCrossEntropyLoss, (normal, one_hot_rows), CLASSES),
     Row(cr.SoftmaxCrossEntropyLoss, (wide, probability), CLASSES),
+    Row(cr.SoftmaxCrossEntropyLoss, (normal, probability), IMAGES),
     Row(cr.Softplus, (normal,), each()),
     Row(cr.Softplus, (wide,), each()),
     Row(cr.Sqrt, (positive,), each()),
@@ -402,7 +407,10 @@ def test_every_node_class_has_a_row():
 
 def test_every_fact_is_varied():
     varied = {(row.kind, fact) for row in ROWS for case in row.cases for fact in case.facts}
-    declared = {(kind, fact) for kind in TORCH for fact in kind.__annotations__}
+    below = {
+        kind: [base for base in kind.__mro__ if issubclass(base, cr.Node) and base is not cr.Node] for kind in TORCH
+    }
+    declared = {(kind, fact) for kind in TORCH for base in below[kind] for fact in base.__annotations__}
     assert declared == varied
 
 

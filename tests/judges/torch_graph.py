@@ -42,15 +42,17 @@ def along(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return joined
 
 
-def reduced(losses: Tensor, reduction: str) -> Tensor:
-    """Losses of all entries, summed over the rows; then the mean or sum over the columns, or neither."""
+def reduced(losses: Tensor, reduction: str, examples: int | None) -> Tensor:
+    """Losses of all entries, summed over each example; then the mean or sum over the examples, or neither."""
+    batch = -1 if examples is None else examples
     if reduction == "none":
-        return losses.sum(dim=tuple(range(losses.ndim - 1)), keepdim=True) if losses.ndim > 1 else losses
-    return losses.sum() / (losses.shape[-1] if losses.ndim else 1) if reduction == "mean" else losses.sum()
+        inside = [k for k in range(losses.ndim) if k != batch % losses.ndim]
+        return losses.sum(dim=inside, keepdim=True) if losses.ndim > 1 else losses
+    return losses.sum() / (losses.shape[batch] if losses.ndim else 1) if reduction == "mean" else losses.sum()
 
 
 def loss(entries: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    return lambda x, y, reduction: reduced(entries(x, y), reduction)
+    return lambda x, y, reduction, examples: reduced(entries(x, y), reduction, examples)
 
 
 def binary(a: Tensor, y: Tensor) -> Tensor:
@@ -58,15 +60,16 @@ def binary(a: Tensor, y: Tensor) -> Tensor:
     return -(torch.special.xlogy(y, a) + torch.special.xlogy(1 - y, 1 - a))
 
 
-def softmax_cross_entropy(z: Tensor, y: Tensor, reduction: str) -> Tensor:
-    """torch wants the classes behind the examples."""
+def softmax_cross_entropy(z: Tensor, y: Tensor, reduction: str, examples: int, classes: int) -> Tensor:
+    """torch wants the examples first and the classes behind them."""
     if z.ndim == 1:  # one class: its share is 1
-        return reduced(z * 0, reduction)
-    examples = functional.cross_entropy(z.movedim(-1, 0), y.movedim(-1, 0), reduction="none").movedim(0, -1)
-    rows = tuple(range(examples.ndim - 1))
-    columns = examples.sum(dim=rows) if rows else examples
-    shape = (1,) * (z.ndim - 1) + (-1,)
-    return {"none": columns.reshape(shape), "sum": columns.sum(), "mean": columns.sum() / z.shape[-1]}[reduction]
+        return reduced(z * 0, reduction, examples)
+    order = [examples % z.ndim, classes % z.ndim]
+    rest = [k for k in range(z.ndim) if k not in order]
+    each = functional.cross_entropy(z.permute(order + rest), y.permute(order + rest), reduction="none")
+    each = each.sum(dim=tuple(range(1, each.ndim))) if each.ndim > 1 else each
+    shape = [-1 if k == order[0] else 1 for k in range(z.ndim)]
+    return {"none": each.reshape(shape), "sum": each.sum(), "mean": each.sum() / z.shape[examples]}[reduction]
 
 
 def indexed(x: Tensor, key: Any) -> Tensor:

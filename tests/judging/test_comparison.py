@@ -538,3 +538,54 @@ def test_a_verdict_prints_by_itself():
     text = str(wrong_report()["dW2"])
     assert text.splitlines()[0] == "✗ dW2 = dZ2 @ A1 / m: wrong"
     assert "dW2 = dZ2 @ A1.T / m" in text
+
+
+# --- an activation that a loss and something else read ---------------------------------------------------------------
+
+
+def shared_activation(kind, loss, rows, ends):
+    """A, read by a loss that can be fused with it and by a square; outputs are both, or their sum."""
+    a = kind(cr.Multiply(cr.Parameter("w"), cr.Input("x", (rows, "m")), name="Z"), name="A")
+    first = loss(a, cr.Input("Y", (rows, "m")), name="L1")
+    second = cr.Sum(cr.Square(a), name="L2")
+    graph = cr.Graph(first, second) if ends == 2 else cr.Graph(cr.Add(first, second, name="L"))
+    rng = np.random.default_rng(3)
+    labels = np.eye(max(rows, 2))[:rows, [0, 1, 1, 0, 1]]
+    return graph, {"w": 1.3, "x": rng.normal(size=(rows, 5)), "Y": labels}
+
+
+@pytest.mark.parametrize("ends", [1, 2])
+@pytest.mark.parametrize(
+    ("kind", "loss", "rows", "part"),
+    [
+        (cr.Sigmoid, cr.BCELoss, 1, "((1 - Y) / (1 - A) - Y / A) / m"),
+        (cr.Softmax, cr.CrossEntropyLoss, 3, "-Y / A / m"),
+    ],
+    ids=["sigmoid", "softmax"],
+)
+def test_a_gradient_holds_all_parts_on_data_of_the_users_too(kind, loss, rows, part, ends):
+    graph, given = shared_activation(kind, loss, rows, ends)
+    run = graph.forward(given)
+    for formula, right in ((f"{part} + 2 * A", True), ("2 * A", False), (part, False)):
+        assert graph.check({"dA": formula}).ok is right
+        assert graph.check({"dA": formula}, given).ok is right
+        assert run.compare({"dA": formula}).ok is right
+
+
+def test_the_gradients_behind_a_fused_loss_are_exact_beside_other_terms():
+    graph, given = shared_activation(cr.Sigmoid, cr.BCELoss, 1, 1)
+    given = {**given, "x": np.array([[40.0, -38.0, 2.0, 39.0, -41.0]])}  # A rounds to 1
+    assert graph.check({"dZ": "(A - Y) / m + 2 * A * A * (1 - A)"}, given).ok
+    assert not graph.check({"dZ": "(A - Y) / m + 2 * A * A"}, given).ok
+
+
+def test_nodes_without_names_keep_the_gradient_of_their_own_when_others_are_fused_away():
+    """A fused graph numbers what has no name anew."""
+    x, y = cr.Parameter("x", (1, 4)), cr.Input("Y", (1, 4))
+    second = cr.Sum(cr.Sigmoid(cr.Square(x)))
+    graph = cr.Graph(cr.Add(second, cr.BCELoss(cr.Sigmoid(x), y), name="L"))
+    run = graph.forward({"x": [[0.3, -1.2, 0.7, 2.0]], "Y": [[1.0, 0.0, 0.0, 1.0]]})
+    gradients = run.backward()
+    for name in graph.names:
+        if name in gradients:
+            assert run.compare({f"d{name}": gradients[name]}).ok, name

@@ -485,7 +485,7 @@ def test_names_may_be_any_text():
 
 
 def test_a_printed_symbol_is_read_back():
-    from chainrule.notation.text import TextPrinter
+    from chainrule.notation.numpy_text import TextPrinter
 
     W, A = Symbol.leaf("W", (3, 2)), Symbol.leaf("a value", (2, "m"))
     x = W @ A

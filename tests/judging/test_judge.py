@@ -13,10 +13,11 @@ from chainrule.judging.candidates import candidates as candidates_of
 from chainrule.judging.candidates import surroundings
 from chainrule.judging.findings import about_right
 from chainrule.judging.given import GivenFormula
-from chainrule.judging.ground import Ground, _batch, random_draws
+from chainrule.judging.ground import Ground, random_draws
 from chainrule.judging.judge import names_of
 from chainrule.judging.precedence import in_order
 from chainrule.judging.reach import distances_from, reachable
+from chainrule.nodes.batch_of_graph import batch_name
 from chainrule.samples.sampling import sample_feeds
 from nets.dnn import build
 
@@ -261,14 +262,15 @@ def in_columns(*shapes, loss=cr.Mean):
     return cr.Graph(loss(cr.Square(functools.reduce(cr.Add, terms)), name="L"))
 
 
-def test_the_columns_are_the_last_size_of_an_input_and_m_before_others():
+def test_the_columns_are_the_last_named_size_of_an_input_before_other_axes_and_m_before_others():
     def batch(*shapes):
-        return _batch(cr.Graph(*(cr.Sum(cr.Input(f"x{k}", shape)) for k, shape in enumerate(shapes))))
+        return batch_name(cr.Graph(*(cr.Sum(cr.Input(f"x{k}", shape)) for k, shape in enumerate(shapes)))) or ""
 
     assert batch((2, "n"), (2, "k")) == "n"
     assert batch((2, "n"), (2, "m")) == "m"
     assert batch(("m", "n")) == "n"
-    assert batch(("m", 3)) == ""
+    assert batch(("m", 3)) == "m"
+    assert batch(("m", 3), (2, "k")) == "k"
     assert batch((), (3,), ("b",)) == "b"
     m = cr.Input("x", ("m",)).shape[0]
     assert batch((2, 2 * m), (2, m + 1)) == ""

@@ -124,10 +124,28 @@ def along() -> list[Case]:
 
 
 def losses(shapes: list[Shape]) -> list[Case]:
-    """A mean over no columns is undefined; everything else is."""
+    """A mean over no columns is undefined; everything else is. Then the same with every other batch axis."""
     kinds = ("mean", "sum", "none")
     cases = [Case((shape, shape), {"reduction": reduction}) for shape in shapes for reduction in kinds]
+    cases += [
+        Case((shape, shape), {"reduction": reduction, "examples": axis})
+        for shape in shapes
+        for axis in (*range(len(shape) - 1), -len(shape))
+        for reduction in kinds
+        if len(shape) == 2 and 0 not in shape
+    ]
     return [case for case in cases if 0 not in case.shapes[0][-1:] or case.facts["reduction"] != "mean"]
+
+
+def of_classes() -> list[Case]:
+    """Losses of softmax whose classes are on another axis than the first."""
+    shape, kinds = (2, 3, 4), ("mean", "sum", "none")
+    places = [(0, 1), (0, -1), (1, 0), (1, 2), (-1, 1)]
+    return [
+        Case((shape, shape), {"reduction": reduction, "examples": examples, "classes": classes})
+        for examples, classes in places
+        for reduction in kinds
+    ]
 
 
 PRODUCTS: list[tuple[Shape, Shape]] = [
@@ -267,7 +285,7 @@ ROWS = [
     Row(cr.Sin, (normal,), single()),
     Row(cr.Softmax, (normal,), along()),
     Row(cr.SoftmaxCrossEntropyLoss, (normal, one_hot), losses([(1, 1), (3, 0), (2, 3), (2, 3, 4)])),
-    Row(cr.SoftmaxCrossEntropyLoss, (normal, probability), losses([(2, 3)])),
+    Row(cr.SoftmaxCrossEntropyLoss, (normal, probability), losses([(2, 3)]) + of_classes()),
     Row(cr.Softplus, (normal,), single()),
     Row(cr.Sqrt, (positive,), single()),
     Row(cr.Square, (normal,), single()),
@@ -415,10 +433,16 @@ def test_every_public_node_class_has_a_row():
     without_rule = {kind for kind in public if inspect.isabstract(kind) or kind is cr.Node or issubclass(kind, cr.Leaf)}
     missing = {kind.__name__ for kind in public - without_rule - {row.kind for row in ROWS}}
     assert not missing, f"no row in this file checks {', '.join(sorted(missing))}"
-    assert {kind.__name__ for kind in without_rule} == {"Node", "Leaf", "Input", "Parameter", "Constant"}
+    families = {"Loss", "AlongClasses"}
+    assert {kind.__name__ for kind in without_rule} == {"Node", "Leaf", "Input", "Parameter", "Constant", *families}
+
+
+def facts_of(kind):
+    """The facts that a class itself declares."""
+    return inspect.get_annotations(kind) if issubclass(kind, cr.Node) and kind is not cr.Node else ()
 
 
 def test_every_fact_of_every_class_is_varied():
     varied = {(row.kind, fact) for row in ROWS for case in row.cases for fact in case.facts}
-    declared = {(row.kind, fact) for row in ROWS for fact in inspect.get_annotations(row.kind)}
+    declared = {(row.kind, fact) for row in ROWS for base in row.kind.__mro__[:-1] for fact in facts_of(base)}
     assert {f"{kind.__name__}.{fact}" for kind, fact in declared - varied} == set()

@@ -47,7 +47,7 @@ def interpreted(loop: Loop, feeds: dict[str, Any]) -> tuple[Any, dict[str, Any]]
     exec(loop.source.text.replace(given, ""), namespace)
     for name, function in FUNCTIONS[loop.dtype.name].items():
         namespace[name] = _in_dtype(function, loop.dtype.type)
-    loop.__dict__["functions"] = namespace  # in the place of the compiled ones
+    loop._functions = namespace  # in the place of the compiled ones
     arrays = {name: np.asarray(feeds[name]) for name in loop.source.feeds}
     axes = ((arrays[name], axis) for name, (_, axis) in loop.source.feeds.items() if axis is not None)
     total = next((array.shape[axis] for array, axis in axes), 1)

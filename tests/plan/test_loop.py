@@ -25,7 +25,7 @@ from chainrule.plan.loop.loop_source import BLOCK, LARGEST_CALL
 from chainrule.plan.loop.looped import Loop, Looped
 from chainrule.plan.loop.scalars import MOST_OPERATIONS, NotScalar, scalars_of
 from chainrule.plan.loop.series import FUNCTIONS
-from chainrule.plan.passes import bound, optimized, typed
+from chainrule.plan.optimizing import bound, optimized, typed
 from chainrule.program.recording import record
 
 # --- functions of single numbers -----------------------------------------------------------------------------------

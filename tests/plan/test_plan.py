@@ -15,7 +15,7 @@ from random_graphs import random_graph
 
 import chainrule as cr
 from chainrule.plan.columns import Unsplittable, column_name, split
-from chainrule.plan.passes import PASSES, bound, optimized, typed
+from chainrule.plan.optimizing import PASSES, bound, optimized, typed
 from chainrule.plan.plan import compile_graph
 from chainrule.program.recording import record
 from chainrule.program.verifying import verify

@@ -265,6 +265,38 @@ def test_an_array_file_says_what_it_cannot_read(tmp_path):
         found[4]
 
 
+def header_of(shape, dtype="'<f8'"):
+    text = f"{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}, }}"
+    text = f"{text.ljust(117)}\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+BROKEN = {
+    "more than any disk": (header_of((3, 9223372036854775807)), "ends before its array does"),
+    "more than follows": (header_of((3, 5)), "ends before its array does"),
+    "negative sizes": (header_of((-3, -4)), "no array of real numbers"),
+    "one negative size": (header_of((3, -4)), "no array of real numbers"),
+    "brackets": (b"\x93NUMPY\x01\x00" + (200).to_bytes(2, "little") + b"[" * 200, "no array of numbers in a .npy file"),
+    "no tuple": (header_of(12), "no array of numbers in a .npy file"),
+    "no dtype": (header_of((3, 4), "'what'"), "no array of numbers in a .npy file"),
+    "an empty file": (b"", "no array of numbers in a .npy file"),
+    "half a header": (header_of((3, 4))[:40], "no array of numbers in a .npy file"),
+}
+
+
+@pytest.mark.parametrize(("header", "reason"), BROKEN.values(), ids=BROKEN)
+def test_an_array_file_does_not_believe_its_header(tmp_path, header, reason):
+    path = tmp_path / "x.npy"
+    path.write_bytes(header + (bytes(96) if len(header) > 100 else b""))
+    with pytest.raises(cr.errors.FeedError, match=reason) as error:
+        cr.ArrayFile(path)
+    assert error.value.remedy
+    path.write_bytes(header_of((3, 4)) + bytes(96))
+    assert cr.ArrayFile(path)[:, 1:].shape == (3, 3)
+    path.write_bytes(header_of((3, 4)) + bytes(100))  # more may follow
+    assert cr.ArrayFile(path).shape == (3, 4)
+
+
 def test_mini_batches_of_stored_feeds_see_every_column_once_and_a_page_at_a_time(monkeypatch):
     monkeypatch.setattr(batches_module, "_PAGE", 7 * 8 * 2)  # fourteen columns of eight bytes are three batches
     m, batch = 53, 4

@@ -1,12 +1,14 @@
 """Sizes with names count as their numbers would, are written as people write them, and are refused with a reason."""
 
+import copy
+import pickle
 import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from chainrule.symbols.dimensions import Dimension, as_shape, names_in, shape_text
+from chainrule.symbols.dimensions import Dimension, as_shape, names_in, rest, shape_text
 
 m, n, p = map(Dimension.named, "mnp")
 
@@ -224,3 +226,46 @@ def test_a_shape_is_printed_as_a_tuple_and_an_unknown_one_as_a_question():
 def test_the_names_in_a_shape():
     assert names_in((2, m, n * m + 1, 3)) == {"m", "n"}
     assert names_in((2, 3)) == set()
+
+
+def test_what_is_left_of_a_size_is_a_size():
+    left = rest(Dimension.named("m"), 3)
+    assert (str(left), left.names, left.evaluate({"m": 2}), left.evaluate({"m": 8})) == (
+        "max(0, m - 3)",
+        frozenset("m"),
+        0,
+        5,
+    )
+    assert pickle.loads(pickle.dumps(left)) == left
+    assert copy.deepcopy(2 * left + 1) == 2 * left + 1
+    assert (2 * left / left, left - left, left + left) == (2, 0, 2 * left)
+    assert (left.least, (left + 2).least, (left - 2).least, (5 - left).least, (1 / left).least) == (
+        0,
+        2,
+        -2,
+        None,
+        None,
+    )
+    assert left.is_product_of_names is False
+    assert Dimension.named("m").is_product_of_names is True
+
+
+def test_equal_sizes_with_bends_are_the_same():
+    """A slice of a slice met another of the same size, written otherwise, and was refused."""
+    one, left = Dimension.named("m"), rest(Dimension.named("m"), 2)
+    few = one - left
+    assert rest(left, 3) == rest(one, 5)
+    assert few - rest(few, 1) == 1
+    assert rest(few - 1 + 1, 1) == one - 1 - left
+    assert rest(2 * one, 3) == one - 1 + left
+    assert rest(one - 3 + left, 0) == one - 3 + left  # nothing is taken
+    for size in (one, few, left, 2 * one, 3 * one - 1, one + 2 * left, 5 - few, few - left + 4):
+        for taken in range(1, 9):
+            found = rest(size, taken)
+            for number in range(1, 16):
+                right = max(0, size.evaluate({"m": number}) - taken)
+                assert (found if isinstance(found, int) else found.evaluate({"m": number})) == right, (
+                    size,
+                    taken,
+                    number,
+                )

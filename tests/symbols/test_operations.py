@@ -278,9 +278,9 @@ ITS_OWN = {
     "plan.loop.scalars._OTHER_NAMES": "names of functions of single numbers",
     "plan.numpy_source._MAY_COPY": "where the printed NumPy cannot know whether memory is shared",
     "plan.numpy_source._OPERATORS": "signs of the printed NumPy",
-    "plan.passes._MAY_CHANGE_NOTHING": "what the same shape and dtype makes superfluous",
-    "plan.passes._OPENED": "implementations that share their parts",
-    "plan.passes._UNDO": "what done twice is undone",
+    "plan.optimizing._MAY_CHANGE_NOTHING": "what the same shape and dtype makes superfluous",
+    "plan.optimizing._OPENED": "implementations that share their parts",
+    "plan.optimizing._UNDO": "what done twice is undone",
 }
 
 

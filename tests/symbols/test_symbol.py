@@ -122,7 +122,7 @@ def test_a_rule_written_with_a_function_of_rows_is_called_as_it_is():
             return grad[:, None] * y, grad[:, None] * x
 
     products = Products(cr.Input("x", (2, 3)), cr.Parameter("y", (2, 3)), name="p")
-    assert products.shape is None
+    assert products.shape == (2,)
     graph = cr.Graph(cr.Sum(products, name="L"))
     feeds = {"x": np.arange(6.0).reshape(2, 3), "y": np.ones((2, 3))}
     assert graph.forward(feeds)["p"].tolist() == [3, 12]

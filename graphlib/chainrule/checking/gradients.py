@@ -223,6 +223,7 @@ def _check_end(whole: _Whole, node: Node, swept: _Swept, wrong: Sequence[str]) -
         x=x,
         gradients=np.array([np.zeros_like(x) if gradient is None else gradient for gradient in sent]),
         grads=swept.grads,
+        kinks_meet=True,
         probes=probes_of(x, whole.limit, np.random.default_rng((whole.seed, k))),
         says="the run gives",
         hint=_hint(whole, name, labels, wrong),

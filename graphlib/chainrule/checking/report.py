@@ -14,7 +14,8 @@ class Comparison(NamedTuple):
     """One gradient, or one rule, against numerical differentiation: how much was compared, and what came of it.
 
     ``compared`` elements of ``size`` were differentiated, ``kinks`` of them at a kink, where the gradient only has to
-    lie between the slopes on either side. ``error`` is the largest, relative to the largest entry of the gradient.
+    lie between the slopes on either side; where kinks of several entries meet in a graph, they are not compared.
+    ``error`` is the largest, relative to the largest entry of the gradient.
     ``problem`` is the error to raise, None when all is well.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -11,8 +12,6 @@ import numpy as np
 from chainrule.errors import FeedError
 
 if TYPE_CHECKING:
-    import os
-
     import numpy.typing as npt
 
 Array: TypeAlias = "npt.NDArray[Any]"
@@ -88,13 +87,18 @@ def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
             version = np.lib.format.read_magic(file)
             read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
             shape, columns_first, dtype = read(file)
-        except (ValueError, KeyError) as error:
-            raise FeedError(
-                f"{path} is no array of numbers in a .npy file: {error}", remedy="write it with np.save"
-            ) from error
-        if dtype.kind not in "fiub" or not shape:
-            raise FeedError(f"{path} is no array of real numbers", given=f"{dtype} {shape}")
-        return shape, columns_first, dtype, file.tell()
+        except Exception as error:  # a header is Python that NumPy reads, and a broken one may raise what Python does
+            what = f"{path} is no array of numbers in a .npy file: {type(error).__name__}: {error}"
+            raise FeedError(what, remedy="write it with np.save") from error
+        if dtype.kind not in "fiub" or not shape or min(shape) < 0:
+            given = f"{dtype} {shape}"
+            raise FeedError(f"{path} is no array of real numbers", given=given, remedy="write it with np.save")
+        start = file.tell()
+        needed, there = math.prod(shape) * dtype.itemsize, file.seek(0, os.SEEK_END) - start
+        if there < needed:  # what is read later would be as large as the header says
+            given = f"{dtype} {shape} takes {needed:,} bytes, and {there:,} follow the header"
+            raise FeedError(f"{path} ends before its array does", given=given, remedy="write the file again")
+        return shape, columns_first, dtype, start
 
 
 def _one_for_each_axis(key: Any, ndim: int) -> list[Any]:

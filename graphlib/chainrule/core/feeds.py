@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.node import Node
 from chainrule.core.read_only import read_only
-from chainrule.errors import FeedError, did_you_mean
+from chainrule.errors import ArgumentError, FeedError, did_you_mean
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "npt.NDArray[Any]"
 NameOf = Callable[[Node], str]
+
+
+def one_dict(given: Mapping[Any, Any] | None, named: Mapping[str, Any], call: str) -> Mapping[Any, Any]:
+    """What a call is given as a dict; raises ArgumentError where it was given by keywords, or not at all."""
+    if given is None or named:
+        shown = ", ".join(f'"{name}": ...' for name in named) or '"x": ...'
+        raise ArgumentError(f"{call} takes one dict, not keywords", remedy=f"{call}({{{shown}}})")
+    return given
 
 
 def values_of_leaves(
@@ -255,10 +263,17 @@ def _shape_hint(shape: Sequence[Any], array: Array) -> str:
 
 def _shape_remedy(name: str, shape: Shape, array: Array) -> str:
     if _fits_transposed(shape, array):
-        return f"feed the transpose of {name}: examples are columns"
+        return f"feed the transpose of {name}: examples are {_examples(shape)}"
     if any(isinstance(size, Dimension) for size in shape):
-        return "examples are columns: m of them are an array of m columns"
+        words = _examples(shape)
+        return f"examples are {words}: m of them are an array of m {words}"
     return f"an array of shape {shape_text(shape)} for {name}"
+
+
+def _examples(shape: Shape) -> str:
+    """What examples are in a matrix: rows where its first size alone has a name."""
+    named = [isinstance(size, Dimension) for size in shape]
+    return "rows" if named == [True, False] else "columns"
 
 
 def run_dtype(arrays: Mapping[Leaf, tuple[Array, bool]]) -> np.dtype[Any]:

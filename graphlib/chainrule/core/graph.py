@@ -12,7 +12,7 @@ from chainrule.core.leaves import Constant, Input, Leaf, Parameter
 from chainrule.core.node import Node, flatten, unflatten, unusual_facts
 from chainrule.core.ordering import topological_order
 from chainrule.errors import ArgumentError, NameConflictError, UnknownNameError, did_you_mean
-from chainrule.symbols.dimensions import shape_text
+from chainrule.symbols.dimensions import names_in, shape_text
 from chainrule.text import clipped, in_columns, visible
 
 
@@ -25,10 +25,13 @@ class BaseGraph(ABC):
     @abstractmethod
     def __init__(self, *outputs: Node, watch: Iterable[Node] = ()) -> None:
         self.outputs, self.watch = outputs, tuple(watch)
-        for node in (*self.outputs, *self.watch):
+        given: tuple[Any, ...] = (*self.outputs, *self.watch)
+        for node in given:
             if not isinstance(node, Node):
+                several = isinstance(node, (list, tuple))
                 raise ArgumentError(
-                    f"a graph is built from nodes, not {type(node).__name__}", remedy="Graph(loss, watch=[...])"
+                    f"a graph is built from nodes, not {type(node).__name__}",
+                    remedy="Graph(a, b): outputs one by one" if several else "Graph(loss, watch=[...])",
                 )
         if not outputs:
             raise ArgumentError("a graph needs an output", remedy="Graph(loss)")
@@ -144,15 +147,36 @@ def _names(order: Sequence[Node]) -> tuple[str, ...]:
                 where=f"{owner[node.name].where}; {node.where}",
                 remedy="give each node a name of its own",
             )
+    _check_meanings(owner)
     counts: Counter[str] = Counter()
     return tuple(node.name if node.name is not None else _fresh(node, counts, owner) for node in order)
 
 
+def _check_meanings(owner: Mapping[str, Node]) -> None:
+    """Raise NameConflictError where formulas could not tell what a name means: a value, a gradient or a size."""
+    sized = {size: leaf for leaf in owner.values() if isinstance(leaf, Leaf) for size in names_in(leaf.shape or ())}
+    for name, node in owner.items():
+        if name in sized:
+            raise NameConflictError(
+                f"{name!r} is a node, and the size of an axis of {sized[name].name!r}",
+                where=f"{node.where}; {sized[name].where}",
+                remedy="another name for the node, or for the size",
+            )
+        if name.startswith("d") and name[1:] in owner:
+            raise NameConflictError(
+                f"{name!r} is a node, and the gradient of {name[1:]!r} has that name",
+                where=f"{node.where}; {owner[name[1:]].where}",
+                remedy="another name for one of them",
+            )
+
+
 def _fresh(node: Node, counts: Counter[str], taken: Mapping[str, Node]) -> str:
+    """A name that nobody has, and with which no name of a user's reads as a gradient."""
     kind = type(node).__name__.lower()
     while True:
         counts[kind] += 1
-        if (name := f"{kind}_{counts[kind]}") not in taken:
+        name = f"{kind}_{counts[kind]}"
+        if not (taken.keys() & {name, f"d{name}", name.removeprefix("d")}):
             return name
 
 

@@ -109,7 +109,10 @@ def _declared_shape(node: Node, shape: Any) -> Shape:
     try:
         return as_shape(shape)
     except (TypeError, ValueError) as error:
-        raise ArgumentError(str(error), where=node.where, given=f"shape={shape!r}", remedy='shape=(2, "m")') from None
+        remedy = 'shape=(2, "m")'
+        if isinstance(shape, np.ndarray):
+            remedy = f"shape={shape.shape}, and init= for the numbers that a Parameter starts with"
+        raise ArgumentError(str(error), where=node.where, given=f"shape={shape!r}", remedy=remedy) from None
 
 
 def _declared_dtype(node: Node, dtype: Any) -> np.dtype[Any]:

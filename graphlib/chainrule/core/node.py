@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.core.operable import Operable
 from chainrule.core.ordering import topological_order
+from chainrule.core.output import made, output_of
 from chainrule.core.read_only import read_only
-from chainrule.errors import ArgumentError, ChainruleError, Untraceable, did_you_mean
-from chainrule.symbols.dimensions import Shape, as_shape, shape_text
-from chainrule.symbols.symbol import Symbol, Value
+from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
+from chainrule.symbols.dimensions import Shape, shape_text
+from chainrule.symbols.literals import literal
+from chainrule.symbols.symbol import Value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,6 +35,7 @@ Operand: TypeAlias = "Node | npt.ArrayLike"
 """What stands for an input of a node: a node, or a number or array that becomes a Constant."""
 
 _PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
+_built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
 
 
@@ -51,7 +56,7 @@ def layer(name: str) -> Iterator[None]:
         _layers.reset(token)
 
 
-class Node(ABC):
+class Node(Operable["Node"]):
     """One step of a computation. Subclass it, write ``forward`` and ``backward``, and the rest follows.
 
     Values are positional and facts are keywords: a rule's facts, such as ``axis``, are annotated attributes of the
@@ -73,7 +78,8 @@ class Node(ABC):
     inputs. It returns one gradient per input, of that input's shape, or None where there is none.
 
     Building a node raises ShapeError when shapes do not fit and ArgumentError for a wrong number of inputs or an
-    unknown fact. A rule that a Symbol cannot pass through leaves ``shape`` None and runs all the same.
+    unknown fact. The shape of a rule that a Symbol cannot pass through is learned: ``forward`` is tried on small random
+    arrays. Where it cannot be told so, and ``shape_of`` does not say it, ``shape`` is None; the rule runs all the same.
     """
 
     inputs: tuple[Node, ...]
@@ -81,17 +87,20 @@ class Node(ABC):
     layer: tuple[str, ...]
     shape: Shape | None
     facts: dict[str, Any]
+    built: tuple[int, ...]
+    """When the node was built, counted in this process: graphs keep that order."""
     dtype: Any = np.dtype(float)
+    _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
 
-    operators: ClassVar[dict[str, type[Node]]] = {}
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
-    __array_ufunc__ = None  # so that ``array * node`` builds a node
 
     def __init_subclass__(cls, operator: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if callable(cls.__dict__.get("shape")):
+            raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
         if operator is not None:
-            Node.operators[operator] = cls
+            Operable.operators[operator] = cls
 
     def __init__(self, *inputs: Operand, name: str | None = None, **facts: Any) -> None:
         _check_arity(type(self), inputs)
@@ -99,13 +108,30 @@ class Node(ABC):
         self.__dict__.update(_facts(type(self), facts))
         self._describe(nodes, name)
         self.__dict__["facts"] = {fact: self.__dict__[fact] for fact in _known_facts(type(self))}
-        self.__dict__["shape"] = _traced_shape(self)
+        self._complete(tuple(facts))
 
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
         self.__dict__.update(
-            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}
+            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}, _given=()
         )
+        self.__dict__["built"] = (next(_built),)
+
+    def _complete(self, given: tuple[str, ...]) -> None:
+        """What follows from the inputs: the facts that nobody has given, then the shape."""
+        self.__dict__["_given"] = self._settle(given) if _settles(type(self)) else given
+        self.__dict__["shape"] = _traced_shape(self)
+
+    def _settle(self, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Let the class settle facts; what remains of those that were given."""
+        told = {fact: self.facts[fact] for fact in given}
+        try:
+            settled = self.settled(told, *[source.shape for source in self.inputs])
+        except ChainruleError as error:
+            raise _told_of(self, error) from None
+        self.__dict__.update(settled)
+        self.facts.update(settled)  # the dict is this node's own, and nobody has seen it yet
+        return tuple([fact for fact in given if fact not in settled])
 
     @abstractmethod
     def forward(self, *values: Any, **_: Any) -> Value:
@@ -114,6 +140,55 @@ class Node(ABC):
     @abstractmethod
     def backward(self, *values: Any, **_: Any) -> Sequence[Value | None]:
         """The gradient of the loss for each input, from ``grad``, the output and the inputs' values."""
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
+        """The facts that follow from the shapes of the inputs where nobody has given them; ``given`` is what has been.
+
+        Rules see arrays, which have no names; so what depends on a named size is settled when a node is built, and
+        again when it is rebuilt to read other inputs.
+
+        >>> from chainrule import Input
+        >>> class Feature(Node):
+        ...     axis: int | None = None
+        ...
+        ...     @classmethod
+        ...     def settled(cls, given, shape):
+        ...         return {} if "axis" in given else {"axis": 1 - [str(size) for size in shape].index("m")}
+        ...
+        ...     def forward(self, x):
+        ...         return x.sum(axis=self.axis)
+        ...
+        ...     def backward(self, grad, y, x):
+        ...         return (np.broadcast_to(np.expand_dims(grad, self.axis), x.shape),)
+        >>> Feature(Input("x", (3, "m"))).axis, Feature(Input("x", ("m", 3))).axis
+        (0, 1)
+        """
+        return {}
+
+    def remark(self) -> str:
+        """What a derivation says of this node below its lines, generated from its shapes; "" for nothing."""
+        return ""
+
+    def shape_of(self, *shapes: Any) -> Any:
+        """The shape of the output for the shapes of the inputs: what a rule may say itself where it cannot be found.
+
+        An unknown shape is None, and so is what depends on the numbers. Sizes may have names, and can be computed with.
+
+        >>> from chainrule import Input
+        >>> class Largest(Node):
+        ...     def forward(self, x):
+        ...         return np.sort(x)[-100:]
+        ...
+        ...     def backward(self, grad, y, x):
+        ...         return (np.where(x >= y[0], 1.0, 0.0) * grad.sum(),)
+        ...
+        ...     def shape_of(self, x):
+        ...         return None if x is None or "m" in str(x) else (min(x[0], 100),)
+        >>> Largest(Input("x", (3,))).shape, Largest(Input("x", "m")).shape
+        ((3,), None)
+        """
+        return NotImplemented
 
     def expand(self, *inputs: Node) -> Node | None:
         """The same computation built from simpler nodes; None for a rule that is not made of others."""
@@ -133,6 +208,11 @@ class Node(ABC):
         return None
 
     @property
+    def given_facts(self) -> dict[str, Any]:
+        """The facts that were given when the node was built, without defaults and without what was settled."""
+        return {fact: self.facts[fact] for fact in self.__dict__["_given"]}
+
+    @property
     def line(self) -> str:
         """The line that built the node, as ``file.py:12``."""
         path, number = self.__dict__["_line"]
@@ -146,15 +226,17 @@ class Node(ABC):
         return f"{label}{inside}, built at {self.line}"
 
     def replace(self, *inputs: Node) -> Node:
-        """The same node reading other inputs: facts, name, layer and line stay."""
-        twin = _made(type(self), {**self.__dict__, "inputs": inputs})
-        twin.__dict__["shape"] = _traced_shape(twin)
+        """The same node reading other inputs: the facts that were given, name, layer and line stay."""
+        facts = _facts(type(self), self.given_facts)
+        twin = made(type(self), {**self.__dict__, **facts, "facts": facts, "inputs": inputs})
+        twin._complete(self.__dict__["_given"])
         return twin
 
     def relabel(self, name: str | None, like: Node) -> Node:
-        """The same node under another name, with the layer and line of ``like``."""
-        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"]}
-        return _made(type(self), {**self.__dict__, **described})
+        """The same node under another name, with the layer, line and place in the order of ``like``."""
+        built = self.built if self.built == like.built else (*like.built, *self.built)
+        described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"], "built": built}
+        return made(type(self), {**self.__dict__, **described})
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise ArgumentError(
@@ -180,67 +262,6 @@ class Node(ABC):
         sources = ", ".join(repr(node.name) if node.name else type(node).__name__ for node in self.inputs)
         return f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>"
 
-    def __add__(self, other: Operand) -> Node:
-        return _apply("+", self, other)
-
-    def __radd__(self, other: Operand) -> Node:
-        return _apply("+", other, self)
-
-    def __sub__(self, other: Operand) -> Node:
-        return _apply("-", self, other)
-
-    def __rsub__(self, other: Operand) -> Node:
-        return _apply("-", other, self)
-
-    def __mul__(self, other: Operand) -> Node:
-        return _apply("*", self, other)
-
-    def __rmul__(self, other: Operand) -> Node:
-        return _apply("*", other, self)
-
-    def __truediv__(self, other: Operand) -> Node:
-        return _apply("/", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Node:
-        return _apply("/", other, self)
-
-    def __matmul__(self, other: Operand) -> Node:
-        return _apply("@", self, other)
-
-    def __rmatmul__(self, other: Operand) -> Node:
-        return _apply("@", other, self)
-
-    def __pow__(self, other: Operand) -> Node:
-        return _apply("**", self, other)
-
-    def __rpow__(self, other: Operand) -> Node:
-        return _apply("**", other, self)
-
-    def __neg__(self) -> Node:
-        return _apply("negative", self)
-
-    def __getitem__(self, key: Any) -> Node:
-        return Node.operators["[]"](self, key=key)
-
-    @property
-    def T(self) -> Node:
-        """The transpose."""
-        return _apply("T", self)
-
-    __iter__ = None  # indexing alone would make Python loop over a node without end
-
-
-def _made(kind: type[Node], description: dict[str, Any]) -> Node:
-    """A node of this description, all of which has been checked before: the way around ``__init__``."""
-    node = object.__new__(kind)
-    node.__dict__.update(description)
-    return node
-
-
-def _apply(operator: str, *operands: Operand) -> Node:
-    """The node that an operator stands for; the rules register themselves under their operator."""
-    return Node.operators[operator](*operands)
-
 
 def as_node(value: Operand, consumer: Node) -> Node:
     """The node itself, or the Constant for a number or an array."""
@@ -252,7 +273,11 @@ def as_node(value: Operand, consumer: Node) -> Node:
             where=_here(),
             remedy=f"Input({value!r}, shape=...)" if isinstance(value, str) else "a node, a number or an array",
         )
-    return Node.operators["constant"](value)
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
+        kind = type(consumer).__name__
+        raise ArgumentError(f"{kind} takes nodes one by one, not in a {type(value).__name__}", remedy=f"{kind}(a, b)")
+    constant: Node = Operable.operators["constant"](value)
+    return constant
 
 
 # --- what is checked when a node is built ----------------------------------------------------------------------------
@@ -274,8 +299,17 @@ def _check_arity(kind: type[Node], inputs: Sequence[Any]) -> None:
     raise ArgumentError(
         f"{kind.__name__} takes {count}, not {len(inputs)}",
         where=_here(),
-        remedy="values are positional, facts such as axis= are keywords",
+        remedy=_as_keywords(kind, names, inputs) or "values are positional, facts such as axis= are keywords",
     )
+
+
+def _as_keywords(kind: type[Node], names: Sequence[str], inputs: Sequence[Any]) -> str:
+    """The call with what is too much in it as facts, such as Sum(x, axis=1); "" where that cannot be meant."""
+    surplus, facts = inputs[len(names) :], _known_facts(kind)
+    if not surplus or len(surplus) > len(facts) or any(isinstance(value, Node) for value in surplus):
+        return ""
+    keywords = [f"{fact}={value!r}" for fact, value in zip(facts, surplus, strict=False)]
+    return f"{kind.__name__}({', '.join([*names, *keywords])}): values are positional, facts are keywords"
 
 
 @functools.cache
@@ -299,15 +333,15 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _frozen(fact: Any) -> Any:
-    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies."""
-    if isinstance(fact, list):
+    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies, also inside them."""
+    if isinstance(fact, (list, tuple)):
         return tuple(map(_frozen, fact))
     return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
 
 
 def unusual_facts(node: Node) -> list[str]:
-    """The facts of a node that differ from the class's own, as they are written: a fact may be an array."""
-    written = {fact: repr(value) for fact, value in node.facts.items()}
+    """The facts given to a node that differ from the class's own, as they are written: a fact may be an array."""
+    written = {fact: repr(literal(value)) for fact, value in node.given_facts.items()}
     return [f"{fact}={text}" for fact, text in written.items() if text != repr(getattr(type(node), fact, None))]
 
 
@@ -320,42 +354,33 @@ def _checked_name(name: Any) -> str | None:
 
 
 def _traced_shape(node: Node) -> Shape | None:
-    """The shape of the output, by passing Symbols through ``forward``; None when the rule cannot be traced."""
+    """The shape of the output: declared, or what Symbols that pass through ``forward`` have, or learned; else None."""
     arguments = type(node), tuple(node.facts.items()), tuple((source.shape, source.dtype) for source in node.inputs)
     try:
-        shape, node.__dict__["dtype"] = _trace(*arguments)
-        return shape
-    except Untraceable:
-        return None
+        found = output_of(*arguments)
     except ChainruleError as error:
-        raise type(error)(
-            f"{node.where.partition(', built')[0]}: {error.what}",
-            where=f"built at {node.line}" + (f", in {' / '.join(node.layer)}" if node.layer else ""),
-            given=error.given or _inputs_text(node),
-            remedy=error.remedy,
-            node=node,
-        ) from None
-    except Exception:  # whatever a user's rule raises on a Symbol, it may still run on arrays
-        return None
+        raise _told_of(node, error) from None
+    node.__dict__["dtype"] = found.dtype
+    if found.source != node._shape_from:
+        node.__dict__["_shape_from"] = found.source
+    return found.shape
 
 
-def _trace(kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[Shape | None, np.dtype[Any]]:
-    """Shape and dtype of a rule's output: a pure function, so what was traced before is remembered if it can be."""
-    try:
-        return _remembered_trace(kind, facts, inputs)
-    except TypeError:  # a fact that cannot be hashed, such as an array; Untraceable is one, too, and comes again
-        return _remembered_trace.__wrapped__(kind, facts, inputs)
+def _told_of(node: Node, error: ChainruleError) -> ChainruleError:
+    """The error as one of the node: where it was built, what it reads."""
+    return type(error)(
+        f"{node.where.partition(', built')[0]}: {error.what}",
+        where=f"built at {node.line}" + (f", in {' / '.join(node.layer)}" if node.layer else ""),
+        given=error.given or _inputs_text(node),
+        remedy=error.remedy,
+        node=node,
+    )
 
 
-@functools.lru_cache(maxsize=4096)  # 3 µs a node in place of 8; a large network has far fewer kinds of steps
-def _remembered_trace(
-    kind: type[Node], facts: tuple[Any, ...], inputs: tuple[Any, ...]
-) -> tuple[Shape | None, np.dtype[Any]]:
-    nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0)}
-    probe = _made(kind, {**dict(facts), **nowhere})
-    traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
-    shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
-    return shape, np.dtype(getattr(traced, "dtype", float))
+@functools.cache
+def _settles(kind: type[Node]) -> bool:
+    """Whether a class settles facts of its own."""
+    return any("settled" in vars(base) for base in kind.__mro__ if issubclass(base, Node) and base is not Node)
 
 
 def _inputs_text(node: Node) -> str:
@@ -399,14 +424,15 @@ def flatten(order: Iterable[Node]) -> list[Record]:
 
 
 def _description(node: Node) -> dict[str, Any]:
-    return {key: value for key, value in node.__dict__.items() if key != "inputs"}
+    return {key: value for key, value in node.__dict__.items() if key not in ("inputs", "built")}
 
 
 def unflatten(records: Sequence[Record]) -> list[Node]:
     """The nodes that ``flatten`` wrote down."""
     nodes: list[Node] = []
     for kind, description, positions in records:
-        nodes.append(_made(kind, {**description, "inputs": tuple(nodes[k] for k in positions)}))
+        inputs = tuple(nodes[k] for k in positions)
+        nodes.append(made(kind, {**description, "inputs": inputs, "built": (next(_built),)}))
     return nodes
 
 

@@ -11,6 +11,7 @@ from chainrule.core.feeds import check_labels, values_of_leaves
 from chainrule.core.finite import check_fed, check_local, check_output, check_seed, check_total, quietly
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
+from chainrule.core.predicting import how_to_predict
 from chainrule.core.read_only import read_only
 from chainrule.core.rules import call_backward, call_forward
 from chainrule.errors import FeedError
@@ -52,7 +53,11 @@ def forward(graph: BaseGraph, feeds: Mapping[Any, Any], *, check_finite: bool = 
     Raises FeedError, before anything is computed, when feeds are missing, unknown or unfit; RuleError; with
     ``check_finite`` also FeedError for a feed that is not finite, and NonFiniteError.
     """
-    given = values_of_leaves(graph.leaves, feeds, graph.name, own=True)
+    try:
+        given = values_of_leaves(graph.leaves, feeds, graph.name, own=True)
+    except FeedError as error:
+        error.remedy = how_to_predict(graph, feeds) or error.remedy
+        raise
     check_labels(graph.labels, given, graph.name)
     if not check_finite:
         return _values(graph, given)
@@ -128,7 +133,7 @@ def _seeds(graph: BaseGraph, values: Sequence[Array], seed: Any) -> dict[int, Ar
     starts = {}
     for name, start in _named_seeds(graph, values, seed).items():
         k = graph.position(name)
-        array = np.asarray(start, dtype=values[k].dtype)
+        array = np.array(start, dtype=values[k].dtype)  # a copy: the caller may write to the seed again
         if array.shape != values[k].shape or graph.order[k] not in graph.outputs:
             raise FeedError(
                 f"a seed for {graph.names[k]} has its shape {values[k].shape}, not {array.shape}"

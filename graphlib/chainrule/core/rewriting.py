@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, final
 
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Leaf
@@ -14,22 +15,62 @@ G = TypeVar("G", bound=BaseGraph)
 Change = Callable[[Node, tuple[Node, ...]], Node]
 
 
+@final
+@dataclass(frozen=True)
+class Fusion(Generic[G]):
+    """A fused graph, and the nodes whose gradients it shares with the plain one."""
+
+    graph: G
+    twins: Mapping[Node, Node]
+    """The counterpart of every node of the plain graph that has the same gradient in the fused one.
+
+    An activation that a fused loss no longer reads has lost the loss's part of its gradient there, and has none here.
+    """
+
+
 def fuse(graph: G) -> G:
     """The graph with every node that says so, with what it reads, replaced by one exact node: ``Node.fuse``.
 
     The fused loss reads z itself, so its gradient keeps its digits where the activation has rounded to 0 or 1. The
     activation is still computed and read by its name; layers do not matter.
     """
-    watched: list[Node] = []
+    return fusion(graph).graph
+
+
+def fusion(graph: G) -> Fusion[G]:
+    """The fused graph, and which gradients are the same quantity there."""
+    changed: list[tuple[Sequence[Node], Sequence[Node]]] = []
 
     def fused(node: Node, inputs: tuple[Node, ...]) -> Node:
         exact = node.fuse(*inputs)
         if exact is None:
             return node.replace(*inputs)
-        watched.extend(source for source in inputs if source not in exact.inputs)
+        changed.append((inputs, exact.inputs))
         return exact.relabel(node.name, like=node)
 
-    return _renewed(graph, _rebuild(graph, fused), watched)
+    new = _rebuild(graph, fused)
+    made = _renewed(graph, new, (source for before, after in changed for source in before if source not in after))
+    around = {node for before, after in changed for node in _led_around(made, before, after)}
+    return Fusion(made, {node: twin for node, twin in new.items() if twin not in around})
+
+
+def _led_around(graph: BaseGraph, before: Sequence[Node], after: Sequence[Node]) -> set[Node]:
+    """The nodes through which a fused node was reached, of which some uses are gone: it reads what they read.
+
+    These are what it no longer reads, and all that lies between what it reads now and what it read before.
+    """
+    joined = {graph.position(node) for node in after if node not in before}
+    first, region, waiting = min(joined, default=len(graph)), set[int](), list(map(graph.position, before))
+    while waiting:
+        k = waiting.pop()
+        if k > first and k not in region:
+            region.add(k)
+            waiting.extend(graph.sources[k])
+    for k in sorted(region):
+        if not joined.isdisjoint(graph.sources[k]):
+            joined.add(k)
+    between = {graph.order[k] for k in region & joined}
+    return between | {node for node in before if node not in after}
 
 
 def expand(graph: G, nodes: Sequence[str | Node] = ()) -> G:

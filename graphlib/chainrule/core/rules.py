@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.learning import expected_shape
 from chainrule.core.node import Node, input_names
 from chainrule.core.read_only import read_only
 from chainrule.errors import RuleError
@@ -64,7 +65,26 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
             raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
     except Exception as error:
         raise _rule_error("forward", node, read, error) from error
+    if node._shape_from != "traced":
+        _hold_to_shape(node, value.shape, read)
     return value
+
+
+_DECLARE = (
+    "def shape_of(self, ...) in the class, with a shape for each input, says what it is; None where numbers decide"
+)
+
+
+def _hold_to_shape(node: Node, given: Shape, read: Sequence[Array]) -> None:
+    """Hold what a rule gave to the shape that was learned or declared when the node was built; raises RuleError."""
+    if node.shape is None:
+        return
+    expected = expected_shape(node.shape, [source.shape for source in node.inputs], read)
+    if len(given) == len(expected) and all(n in (None, g) for n, g in zip(expected, given, strict=True)):
+        return
+    numbers = "" if expected == node.shape else f", here {shape_text(expected)}"  # type: ignore[arg-type]  # it is known here
+    said = f"it gave shape {shape_text(given)}, and {shape_text(node.shape)}{numbers}, was {node._shape_from}"
+    raise _rule_error("forward", node, read, ValueError(said), _DECLARE)
 
 
 def _hint(read: Sequence[Array]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.passes import sweep
 from chainrule.core.read_only import read_only
-from chainrule.errors import UnknownNameError, did_you_mean
+from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = "npt.NDArray[Any]"
 
 
+@final
 class Contribution(NamedTuple):
     """What one use of a node sent back to it: the consumer, which of its inputs the node is, and the gradient."""
 
@@ -41,18 +42,26 @@ class BaseRun(ABC):
     @property
     def values(self) -> Mapping[str | Node, Array]:
         """Every value, by name or node."""
-        return _ByName(self.graph, lambda k: self._values[k])
+        return _ByName(self.graph, self._values)
 
     @property
     def gradients(self) -> Mapping[str | Node, Array]:
         """Every gradient of the loss that exists, by name or node; raises UnknownNameError before ``backward``."""
-        return _ByName(self.graph, self._gradient, [k for k, g in enumerate(self._swept()) if g is not None])
+        return _ByName(self.graph, self._swept())
+
+    @property
+    def loss(self) -> Array:
+        """The value of the graph's only output; raises ArgumentError where there are several."""
+        if len(self.graph.outputs) != 1:
+            names = ", ".join(map(self.graph.name, self.graph.outputs))
+            raise ArgumentError("this graph has several outputs", given=names, remedy="run[name]")
+        return self[self.graph.outputs[0]]
 
     def __getitem__(self, key: str | Node) -> Array:
         if isinstance(key, Node) or key in self.graph:
             return self._values[self.graph.position(key)]
         if key.startswith("d") and key[1:] in self.graph:
-            return self._gradient(self.graph.position(key[1:]))
+            return self.gradients[key[1:]]
         names = list(self.graph.names)
         raise UnknownNameError(
             f"no value or gradient is called {did_you_mean(key, [*names, *('d' + n for n in names)])}"
@@ -64,7 +73,7 @@ class BaseRun(ABC):
         ``seed`` is the gradient to start from: 1 for a scalar output, otherwise an array of the output's shape, or
         a dict of such by output. ``check_finite`` stops at the first rule that makes an infinity or NaN out of finite
         numbers; None does so where the run forward did. Raises FeedError when a seed is needed, or has another shape;
-        NonFiniteError.
+        NonFiniteError. What is returned stays as it is when ``backward`` is called again: one row of a Jacobian each.
         """
         checked = self._check_finite if check_finite is None else check_finite
         self._gradients, self._received = sweep(self.graph, self._values, seed, check_finite=checked)
@@ -86,16 +95,6 @@ class BaseRun(ABC):
             raise UnknownNameError("this run has no gradients yet", remedy="run.backward()")
         return self._gradients
 
-    def _gradient(self, position: int) -> Array:
-        gradient = self._swept()[position]
-        if gradient is None:
-            raise UnknownNameError(
-                f"{self.graph.names[position]!r} has no gradient",
-                where=self.graph.order[position].where,
-                remedy="constants, whole numbers and labels have none, nor does what the loss does not depend on",
-            )
-        return gradient
-
     def __getstate__(self) -> dict[str, Any]:
         found = {"values": self._values, "gradients": self._gradients, "received": self._received}
         return {"graph": self.graph, **found, "check_finite": self._check_finite}
@@ -105,30 +104,45 @@ class BaseRun(ABC):
         self._gradients, self._received = state["gradients"], state["received"]
         self._check_finite = state["check_finite"]
 
+    @property
+    def _dtype(self) -> Any:
+        """The precision in which the run computes."""
+        dtypes = [value.dtype for value in self._values]
+        return next((dtype for dtype in dtypes if dtype.kind == "f"), dtypes[0])
+
     def __repr__(self) -> str:
         done = "forward" if self._gradients is None else "forward and backward"
-        return f"<Run of {len(self.graph.order)} nodes, {done}, {self._values[0].dtype}>"
+        return f"<Run of {len(self.graph.order)} nodes, {done}, {self._dtype}>"
 
 
 @final
 class _ByName(Mapping[str | Node, Array]):
-    """Arrays of a run by name or node, read one at a time."""
+    """The values of a run, or the gradients of one sweep, by name or node; None stands for a gradient that is none."""
 
-    def __init__(self, graph: BaseGraph, read: Callable[[int], Array], positions: list[int] | None = None) -> None:
-        self._graph, self._read = graph, read
-        self._positions = range(len(graph.order)) if positions is None else positions
+    def __init__(self, graph: BaseGraph, arrays: Sequence[Array | None]) -> None:
+        self._graph, self._arrays = graph, arrays
 
     def __getitem__(self, key: str | Node) -> Array:
-        return self._read(self._graph.position(key))
+        position = self._graph.position(key)
+        array = self._arrays[position]
+        if array is None:
+            raise UnknownNameError(
+                f"{self._graph.names[position]!r} has no gradient",
+                where=self._graph.order[position].where,
+                remedy="constants, whole numbers and labels have none, nor does what the loss does not depend on",
+            )
+        return array
 
     def __contains__(self, key: object) -> bool:
-        return key in self._graph and self._graph.position(key) in self._positions  # type: ignore[arg-type]
+        if key not in self._graph:
+            return False
+        return self._arrays[self._graph.position(key)] is not None  # type: ignore[arg-type]  # it is in the graph: a key
 
     def __iter__(self) -> Iterator[str]:
-        return (self._graph.names[k] for k in self._positions)
+        return (name for name, array in zip(self._graph.names, self._arrays, strict=True) if array is not None)
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return sum(array is not None for array in self._arrays)
 
     def __repr__(self) -> str:
         shown = [f"{name}: {self[name].shape}" for name in list(self)[:8]]

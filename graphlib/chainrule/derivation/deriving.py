@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
@@ -19,13 +19,23 @@ from chainrule.core.node import Node
 from chainrule.core.passes import Uses, in_reverse
 from chainrule.core.rules import check_traced
 from chainrule.derivation.algebra import Algebra
-from chainrule.derivation.entries import EntrywiseSweep, UnwrittenRule
-from chainrule.derivation.formulas import Derivation, Formula, Special, columns_name
+from chainrule.derivation.entries import EntrywiseSweep
+from chainrule.derivation.formulas import Derivation, Formula, Special
 from chainrule.derivation.named_arrays import NamedArrays
+from chainrule.derivation.unwritten import (
+    UnwrittenRule,
+    called_backward,
+    called_forward,
+    not_derivable,
+    why_not,
+    with_lines_of_their_own,
+)
 from chainrule.errors import ArgumentError
+from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
 from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
-from chainrule.symbols.dimensions import Dimension
+from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.symbol import Symbol
+from chainrule.text import visible
 
 Convention: TypeAlias = Literal["mean", "per-example"]
 _WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name
@@ -64,7 +74,7 @@ class _Deriving:
         self.values: dict[Node, Symbol] = {}
         self.lined = _nodes_with_a_line(graph)
         self.leading = _leading_to_parameters(graph)
-        self.columns = columns_name(graph)
+        self.batch = batch_name(graph)
         self.scale: Any = 1
         self.backward: dict[str, Formula] = {}
 
@@ -72,12 +82,32 @@ class _Deriving:
         """The lines of the graph, forward and then backward."""
         forward = [line for node in self.graph.order if (line := self._forward(node))]
         in_reverse(self.graph, self._total, self._local)
-        notes = [_SLOPE_NOTE] if self.algebra.slopes else []
+        self._require_scale()
+        notes = [f"{name} {said}" for node, name in self._named_nodes() if (said := node.remark())]
+        notes += [_SLOPE_NOTE] if self.algebra.slopes else []
+        notes += [
+            f"{visible(line.name)} is {line.text}" for line in (*forward, *self.backward.values()) if line.why_not
+        ]
         backward = _in_order_of_completion(list(self.backward.values()), self.graph, self.lined)
-        listed = [formula.name for formula in backward if formula.listed]
-        factor = functools.partial(_factor, self.scale, self.columns)
+        listed = [formula.name for formula in backward if formula.listed or formula.why_not]
+        factor = functools.partial(_factor, self.scale, self.batch)
         sweep = functools.partial(EntrywiseSweep, self.graph, self.lined, listed, factor)
         return Derivation(forward, backward, notes, sweep, self.graph, constants=self.arrays.values)
+
+    def _named_nodes(self) -> Iterator[tuple[Node, str]]:
+        return zip(self.graph.order, self.graph.names, strict=True)
+
+    def _require_scale(self) -> None:
+        """Refuse the per-example convention where the loss is a mean, but no gradient one over a named size."""
+        known = all(node.shape is not None for node in self.graph)
+        if known and self.per_example and self.scale == 1 and takes_a_mean(self.graph):
+            sizes = ", ".join(f"{name} {shape_text(node.shape)}" for node, name in self._named_nodes() if node.shape)
+            raise ArgumentError(
+                "no gradient of this graph is a mean over a named size, so there are none per example",
+                where=self.graph.outputs[0].where,
+                given=sizes,
+                remedy='convention="mean"; or a name for the number of examples, as in shape=(2, "m")',
+            )
 
     # --- forward -----------------------------------------------------------------------------------------------------
 
@@ -89,9 +119,11 @@ class _Deriving:
         if node not in self.lined:
             self.values[node] = traced
             return None
-        written = self.algebra.simplified(traced)
         name = self.graph.name(node)
         self.values[node] = Symbol.leaf(name, node.shape, node.dtype)
+        if why := why_not(traced):
+            return Formula(name, (Symbol.leaf(why, node.shape),), listed=False, why_not=why)
+        written = self.algebra.simplified(traced)
         if not isinstance(traced.operation, UnwrittenRule):
             self.algebra.define(written, self.values[node])
         return Formula(name, (written,))
@@ -106,7 +138,8 @@ class _Deriving:
         try:
             return _as_symbol(node.forward(*operands))
         except Exception:  # whatever an untraceable rule raises: it stands for itself, and the rest goes on
-            return Symbol(UnwrittenRule(type(node).__name__), tuple(operands), shape=node.shape)
+            why = not_derivable(self.graph, node, node.shape)
+            return called_forward(node, operands, node.shape) if why is None else why
 
     # --- backward ----------------------------------------------------------------------------------------------------
 
@@ -118,6 +151,8 @@ class _Deriving:
             parts.insert(0, (self.graph.names[k], Gradient(start, start)))
         if not parts or not self.graph.differentiable[k]:
             return None
+        if (why := next(filter(None, (why_not(part.short) for _, part in parts)), "")) and node in self.lined:
+            return self._without_line(node, why)
         short, full = (functools.reduce(operator.add, [part[way] for _, part in parts]) for way in (0, 1))
         full = short if all(part.short is part.full for _, part in parts) else full
         self._find_scale(node, full)
@@ -127,6 +162,13 @@ class _Deriving:
             return Gradient(simple, simple)
         self.backward[line.name] = line
         return self._handed_on(node, line)
+
+    def _without_line(self, node: Node, why: str) -> Gradient:
+        """A gradient that an unknown shape keeps from having a formula; what follows calls it by its name."""
+        name = "d" + self.graph.name(node)
+        nothing, named = Symbol.leaf(why, node.shape), Symbol.leaf(name, node.shape) / self._factor(node)
+        self.backward[name] = Formula(name, (nothing,), listed=False, why_not=why)
+        return Gradient(named, named)
 
     def _handed_on(self, node: Node, line: Formula) -> Gradient:
         """The gradient that has a line, for the rule: under its name where it is listed, and in full."""
@@ -143,15 +185,15 @@ class _Deriving:
         return Symbol.leaf("d" + self.graph.name(node), node.shape)
 
     def _find_scale(self, node: Node, gradient: Symbol) -> None:
-        """In the per-example convention, find m at the first value with columns whose gradient is a mean over them."""
-        name = self.columns
-        if not (self.per_example and self.scale == 1 and name and _has_columns(node, name)):
+        """In the per-example convention, find m at the first value of examples whose gradient is a mean over them."""
+        name = self.batch
+        if not (self.per_example and self.scale == 1 and name and has_examples(node, name)):
             return
         if self.algebra.length(gradient) and self.algebra.scale_of(gradient, name) < 0:
             self.scale = Dimension.named(name)
 
     def _factor(self, node: Node) -> Any:
-        return _factor(self.scale, self.columns, node)
+        return _factor(self.scale, self.batch, node)
 
     def _formula(
         self, node: Node, short: Symbol, full: Symbol, parts: Sequence[tuple[str, Gradient]]
@@ -200,12 +242,10 @@ class _Deriving:
         try:
             traced = node.backward(*operands)
         except Exception:  # as for forward
-            name = type(node).__name__
-            calls = [UnwrittenRule(name, place) for place in range(1, len(node.inputs) + 1)]
-            return [
-                Symbol(call, tuple(operands), shape=source.shape)
-                for call, source in zip(calls, node.inputs, strict=True)
-            ]
+            shapes = [source.shape for source in node.inputs]
+            if not_derivable(self.graph, node, None) is None:
+                return list(called_backward(node, operands, shapes))
+            return [not_derivable(self.graph, node, shape) for shape in shapes]
         check_traced(node, traced)
         return [None if part is None else _as_symbol(part) for part in traced]
 
@@ -253,11 +293,11 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
     """Named nodes; nodes without a name that are used twice, end the graph, or would fold too deep or too wide."""
     depths: dict[Node, int] = {}
     widths: dict[Node, int] = {}
-    lined = set()
+    lined, called = set(), with_lines_of_their_own(graph)
     for node, uses in zip(graph.order, graph.uses, strict=True):
         depths[node] = 1 + max((depths[source] for source in node.inputs), default=0)
         widths[node] = 1 + sum(widths[source] for source in node.inputs)
-        folds = len(uses) == 1 and depths[node] <= _DEEPEST and widths[node] <= _WIDEST
+        folds = len(uses) == 1 and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
         trivial = isinstance(node, Constant) and node.name is None
         if not trivial and (node.name is not None or not folds):
             lined.add(node)
@@ -274,13 +314,9 @@ def _leading_to_parameters(graph: BaseGraph) -> frozenset[Node]:
     return frozenset(leading or graph.order)
 
 
-def _factor(scale: Any, columns: str | None, node: Node) -> Any:
+def _factor(scale: Any, batch: str | None, node: Node) -> Any:
     """What the written gradient of a node is multiplied by: m in the per-example convention, else 1."""
-    return scale if scale != 1 and _has_columns(node, columns) else 1
-
-
-def _has_columns(node: Node, name: str | None) -> bool:
-    return bool(node.shape) and str(node.shape[-1]) == name  # type: ignore[index]  # it has an axis
+    return scale if scale != 1 and has_examples(node, batch) else 1
 
 
 def _in_order_of_completion(formulas: Sequence[Formula], graph: BaseGraph, lined: frozenset[Node]) -> list[Formula]:

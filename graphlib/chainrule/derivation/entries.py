@@ -6,7 +6,6 @@ import functools
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
@@ -16,6 +15,7 @@ from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.node import Node
 from chainrule.core.passes import Uses, in_reverse
 from chainrule.derivation.algebra import Algebra
+from chainrule.derivation.unwritten import called_backward, called_forward
 from chainrule.errors import ArgumentError
 from chainrule.notation import Line, Printer, TextPrinter, UnicodePrinter
 from chainrule.notation.printed import PrintedLine
@@ -46,7 +46,7 @@ class Entries(PrintedLine):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape, with numbers for all dimensions."""
-        return self.array.shape  # type: ignore[no-any-return]
+        return self.array.shape  # type: ignore[no-any-return]  # an array of any
 
     def __getitem__(self, place: Any) -> str:
         """The runnable text of one entry; the place counts from 0, as in the text."""
@@ -102,6 +102,7 @@ def _nested(texts: Any, printer: TextPrinter) -> str:
 # --- through the rules ---------------------------------------------------------------------------------------------
 
 
+@final
 class Flow(NamedTuple):
     """What passes through a rule, twice: entry by entry, and whole for the rules that entries cannot pass through."""
 
@@ -199,7 +200,8 @@ class EntrywiseSweep:
         operands = [self._value(source) for source in node.inputs]
         whole = _tried(node.forward, [operand.whole for operand in operands])
         if whole is None:
-            whole = self._unwritten(node, operands, node)
+            shape = None if node.shape is None else self._shape(node)
+            whole = called_forward(node, [operand.whole for operand in operands], shape)
         return self._flow(whole, _tried_on_entries(node.forward, operands), node)
 
     def _flow(self, whole: Any, entries: Array, like: Node) -> Flow:
@@ -207,13 +209,6 @@ class EntrywiseSweep:
         if entries is None and like.shape is not None:
             entries = _entries_of(whole, self._shape(like))
         return Flow(entries, whole)
-
-    def _unwritten(self, node: Node, operands: Sequence[Flow], like: Node, place: int = 0) -> Symbol:
-        """What stands for a rule that refuses Symbols, as in the derivation."""
-        shape = None if like.shape is None else self._shape(like)
-        return Symbol(
-            UnwrittenRule(type(node).__name__, place), tuple(operand.whole for operand in operands), shape=shape
-        )
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
@@ -266,7 +261,8 @@ class EntrywiseSweep:
         operands = [grad, self._value(node), *map(self._value, node.inputs)]
         wholes = _tried(node.backward, [operand.whole for operand in operands])
         if wholes is None:
-            wholes = [self._unwritten(node, operands, source, k) for k, source in enumerate(node.inputs, 1)]
+            shapes = [None if source.shape is None else self._shape(source) for source in node.inputs]
+            wholes = called_backward(node, [operand.whole for operand in operands], shapes)
         entries = _tried_on_entries(node.backward, operands) or [None] * len(wholes)
         parts = zip(wholes, entries, node.inputs, strict=True)
         return [None if whole is None else self._flow(whole, entry, source) for whole, entry, source in parts]
@@ -319,20 +315,6 @@ def _sum(parts: Sequence[Flow]) -> Flow:
     entries = [part.entries for part in parts]
     whole = functools.reduce(operator.add, [part.whole for part in parts])
     return Flow(None if any(e is None for e in entries) else functools.reduce(operator.add, entries), whole)
-
-
-@final
-@dataclass(frozen=True)
-class UnwrittenRule:
-    """A rule that a Symbol cannot pass through: what stands for its formula is its name."""
-
-    __name__: str
-    place: int = 0
-    """0 for the value, else the input, from 1, of which it is the gradient."""
-
-    def __call__(self, *operands: Any) -> Any:
-        """Never called: it only stands for the rule."""
-        raise NotImplementedError(self.__name__)
 
 
 def sizes_for(graph: BaseGraph, columns: str | None, m: int, others: Mapping[str, int]) -> dict[str, int]:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, final
 import numpy as np
 
 from chainrule.core.graph import BaseGraph
-from chainrule.core.leaves import Input
 from chainrule.derivation.entries import Entries, EntrywiseSweep, sizes_for
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
+from chainrule.nodes.batch_of_graph import batch_name
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
 from chainrule.notation.printed import Printed, PrintedLine
-from chainrule.symbols.dimensions import Dimension, Shape
+from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.symbol import Symbol
 
 
@@ -51,6 +51,8 @@ class Formula(PrintedLine):
     """What the gradient comes to where labels are as they should be."""
     listed: bool = True
     """Whether a derivation shows the line: a gradient that only passes through has none of its own."""
+    why_not: str = ""
+    """Why there is no formula, in words: what is behind an unknown shape is not derivable."""
 
     @property
     def expression(self) -> Symbol:
@@ -64,8 +66,8 @@ class Formula(PrintedLine):
 
     @property
     def text(self) -> str:
-        """Runnable NumPy text."""
-        return TextPrinter().print(self.expression)
+        """Runnable NumPy text; in words why there is none."""
+        return self.why_not or TextPrinter().print(self.expression)
 
     def _in(self, printer: Printer) -> str:
         return printer.equation(self.line(printer))
@@ -150,7 +152,7 @@ class Derivation(Mapping[str, Formula], Printed):
         return self._in(MathmlPrinter(), shapes)
 
     def entries(self, name: str, m: int = 1, **sizes: int) -> Entries:
-        """The line ``name`` entry by entry, for m columns: arrays of scalars pass through the same rules.
+        """The line ``name`` entry by entry, for m examples: arrays of scalars pass through the same rules.
 
         >>> from chainrule import BCELoss, Graph, Input, Parameter, Sigmoid
         >>> A2, Y, W3 = Input("A2", (3, "m")), Input("Y", (1, "m")), Parameter("W3", (1, 3))
@@ -162,12 +164,14 @@ class Derivation(Mapping[str, Formula], Printed):
         ``W3[0, 1]`` (the layer above, row before column), and ``a²₃`` for ``A2[2, 0]`` where there is one column.
         ``sizes`` are the numbers of other named dimensions. A rule that entries cannot pass through stands as its
         class name, as in the derivation. Raises UnknownNameError for a name without a line, ArgumentError for a value
-        of unknown shape or with too many entries to read.
+        of unknown shape, one behind it, or one with too many entries to read.
         """
         formula = self[name]
+        if formula.why_not:
+            raise ArgumentError(f"{name!r} is {formula.why_not}", remedy="def shape_of(self, ...) in its class says it")
         if self._sweep is None or self._graph is None:
             raise ArgumentError("a derivation put together by hand has no rules to send entries through")
-        sweep = self._sweep(sizes_for(self._graph, columns_name(self._graph), m, sizes))
+        sweep = self._sweep(sizes_for(self._graph, batch_name(self._graph), m, sizes))
         if any(formula is line for line in self.forward):
             return sweep.value(self._graph[name])
         return sweep.gradient(self._graph[name[1:]])
@@ -198,11 +202,3 @@ def shapes_of_factors(formula: Formula) -> list[Shape | None]:
     if expression.operation is not np.matmul:
         return []
     return [operand.known_shape for operand in expression.operands]
-
-
-def columns_name(graph: BaseGraph) -> str | None:
-    """The name of the number of columns: of the last axis of the inputs."""
-    for node in graph.order:
-        if isinstance(node, Input) and node.shape and isinstance(node.shape[-1], Dimension):
-            return str(node.shape[-1])
-    return None

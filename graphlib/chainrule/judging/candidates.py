@@ -46,8 +46,9 @@ def surroundings(
     values: Values,
     batch: str | None,
     shape_of: Callable[[ast.expr], Shape | None],
+    examples: str = "columns",
 ) -> Surroundings:
     """What a formula can be written with, from the names near it and the values of all."""
     shapes = {name: np.shape(value) for name, value in values.items()}
     whole = frozenset(name for name, value in values.items() if np.array_equal(value, np.round(value)))
-    return Surroundings(*names, shapes, batch, shape_of, whole)
+    return Surroundings(*names, shapes, batch, shape_of, whole, examples)

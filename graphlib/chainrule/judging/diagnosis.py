@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 @final
 class Case(NamedTuple):
-    """One draw of data: what every name stands for, what the formula has to give, and the number of columns."""
+    """One draw of data: what every name stands for, what the formula has to give, and the number of examples."""
 
     values: Values
     expected: Array

@@ -13,10 +13,11 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.core.read_only import read_only
-from chainrule.core.rewriting import fuse
+from chainrule.core.rewriting import fusion
 from chainrule.core.run import BaseRun
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.judging.closeness import Array, Values, same
+from chainrule.nodes.batch_of_graph import batch_name, examples_word
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 from chainrule.symbols.dimensions import Dimension, Size, names_in
 
@@ -72,20 +73,22 @@ def _from(graph: BaseGraph, values: Sequence[Array], starts: Mapping[Any, Any]) 
 
 
 def _fused_gradients(graph: BaseGraph, values: Values, gradients: Mapping[str, Array]) -> dict[str, Array]:
-    """The gradients behind a loss that was fused with its activation, where that differs.
+    """The gradients behind a loss that was fused with its activation, where they are the same in the fused graph.
 
     On data of the user's the activation may have rounded to 0 or 1. The plain graph has then lost the digits of its
     gradients, and would call a right formula wrong.
     """
-    fused = fuse(graph)
-    ends = [graph.name(node) for node in graph.outputs]
-    same_losses = all(type(fused[name]) is type(graph[name]) for name in ends)
-    if same_losses or any(graph.consumers(name) for name in ends):
+    fused = fusion(graph)
+    ends = {graph.name(node): fused.twins[node] for node in graph.outputs if node in fused.twins}
+    if len(fused.twins) == len(graph) or len(ends) < len(graph.outputs) or any(map(graph.consumers, ends)):
         return {}
     with np.errstate(all="ignore"):
-        computed = forward(fused, {name: values[name] for name in map(graph.name, (*graph.inputs, *graph.parameters))})
-    starts = {name: gradients[name].astype(values[name].dtype) for name in ends}
-    return _from(fused, computed, starts)
+        leaves = map(graph.name, (*graph.inputs, *graph.parameters))
+        computed = forward(fused.graph, {name: values[name] for name in leaves})
+    starts = {twin: gradients[name].astype(values[name].dtype) for name, twin in ends.items()}
+    found = _from(fused.graph, computed, starts)
+    twins = {graph.name(node): fused.graph.name(twin) for node, twin in fused.twins.items()}
+    return {name: found[twin] for name, twin in twins.items() if twin in found}
 
 
 def _sizes(graph: BaseGraph, values: Values) -> dict[str, int]:
@@ -126,8 +129,9 @@ class Ground:
 
     def __init__(self, graph: BaseGraph, draws: Sequence[Draw]) -> None:
         self.graph, self.draws = graph, draws
-        self.batch = _batch(graph)
-        self.scaled = self._per_column() if self.batch and self._is_mean() else frozenset()
+        self.batch = batch_name(graph) or ""
+        self.examples = examples_word(graph, self.batch)
+        self.scaled = self._per_example() if self.batch and self._is_mean() else frozenset()
         self.conventions = (MEAN, PER_EXAMPLE) if self.scaled else (MEAN,)
         first = draws[0]
         self.judged = {**first.values, **first.gradients}.keys()
@@ -148,13 +152,13 @@ class Ground:
             return gradient
         return read_only(gradient * gradient.dtype.type(draw.sizes[self.batch]))
 
-    def _per_column(self) -> frozenset[str]:
-        """The gradients of everything that has the columns of the batch."""
+    def _per_example(self) -> frozenset[str]:
+        """The gradients of everything that has the examples of the batch."""
         nodes = [node for node in self.graph.order if self.batch in names_in(node.shape or ())]
         return frozenset(f"d{self.graph.name(node)}" for node in nodes)
 
     def _is_mean(self) -> bool:
-        """Whether the loss is a mean over columns: then every column twice leaves it as it is."""
+        """Whether the loss is a mean over examples: then every example twice leaves it as it is."""
         graph, values = self.graph, self.draws[0].values
         leaves = (*graph.inputs, *graph.parameters)
         try:
@@ -163,12 +167,6 @@ class Ground:
             return False
         outputs = [(twice[graph.position(node)], values[graph.name(node)]) for node in graph.outputs]
         return all(new.shape == () and same(new, old) for new, old in outputs)
-
-
-def _batch(graph: BaseGraph) -> str:
-    """The name of the number of columns: the last size of an input, m before others; "" where there is none."""
-    names = [str(node.shape[-1]) for node in graph.inputs if node.shape and _is_name(node.shape[-1])]
-    return "m" if "m" in names else next(iter(names), "")
 
 
 def _doubled(node: Node, value: Array, batch: str) -> Array:

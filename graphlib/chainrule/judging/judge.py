@@ -24,7 +24,8 @@ from chainrule.judging.precedence import in_order, led_to, where_known
 from chainrule.judging.repairs.expressions import named, substituted
 from chainrule.judging.repairs.tree import sites
 from chainrule.judging.verdicts import Report, Verdict
-from chainrule.symbols.dimensions import names_in
+from chainrule.nodes.batch_of_graph import takes_a_mean
+from chainrule.symbols.dimensions import names_in, shape_text
 
 
 def check(
@@ -43,11 +44,12 @@ def check(
     as a mapping when it takes a single one that is no name; it is judged on the feeds when there are any. An array
     needs feeds.
 
-    ``convention``: "mean" for gradients of the mean loss, "per-example" for those of single columns, where the
+    ``convention``: "mean" for gradients of the mean loss, "per-example" for those of single examples, where the
     parameters' gradients alone are averaged; "auto" accepts either and finds out which it is.
 
-    Raises FormulaError for text that cannot be read, ArgumentError for an array without feeds and for a callable that
-    asks for something unknown, FeedError for feeds that do not fit.
+    Raises FormulaError for text that cannot be read, ArgumentError for an array without feeds, for a callable that
+    asks for something unknown, and for "per-example" where the loss is a mean over no named size, FeedError for feeds
+    that do not fit.
     """
     given = [] if feeds is None else [drawn(graph, forward(graph, feeds), seed, given=True)]
     return _judge(graph, formulas, given, random_draws(graph, seed, bool(given)), convention)
@@ -74,8 +76,20 @@ def _judge(
         raise ArgumentError(f"convention={convention!r} is none of 'auto', 'mean', 'per-example'")
     if not isinstance(formulas, Mapping):
         raise ArgumentError(f"formulas are a dict of names and formulas, not {type(formulas).__name__}")
-    judge = _Judge(Ground(graph, [*random, *given]), formulas)
+    ground = Ground(graph, [*random, *given])
+    if convention == PER_EXAMPLE and PER_EXAMPLE not in ground.conventions and takes_a_mean(graph):
+        raise ArgumentError(
+            "the loss of this graph is no mean over a named size, so there are no gradients per example",
+            where="; ".join(node.where for node in graph.outputs),
+            given=_inputs_text(graph),
+            remedy='convention="auto"; or a name for the number of examples, as in shape=(2, "m")',
+        )
+    judge = _Judge(ground, formulas)
     return judge.report(convention)
+
+
+def _inputs_text(graph: BaseGraph) -> str:
+    return ", ".join(f"{graph.name(node)} {shape_text(node.shape)}" for node in graph.inputs)
 
 
 _LONGEST_INLINED = 60  # parts of an expression that is put in the place of a name
@@ -105,7 +119,8 @@ class _Judge:
         settled = self._settled(convention)
         self._judge_chain(settled or MEAN)
         verdicts = {name: self._verdict(self._findings[name], settled) for name in self._formulas}
-        return Report(list(verdicts.values()), self._label(settled), self._first_wrong(verdicts), self._ground.batch)
+        told = {"batch": self._ground.batch, "examples": self._ground.examples}
+        return Report(list(verdicts.values()), self._label(settled), self._first_wrong(verdicts), **told)
 
     def _expected(self, formula: GivenFormula) -> dict[tuple[int, str], Array]:
         ground = self._ground
@@ -291,7 +306,9 @@ class _Judge:
             return f"{name} divides by {m} again though {read} already did"
         if scaled:
             return f"{name} divides by {m} already, while {other} leaves that to the parameters' gradients"
-        return f"1/{m} is missing: {read} is per example, so a sum over columns has to be divided by {m}"
+        return (
+            f"1/{m} is missing: {read} is per example, so a sum over {self._ground.examples} has to be divided by {m}"
+        )
 
     def _anchor(self, finding: Finding, settled: str) -> str | None:
         """The nearest formula that settles the convention: one that this formula reads, else the first of all."""
@@ -367,9 +384,11 @@ class _Judge:
             cases.append(Case(values, finding.expected[k, convention], columns))
         cases.sort(key=lambda case: sum(map(np.size, case.values.values())))
         names = candidates(self._ground, formula)
-        batch = self._ground.batch
+        batch, examples = self._ground.batch, self._ground.examples
         spoken = batch if batch and batch not in self._ground.graph else None  # a node of that name is meant by it
-        return Reading(convention, tuple(cases), functools.partial(surroundings, names, cases[0].values, spoken))
+        return Reading(
+            convention, tuple(cases), functools.partial(surroundings, names, cases[0].values, spoken, examples=examples)
+        )
 
 
 def _speaks_of_result(tree: ast.expr) -> bool:

@@ -17,7 +17,7 @@ _WIDTH, _NAME_WIDTH = 80, 16  # of the table, and of the longest name in it
 _INDENT = " " * 9
 _CONVENTIONS = {
     "mean": "gradients of the mean loss: the division by {m} stands in the first gradient, and nowhere else",
-    "per-example": "gradients per example: the division by {m} stands where columns are summed, for the parameters",
+    "per-example": "gradients per example: the division by {m} stands where {examples} are summed, for the parameters",
     "mixed": "a mixture of gradients per example and gradients of the mean loss",
 }
 
@@ -75,10 +75,11 @@ class Report:
         convention: str | None = None,
         first_wrong: str | None = None,
         batch: str = "m",
+        examples: str = "columns",
     ) -> None:
         self._verdicts = {verdict.name: verdict for verdict in verdicts}
         wrong = [verdict.name for verdict in verdicts if not verdict.own]
-        self.convention, self._batch = convention, batch
+        self.convention, self._batch, self._examples = convention, batch, examples
         self.first_wrong = first_wrong if first_wrong is not None else next(iter(wrong), None)
 
     @property
@@ -168,7 +169,7 @@ class Report:
         """Which convention was seen; nothing when no formula depends on one."""
         if self.convention is None:
             return ""
-        return f"Convention: {_CONVENTIONS[self.convention].format(m=self._batch)}."
+        return f"Convention: {_CONVENTIONS[self.convention].format(m=self._batch, examples=self._examples)}."
 
 
 def _mark(verdict: Verdict) -> str:

@@ -71,8 +71,9 @@ class Negate(Node, operator="negative"):
 class Power(Node, operator="**"):
     """x ** y, element by element.
 
-    The gradient of the exponent needs log(x): it is 0 where x is 0 and y positive, NaN where x is negative. For a
-    constant exponent it is not asked for.
+    The gradient of the exponent needs log(x): it is 0 where x is 0 and y positive, -inf where both are 0 (the limit
+    from the right), NaN where x is negative unless x ** y has underflowed to 0. For a constant exponent it is not asked
+    for.
     """
 
     def forward(self, x: Value, y: Value) -> Value:

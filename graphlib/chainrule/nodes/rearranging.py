@@ -13,7 +13,7 @@ from chainrule.symbols.symbol import Value
 
 
 @final
-class Reshape(Node):
+class Reshape(Node, operator="reshape"):
     """x in the shape ``to``, where -1 stands for what remains."""
 
     to: tuple[int, ...] = (-1,)

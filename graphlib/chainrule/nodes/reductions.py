@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, final
+from collections.abc import Mapping
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
+from chainrule.nodes.batch_axis import shares_axis
 from chainrule.nodes.elementwise import Exp, Log
 from chainrule.symbols.broadcasting import restore_axes
+from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.elementary import log_softmax, logsumexp, softmax
 from chainrule.symbols.shapes import normal_axes, size_of
 from chainrule.symbols.symbol import Value
@@ -18,7 +21,7 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 
 @final
-class Sum(Node):
+class Sum(Node, operator="sum"):
     """The sum over an axis."""
 
     axis: Axis = None
@@ -32,7 +35,7 @@ class Sum(Node):
 
 
 @final
-class Mean(Node):
+class Mean(Node, operator="mean"):
     """The mean over an axis; a mean over nothing is an error."""
 
     axis: Axis = None
@@ -55,7 +58,7 @@ def _count(x: Value, axis: Axis) -> Value:
 
 
 @final
-class Max(Node):
+class Max(Node, operator="max"):
     """The largest entry along an axis; entries that tie share the gradient equally."""
 
     axis: Axis = None
@@ -93,11 +96,27 @@ class LogSumExp(Node):
         return total + (largest if self.keepdims else Max(x, axis=self.axis))
 
 
-@final
-class Softmax(Node):
-    """exp(x) / Σ exp(x) along an axis: the shares of the entries, which sum to 1. Classes are rows, so axis=0."""
+class AlongClasses(Node):
+    """What is normalized along an axis: the one of the classes, beside the batch axis, where nobody gives another."""
 
     axis: Axis = 0
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
+        """The axis of the classes, 0 without any named size. Raises ArgumentError where that cannot be told."""
+        return {} if "axis" in given else {"axis": shares_axis(*shapes)}
+
+
+@final
+class Softmax(AlongClasses):
+    """exp(x) / Σ exp(x) along an axis: the shares of the entries, which sum to 1; None is over all entries.
+
+    Without ``axis`` it is that of the classes, beside the axis with a name: 0 in columns, (3, m), 1 in rows, (m, 3).
+
+    >>> from chainrule import Input
+    >>> Softmax(Input("x", (3, "m"))).axis, Softmax(Input("x", ("m", 3))).axis, Softmax(Input("x", (3, 5))).axis
+    (0, 1, 0)
+    """
 
     def forward(self, x: Value) -> Value:
         return softmax(x, axis=self.axis)
@@ -113,10 +132,8 @@ class Softmax(Node):
 
 
 @final
-class LogSoftmax(Node):
-    """log softmax(x) along an axis, exact where the softmax rounds to 1."""
-
-    axis: Axis = 0
+class LogSoftmax(AlongClasses):
+    """log softmax(x) along an axis, as for Softmax; exact where the softmax rounds to 1."""
 
     def forward(self, x: Value) -> Value:
         return log_softmax(x, axis=self.axis)

@@ -1,5 +1,7 @@
 """Columns: which steps of a program treat every column of the batch alone, which add columns up, what forbids to split.
 
+A column here is one example, on whichever axis: where examples are rows, a block is one of rows.
+
 Two columns of the batch do not meet until a sum over them. So a program falls into three parts: *before* has nothing to
 do with columns, *block* can be computed for some columns at a time, and *after* needs the sums over all of them.
 """
@@ -13,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
+from chainrule.program.calls import Call
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols import elementary
@@ -59,11 +62,15 @@ _SAME_ORDER: Final = frozenset((np.reshape, np.ravel))  # views that keep the or
 
 
 def column_name(program: Program) -> str | None:
-    """The name of the number of columns: that of the last axis of a feed."""
-    for step in program.steps:
-        if step.is_feed and step.shape and isinstance(step.shape[-1], Dimension):
-            return str(step.shape[-1]) if str(step.shape[-1]).isidentifier() else None
-    return None
+    """The name of the number of columns: that of the last axis of a feed, else of another, where columns are rows.
+
+    Any name would do: whether its columns meet is looked at step by step.
+    """
+    shapes = [step.shape for step in program.steps if step.is_feed and step.shape]
+    last = [shape[-1] for shape in shapes]
+    others = [size for shape in shapes for size in shape[:-1]]
+    name = next((str(size) for size in (*last, *others) if isinstance(size, Dimension)), "")
+    return name if name.isidentifier() else None
 
 
 def roles(program: Program, name: str) -> list[Role]:
@@ -84,9 +91,11 @@ def _role(steps: Sequence[Step], step: Step, found: Sequence[Role], name: str, k
         return Role("after")
     if late:
         raise Unsplittable(f"{_label(step, k)} needs a sum over all columns before it goes on with each of them")
+    if axis is not None and isinstance(step.operation, Call) and not any(role.kind == "columns" for role in sources):
+        raise Unsplittable(f"{_label(step, k)} makes columns where there are none")
     if not any(role.kind == "columns" for role in sources):
         return Role("before" if axis is None else "columns", axis)
-    if step.shape is None:
+    if step.shape is None or isinstance(step.operation, Call):
         raise Unsplittable(f"{_label(step, k)} is a rule that is called as it is, and may let columns meet")
     if axis is not None and _is_by_column(steps, step, found, axis):
         return Role("columns", axis)

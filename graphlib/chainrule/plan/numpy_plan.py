@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.plan.columns import Split, handed_name
 from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import NumpySource, numpy_source
-from chainrule.plan.passes import PASSES_OF_KNOWN_SIZES, bound, optimized
+from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.program.program import Program
 
@@ -65,16 +65,24 @@ class Whole:
         """The names of the arguments of ``run``."""
         return self.part.source.feeds
 
-    def run(self) -> Callable[..., Results]:
-        """The function of the feeds in their order, with this thread's workspace."""
-        found: Callable[..., Results] | None = getattr(self._local, "run", None)
+    def free(self) -> list[Callable[..., Results]]:
+        """Functions of the feeds in their order, each with a workspace, that no call of this thread is using.
+
+        A call takes one and puts it back. So a call that a signal handler or a rule makes meanwhile has its own.
+        """
+        found: list[Callable[..., Results]] | None = getattr(self._local, "free", None)
         if found is None:
-            found = self._local.run = self.part.prepare()
+            found = self._local.free = []
         return found
 
     def __call__(self, feeds: Mapping[str, Array], executor: Any = None) -> Results:
         """The loss and the gradients; an executor has nothing to do where there is one piece."""
-        return self.run()(*(feeds[name] for name in self.feeds))
+        free = self.free()
+        run = free.pop() if free else self.part.prepare()
+        try:
+            return run(*(feeds[name] for name in self.feeds))
+        finally:
+            free.append(run)
 
 
 @final
@@ -92,9 +100,8 @@ class Blocks(InPieces):
         fusing: bool = False,
     ) -> None:
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
-        (loss,) = program.values.values()
-        self.loss = handed_name(program, loss)
-        self.results = {name: handed_name(program, k) for name, k in program.handed.items()}
+        self.loss = next((handed_name(program, k) for k in program.losses.values()), None)
+        self.handed_names = {name: handed_name(program, k) for name, k in program.handed.items()}
         self.fusing = fusing
         self.before = _part(bound(parts.before, sizes), f"{title}: before the blocks", fusing)
         self.after = _part(bound(parts.after, sizes), f"{title}: after the blocks", fusing)
@@ -118,6 +125,10 @@ class Blocks(InPieces):
     @property
     def read(self) -> Mapping[str, int | None]:
         return {name: self.parts.sliced.get(name) for name in self.parts.block.feeds}
+
+    @property
+    def results(self) -> int:
+        return len(self.parts.block.values)
 
     @property
     def threaded(self) -> bool:
@@ -155,17 +166,19 @@ class Blocks(InPieces):
     def _one(self, values: Mapping[str, Any], first: int, last: int) -> Any:
         columns = last - first
         runs: dict[int, Any] = self._local.__dict__.setdefault("runs", {})
-        if columns not in runs:
-            part = self.block(columns)
-            runs[columns] = (part.prepare(), part.source.feeds)
-        run, feeds = runs[columns]
-        return run(*(cut(values[name], self.parts.sliced.get(name), first, last) for name in feeds))
+        run = runs.pop(columns, None) or self.block(columns).prepare()  # taken, as of ``Whole.free``
+        feeds = self.block(columns).source.feeds
+        try:
+            return run(*(cut(values[name], self.parts.sliced.get(name), first, last) for name in feeds))
+        finally:
+            runs[columns] = run
 
     def finish(self, values: Mapping[str, Any], pieces: Iterable[Sequence[Any]], feeds: Mapping[str, Array]) -> Results:
         known = {**values, **self._together(pieces)}
         late = self.after.prepare()(*(known[name] for name in self.after.source.feeds))
         known.update(zip(self.parts.after.values, late, strict=True))
-        return known[self.loss], _apart({name: np.asarray(known[k]) for name, k in self.results.items()}, feeds)
+        loss = None if self.loss is None else known[self.loss]
+        return loss, _apart({name: np.asarray(known[k]) for name, k in self.handed_names.items()}, feeds)
 
 
 def _apart(results: dict[str, Array], feeds: Mapping[str, Array]) -> dict[str, Array]:

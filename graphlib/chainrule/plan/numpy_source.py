@@ -302,12 +302,12 @@ class _NumpyPrinting:
 
     def _ends(self) -> str:
         given: set[int] = set()
-        values = [self._result(k, given) for k in self.program.values.values()]
+        values = [self._result(k, given) for k in self.program.losses.values()]
         gradients = [self._result(k, given) for k in self.program.handed.values()]
         if self.returns == "tuple":
             return f"return ({', '.join([*values, *gradients])}{',' if len(values) + len(gradients) else ''})"
         pairs = ", ".join(f"{name!r}: {text}" for name, text in zip(self.program.handed, gradients, strict=True))
-        return f"return {', '.join(values)}, {{{pairs}}}"
+        return f"return {', '.join(values) or None}, {{{pairs}}}"
 
     def _result(self, k: int, given: set[int]) -> str:
         """A result in memory of its own: a copy where it is a feed, a constant, a view, or given already."""
@@ -316,7 +316,7 @@ class _NumpyPrinting:
             self.root[k] == k and step.operation is not None and not isinstance(step.operation, Call) and k not in given
         )
         given.add(k)
-        if step.shape == () and k in self.program.values.values():
+        if step.shape == () and k in self.program.losses.values():
             return f"{text}[()]"  # a number, also of an array without axes
         own = own and step.shape != ()  # what a function returns for no axes is a number and no array
         return text if own and step.operation is not np.broadcast_to else f"{self._function('array')}({text})"
@@ -330,9 +330,8 @@ def _last_uses(program: Program) -> dict[int, int]:
         for source in step.refs:
             last[owner[source]] = k
         owner.append(owner[step.refs[0]] if step.refs and _makes_view(step.operation) else k)
-        if isinstance(step.operation, Call):  # what it returns may be what it was given
-            last.update({owner[source]: len(program.steps) for source in step.refs})
-    for k in program.ends:
+    called = [source for step in program.steps if isinstance(step.operation, Call) for source in step.refs]
+    for k in (*program.ends, *called):  # what a rule returns may be what it was given
         last[owner[k]] = len(program.steps)
     return last
 

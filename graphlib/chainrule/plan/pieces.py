@@ -15,6 +15,8 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.errors import ArgumentError
+
 Array = npt.NDArray[Any]
 Results = tuple[Any, dict[str, Any]]
 Piece: TypeAlias = Sequence[Any]  # what some columns give: sums over them, and columns to lay end to end
@@ -52,6 +54,11 @@ class InPieces(ABC):
     @abstractmethod
     def finish(self, values: Mapping[str, Any], pieces: Iterable[Piece], feeds: Mapping[str, Array]) -> Results:
         """The loss and the gradients, from all pieces in their order."""
+
+    @property
+    @abstractmethod
+    def results(self) -> int:
+        """How many results one piece has."""
 
     @property
     @abstractmethod
@@ -130,13 +137,26 @@ def submitting(plan: Pickled, computation: InPieces, arrays: Mapping[str, Array]
         futures: deque[Any] = deque()
         for start, stop in tasks:
             if len(futures) == _UNDER_WAY:
-                yield futures.popleft().result()
+                yield _received(futures.popleft(), computation.results)
             own = {name: cut(values[name], axis, start, stop) for name, axis in computation.read.items()}
             futures.append(executor.submit(_task, payload, key, own, stop - start))
         while futures:
-            yield futures.popleft().result()
+            yield _received(futures.popleft(), computation.results)
 
     return map_tasks
+
+
+def _received(future: Any, results: int) -> Piece:
+    """What a task has returned; raises ArgumentError where the executor hands back anything else."""
+    remedy = "submit(function, *args) returns a Future; its result() is what function(*args) returned"
+    if not callable(getattr(future, "result", None)):
+        what = f"the executor's submit returned {type(future).__name__} in place of a Future"
+        raise ArgumentError(what, given=repr(future), remedy=remedy)
+    piece = future.result()
+    if not isinstance(piece, (list, tuple)) or len(piece) != results:
+        kind = f"{len(piece)} results" if isinstance(piece, (list, tuple)) else type(piece).__name__
+        raise ArgumentError(f"the executor returned {kind} in place of {results} results", given=kind, remedy=remedy)
+    return piece
 
 
 def _task(payload: bytes, key: Any, values: Mapping[str, Any], columns: int) -> Piece:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
-from chainrule.core.feeds import check_labels, values_in_pieces
+from chainrule.core.feeds import Pieces, check_labels, values_in_pieces
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Input, Leaf
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
-from chainrule.core.rewriting import fuse
-from chainrule.errors import ArgumentError, FeedError, RuleError, UnknownNameError
+from chainrule.core.predicting import how_to_predict
+from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
+from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
-from chainrule.plan.passes import optimized, typed
+from chainrule.plan.optimizing import optimized, typed
+from chainrule.plan.out import check_targets, written
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
+from chainrule.plan.sizes import Assured
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.program import Program
-from chainrule.program.recording import record
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.text import visible
 
@@ -33,6 +37,7 @@ Computation: TypeAlias = Whole | Blocks | Looped
 Key = tuple[Any, ...]
 
 _SHOWN: Final = 1000  # the size that named dimensions have in a source that is read before the first call
+_OF_STEPS: Final = (IndexError, ValueError, TypeError, ArithmeticError)  # what NumPy raises on arrays
 _KEPT: Final = 32  # specializations; data of ever new sizes must not fill the memory
 
 
@@ -48,14 +53,9 @@ def compile_graph(
 
     With an ``update``, what a call hands back are the parameters after one step, and what the update remembers.
     """
-    if backend not in ("numpy", "numba", "auto"):
-        raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
-    if backend == "numba":
-        require_numba()
-    if len(graph.outputs) != 1:
-        given = ", ".join(map(graph.name, graph.outputs))
-        raise ArgumentError("a plan has one output, the loss", given=given, remedy="Graph(loss, watch=[...])")
-    program = _wanted_program(graph, gradients)
+    _check_backend(backend)
+    _check_loss(graph)
+    program = wanted_program(graph, gradients)
     if update is not None and (computed := [name for name in program.gradients if name not in program.feeds]):
         raise ArgumentError(
             f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
@@ -63,35 +63,30 @@ def compile_graph(
     return Plan(graph, program, backend, update=update, block=block)
 
 
-def _wanted_program(graph: BaseGraph, gradients: Iterable[str | Node] | None) -> Program:
-    if gradients is None:
-        return _program(fuse(graph), None)
-    names = [graph.name(graph[node]) for node in ([gradients] if isinstance(gradients, (str, Node)) else gradients)]
-    fused = _program(fuse(_named(graph) if any(graph[name].name is None for name in names) else graph), names)
-    program = fused if set(names) <= set(fused.gradients) else _program(graph, names)
-    if missing := [name for name in names if name not in program.gradients]:
-        raise UnknownNameError(
-            f"{', '.join(map(repr, missing))} {'has' if len(missing) == 1 else 'have'} no gradient",
-            remedy="constants, whole numbers and labels have none, nor does what the loss does not depend on",
+def _check_backend(backend: Backend) -> None:
+    if backend not in ("numpy", "numba", "auto"):
+        raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
+    if backend == "numba":
+        require_numba()
+
+
+def _check_loss(graph: BaseGraph) -> None:
+    names = list(map(graph.name, graph.outputs))
+    if len(names) != 1:
+        remedy = f"Graph(loss, watch=[...]); without gradients, compile(outputs={names})"
+        raise ArgumentError("a plan has one output, the loss", given=", ".join(names), remedy=remedy)
+    if graph.outputs[0].shape:
+        raise ArgumentError(
+            f"gradients start at a scalar loss, and {names[0]} has shape {shape_text(graph.outputs[0].shape)}",
+            where=graph.outputs[0].where,
+            remedy=f"Sum or Mean of it; without gradients, compile(outputs={names[0]!r})",
         )
-    return program
 
 
-def _named(graph: BaseGraph) -> BaseGraph:
-    """The graph with the names that it gives to nodes without one as their own: a graph rewritten gives others."""
-    new: dict[Node, Node] = {}
-    for node in graph.order:
-        inputs = tuple(new[source] for source in node.inputs)
-        kept = node.name is not None and inputs == node.inputs
-        new[node] = node if kept else node.replace(*inputs).relabel(graph.name(node), like=node)
-    return type(graph)(*(new[node] for node in graph.outputs), watch=[new[node] for node in graph.watch])
-
-
-def _program(graph: BaseGraph, names: Sequence[str] | None) -> Program:
-    """The recorded program for these gradients, as far as they exist; for the parameters' when None."""
-    program = record(graph)
-    wanted = [graph.name(node) for node in graph.parameters] if names is None else names
-    return program.only(gradients=[name for name in wanted if name in program.gradients])
+def compile_forward(graph: BaseGraph, backend: Backend = "numpy", *, block: int | None = None) -> Plan:
+    """The plan of all outputs of a graph, which its nodes have names for, without a loss or gradients."""
+    _check_backend(backend)
+    return Plan(graph, predicted_program(graph), backend, block=block)
 
 
 @final
@@ -124,11 +119,11 @@ class Plan:
         if update is not None:
             self.memory = memories(update, {name: graph[name].shape or () for name in self._gradients})
             program = with_updates(program, update, self.memory)
-        self._recorded = program
+        self._recorded, self._assured = program, Assured(program)
         inputs = [leaf for remembered in self.memory.values() for leaf in remembered.values()]
         self._leaves: tuple[Leaf, ...] = (*(node for node in graph.order if isinstance(node, Leaf)), *inputs)
         self._fed = tuple(leaf for leaf in self._leaves if not isinstance(leaf, Constant))
-        self._lock = threading.RLock()
+        self._lock = (os.getpid(), threading.RLock())
         self._local = threading.local()
         self._computations: dict[Key, Computation] = {}
         self._loops: dict[Key, Loop | str] = {}
@@ -145,6 +140,8 @@ class Plan:
     @property
     def source(self) -> str:
         """The printed Python of the last call; before the first call, for float64 and named sizes of 1,000."""
+        if self._assured.unknown is not None:
+            return f"# computed as a run: {visible(self._assured.unknown)}\n"
         last = getattr(self._local, "last", None)
         return str((last or self._computation(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))).text)
 
@@ -156,14 +153,17 @@ class Plan:
         """What was compiled: how many steps, and whether columns are computed in blocks, or why not."""
         program, parts = self._program_for(np.dtype(float)), self._split_for(np.dtype(float))
         lines = [f"{len(self._recorded)} steps recorded, {len(program)} after the passes"]
+        if self._assured.unknown is not None:
+            return "\n".join([*lines, f"computed as a run, node by node: {visible(self._assured.unknown)}"])
         if self._numba():
             loop = self._loop(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))
             lines += [f"no loop in registers: {loop}"] if isinstance(loop, str) else [f"one compiled loop: {loop}"]
         if isinstance(parts, str):
             return "\n".join([*lines, f"all columns at once: {parts}"])
         sums = [name for name in parts.block.values if name not in parts.joined]
+        steps = f"{len(parts.block)} steps in each, {len(parts.after)} after them"
         lines += [
-            f"blocks of columns of {parts.name}: {len(parts.block)} steps in each, {len(parts.after)} after them",
+            f"blocks of columns of {parts.name}: {steps}",
             f"added up over the blocks: {visible(', '.join(sums)) or 'nothing'}",
         ]
         return "\n".join([*lines, f"laid end to end: {visible(', '.join(parts.joined))}"] if parts.joined else lines)
@@ -176,7 +176,7 @@ class Plan:
     def __call__(
         self, feeds: Mapping[Any, Any], *, out: Mapping[str, Array] | None = None, executor: Any = None
     ) -> Results:
-        """The loss and the gradients by name.
+        """The loss and the gradients by name; for a prediction None, and its values by name.
 
         ``out`` are arrays that gradients are written to, by name. ``executor`` is anything with the ``submit`` of
         ``concurrent.futures.Executor``; blocks of columns are computed there. Raises FeedError as ``Graph.forward``.
@@ -185,11 +185,23 @@ class Plan:
         try:
             if call is not None and out is None and executor is None:
                 return call(feeds)  # type: ignore[no-any-return]  # a local has no types
+            self._check_options(out, executor)
             loss, gradients = self._general(feeds, executor)
-        except IndexError:  # indices are the one thing in feeds that only computing finds wrong
-            self._by_run(self.prepared(feeds)[0])  # names the node
+        except _OF_STEPS as error:  # such as a wrong index, or a maximum of nothing
+            if not isinstance(error, ChainruleError) and (executor is None or isinstance(error, IndexError)):
+                self._blame(feeds, error)
             raise
-        return loss, gradients if out is None else _written(gradients, out)
+        return loss, gradients if out is None else written(gradients, out)
+
+    def _check_options(self, out: Any, executor: Any) -> None:
+        if executor is not None and not callable(getattr(executor, "submit", None)):
+            raise ArgumentError(
+                f"an executor has the method submit, and {type(executor).__name__} does not",
+                given=f"executor={executor!r}",
+                remedy="a ThreadPoolExecutor or ProcessPoolExecutor of concurrent.futures, or what works like one",
+            )
+        if out is not None:
+            check_targets(out, tuple(self._recorded.handed))
 
     def _general(self, feeds: Mapping[Any, Any], executor: Any = None) -> Results:
         arrays, computation = self.prepared(feeds)
@@ -204,18 +216,34 @@ class Plan:
             self._local.call = self._quick(computation.loop.quick(), tuple(computation.read))
         return computation(arrays)
 
+    def _blame(self, feeds: Mapping[Any, Any], error: Exception) -> None:
+        """Raise what names the node of a step that failed: the rules are asked again, one after another."""
+        arrays = self._checked(feeds)
+        if not any(isinstance(feed, Pieces) and feed.stored for feed in arrays.values()):
+            self._by_run(arrays)
+            what = f"a step of this plan raised {type(error).__name__}: {error}"
+            remedy = "graph.forward computes the same node by node, without an error"
+            raise RuleError(what, where=_line_of(error), given=_given(arrays), remedy=remedy) from error
+
     def prepared(self, feeds: Mapping[Any, Any]) -> tuple[dict[str, Any], Computation | None]:
-        """The feeds checked, and what computes the plan for them: nothing where there are no columns.
+        """The feeds checked, and what computes the plan for them: nothing where only a run can, as without columns.
 
         What lies on disk or has another dtype than the run is left as it is, as ``Pieces``.
         """
-        given = values_in_pieces(self._leaves, feeds, self._name)
-        check_labels(self.graph.labels, given, self._name)
-        arrays = {self._name(leaf): given[leaf] for leaf in self._fed}
-        if 0 in self._sizes(arrays).values():
+        arrays = self._checked(feeds)
+        if not self._assured.of(self._sizes(arrays)):
             return arrays, None
         self._local.last = computation = self.computation_for(arrays)
         return arrays, computation
+
+    def _checked(self, feeds: Mapping[Any, Any]) -> dict[str, Any]:
+        try:
+            given = values_in_pieces(self._leaves, feeds, self._name)
+        except FeedError as error:
+            error.remedy = how_to_predict(self.graph, feeds) or error.remedy
+            raise
+        check_labels(self.graph.labels, given, self._name)
+        return {self._name(leaf): given[leaf] for leaf in self._fed}
 
     def column_axes(self) -> dict[str, int]:
         """The axis of the columns, for every feed that has any."""
@@ -227,11 +255,13 @@ class Plan:
         return self.graph.name(node) if node in self.graph else str(node.name)
 
     def _by_run(self, arrays: Mapping[str, Array]) -> Results:
-        """No columns at all, or a wrong index: the rules decide what that means, most often an error that says so."""
+        """As a run: no columns at all, or a shape or an index that only the rules can tell; often an error says so."""
         fed = {name: array for name, array in arrays.items() if not any(name in own for own in self.memory.values())}
         values = forward(self.graph, fed)
+        if self._recorded.predicts:
+            return None, {self._name(node): np.array(values[self.graph.position(node)]) for node in self.graph.outputs}
         swept = dict(zip(self.graph.names, sweep(self.graph, values)[0], strict=True))
-        gradients = {name: np.array(swept[name]) for name in self._gradients}
+        gradients = {name: _gradient(swept[name], values[self.graph.position(name)]) for name in self._gradients}
         loss = values[self.graph.position(self.graph.outputs[0])][()]
         return loss, gradients if self.update is None else updated(self.update, self.memory, arrays, gradients)
 
@@ -259,12 +289,18 @@ class Plan:
         found = self._computations.get(key)
         if found is None:
             dtype = next((a.dtype for a in arrays.values() if a.dtype.kind == "f"), np.dtype(float))
-            with self._lock:
+            with self._lock_here():
                 found = self._computations.get(key) or self._computation(self._sizes(arrays), dtype)
                 while len(self._computations) >= _KEPT:
-                    self._computations.pop(next(iter(self._computations)))
+                    self._computations.pop(next(iter(self._computations)), None)
                 self._computations[key] = found
         return found
+
+    def _lock_here(self) -> Any:
+        """The lock of this process: one that another thread held when this process was forked is never released."""
+        if self._lock[0] != os.getpid():
+            self._lock = (os.getpid(), threading.RLock())
+        return self._lock[1]
 
     def _computation(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Computation:
         if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
@@ -288,7 +324,7 @@ class Plan:
         column = column_name(program)
         others = {name: size for name, size in sizes.items() if name != column}
         key: Key = (dtype, *others.items())
-        with self._lock:
+        with self._lock_here():
             if key not in self._loops:
                 try:
                     self._loops[key] = Loop(program, others, dtype)
@@ -317,7 +353,24 @@ class Plan:
         return {str(size): number for size, number in pairs if isinstance(size, Dimension)}
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if self._recorded.predicts:
+            return _predicting, (self.graph, self.backend, self._block)
         return _rebuilt, (self.graph, self._gradients, self.backend, self.update, self._block)
+
+
+def _gradient(found: Array | None, value: Array) -> Array:
+    """A gradient of a run in memory of its own; zeros where no rule sent one."""
+    return np.zeros_like(value) if found is None else np.array(found)
+
+
+def _line_of(error: Exception) -> str:
+    """The printed line that an error comes from; "" where it comes from none."""
+    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<plan ")]
+    return " ".join(str(lines[-1]).split()) if lines else ""
+
+
+def _given(arrays: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in arrays.items())
 
 
 def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
@@ -331,9 +384,22 @@ def _rebuilt(graph: BaseGraph, gradients: tuple[str, ...], backend: Backend, upd
     return compile_graph(graph, gradients, backend, update=update, block=block)
 
 
+def _predicting(graph: BaseGraph, backend: Backend, block: int | None) -> Plan:
+    return compile_forward(graph, backend, block=block)
+
+
 def _quick_whole(computation: Whole) -> tuple[str, dict[str, Any]]:
     arguments = ", ".join(f"x{k}" for k in range(len(computation.feeds)))
-    return f"return run({arguments})", {"run": computation.run()}
+    free = computation.free()
+    lines = [
+        "if free:",
+        "    run = take()",
+        "    try:",
+        f"        return run({arguments})",
+        "    finally:",
+        "        put(run)",
+    ]
+    return "\n".join(lines), {"free": free, "take": free.pop, "put": free.append}
 
 
 @functools.cache
@@ -367,15 +433,3 @@ def _quick_body(lines: Sequence[str], compared: bool) -> list[str]:
         "        except (TypeError, ValueError):",
         "            pass",
     ]
-
-
-def _written(gradients: Mapping[str, Any], out: Mapping[str, Array]) -> dict[str, Any]:
-    """The gradients copied to the caller's arrays."""
-    unknown = [name for name in out if name not in gradients]
-    if unknown:
-        raise ArgumentError(f"out: no gradient {', '.join(map(repr, unknown))}", given=", ".join(gradients))
-    for name, array in out.items():
-        if array.shape != gradients[name].shape:
-            raise FeedError(f"out: {name} has shape {shape_text(gradients[name].shape)}, not {shape_text(array.shape)}")
-        np.copyto(array, gradients[name])
-    return {name: out.get(name, gradient) for name, gradient in gradients.items()}

@@ -13,6 +13,7 @@ from chainrule.errors import ArgumentError
 from chainrule.plan.loop.looped import Looped
 from chainrule.plan.pieces import Array, cut, in_memory
 from chainrule.plan.plan import Backend, Plan, compile_graph
+from chainrule.plan.prediction_plan import PredictionPlan, compile_prediction
 from chainrule.plan.updating import Update
 from chainrule.program.program import Program
 
@@ -24,9 +25,18 @@ State = dict[str, Array]
 
 
 def compile_plan(
-    graph: BaseGraph, names: Iterable[str | Node] | None, backend: Backend, update: Update | None
-) -> Plan | TrainingPlan:
-    """The plan of a graph, of the gradients of these names or of their update; ``Graph.compile`` says more."""
+    graph: BaseGraph,
+    names: Iterable[str | Node] | None,
+    outputs: str | Node | Iterable[str | Node] | None,
+    backend: Backend,
+    update: Update | None,
+) -> Plan | TrainingPlan | PredictionPlan[Any]:
+    """The plan of a graph: of gradients, of their update, or of a prediction; ``Graph.compile`` says more."""
+    if outputs is not None:
+        if names is not None or update is not None:
+            given = "gradients" if update is None else "an update"
+            raise ArgumentError("a plan of outputs has no gradients", given=given, remedy="two plans")
+        return compile_prediction(graph, outputs, backend)
     return compile_graph(graph, names, backend) if update is None else compile_step(graph, names, backend, update)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from chainrule.core.leaves import Input
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError
-from chainrule.plan.passes import traced
+from chainrule.plan.optimizing import traced
 from chainrule.program.builder import Builder
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program

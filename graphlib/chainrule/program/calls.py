@@ -41,11 +41,13 @@ class RuleCall(Call):
     def __call__(self, *values: Any) -> Any:
         """What the rule returns for arrays, which it cannot write to; zeros where a gradient is None.
 
-        Raises RuleError when the rule raises, or returns something that is no gradient.
+        Raises RuleError when the rule raises, or returns something that is no gradient, or has not the shape that was
+        learned.
         """
         arrays = [read_only(value) for value in values]
         if self.way == "forward":
-            return call_forward(self.node, arrays)
+            dtype = next((array.dtype for array in arrays if array.dtype.kind == "f"), None)
+            return call_forward(self.node, arrays, dtype)
         grad, output, *inputs = arrays
         parts = call_backward(self.node, grad, output, inputs)
         return tuple(np.zeros_like(x) if part is None else part for part, x in zip(parts, inputs, strict=True))

@@ -54,15 +54,22 @@ class Program:
     """The names of the nodes at which gradients start."""
     updates: Mapping[str, int] = field(default_factory=dict)
     """The number of the step that is the new value of a feed, by the name of the feed."""
+    predicts: bool = False
+    """Whether its values are a prediction, handed back by name; else they are losses."""
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """The values from which gradients start; none where there is only a prediction."""
+        return {} if self.predicts else self.values
 
     @property
     def handed(self) -> Mapping[str, int]:
-        """What is handed back beside the values: the new values where feeds are updated, else the gradients."""
-        return self.updates or self.gradients
+        """What is handed back by name: a prediction, or the new values where feeds are updated, or the gradients."""
+        return self.values if self.predicts else self.updates or self.gradients
 
     def handed_name(self, name: str) -> str:
-        """What a result is called where it is written down: dW1, or new W1."""
-        return f"new {name}" if self.updates else f"d{name}"
+        """What a result is called where it is written down: dW1, new W1, or A3 where that is predicted."""
+        return name if self.predicts else f"new {name}" if self.updates else f"d{name}"
 
     @property
     def feeds(self) -> dict[str, int]:
@@ -107,7 +114,7 @@ class Program:
         return f"<Program of {len(self.steps)} steps: {self._results()}>"
 
     def _results(self) -> str:
-        return visible(", ".join([*self.values, *map(self.handed_name, self.handed)]))
+        return visible(", ".join([*self.losses, *map(self.handed_name, self.handed)]))
 
     def __str__(self) -> str:
         shown = list(enumerate(self.steps))
@@ -139,6 +146,24 @@ def rewrite(program: Program, change: Change) -> Program:
     gradients = {name: ends[k] for name, k in program.gradients.items()}
     updates = {name: ends[k] for name, k in program.updates.items()}
     return replace(program, steps=tuple(builder.steps), values=values, gradients=gradients, updates=updates)
+
+
+def joined(first: Program, second: Program) -> Program:
+    """The first program with the gradients of the second, too: another way back through nodes of the same values.
+
+    Where both have a name for something, it stays that of the first.
+    """
+    builder = Builder()
+    builder.steps = list(first.steps)
+    taken = {step.name for step in builder.steps}
+    same = {k: first.values[name] for name, k in second.values.items()}
+    new: list[Ref] = []
+    for k, step in enumerate(second.steps):
+        renewed = step.reading(map_refs(step.operands, lambda ref: new[ref.step]))
+        own = replace(renewed, name=None) if step.name in taken else renewed
+        new.append(Ref(same[k]) if k in same else builder.append(own))
+    gradients = {name: new[k].step for name, k in second.gradients.items()}
+    return replace(first, steps=tuple(builder.steps), gradients={**first.gradients, **gradients})
 
 
 def _as_ref(builder: Builder, value: Any, step: Step) -> int:

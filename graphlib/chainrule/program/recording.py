@@ -40,20 +40,25 @@ def record(graph: BaseGraph) -> Program:
                 remedy="Sum or Mean of it; a Run starts from any gradient: run.backward(seed=...)",
             )
     recording = _Recording(graph)
-    for node in graph.order:
-        recording.forward(node)
     gradients, _ = in_reverse(graph, recording.total, recording.local)
     return recording.program(gradients)
 
 
+def record_forward(graph: BaseGraph) -> Program:
+    """The forward of a graph alone, with the value of every node; its outputs may have any shape."""
+    return _Recording(graph).program([None] * len(graph))
+
+
 @final
 class _Recording:
-    """One recording in the making: the steps so far, and which of them are values."""
+    """One recording in the making: the steps so far, those of the forward first, and which of them are values."""
 
     def __init__(self, graph: BaseGraph) -> None:
         self.graph = graph
         self.builder = Builder()
         self.values: dict[Node, Ref] = {}
+        for node in graph.order:
+            self._forward(node)
 
     def program(self, gradients: Sequence[Ref | None]) -> Program:
         """What has been recorded, with these steps as the gradients of the nodes in their order."""
@@ -62,7 +67,7 @@ class _Recording:
         swept = {name: grad.step for name, grad in zip(names, gradients, strict=True) if grad is not None}
         return Program(tuple(self.builder.steps), values, swept, tuple(map(self.graph.name, self.graph.outputs)))
 
-    def forward(self, node: Node) -> None:
+    def _forward(self, node: Node) -> None:
         name = self.graph.name(node)
         if isinstance(node, Constant):
             self.values[node] = self.builder.constant(node.value, name=name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ChainruleError, GraphError
+from chainrule.errors import ChainruleError, ProgramError
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Step, map_refs, step_text
@@ -17,7 +17,7 @@ from chainrule.symbols.symbol import Symbol, known_shape
 
 
 def verify(program: Program, known: dict[Any, Shape | None] | None = None) -> None:
-    """Hold a program to its rules; raises GraphError, naming the step, when one is broken.
+    """Hold a program to its rules; raises ProgramError, naming the step, when one is broken.
 
     Every operand is an earlier step; every name is defined once; the shape of every step is the one that its
     operation gives for the shapes of its operands; every result is a step. ``known`` keeps the shapes that have been
@@ -27,17 +27,17 @@ def verify(program: Program, known: dict[Any, Shape | None] | None = None) -> No
     names: set[str] = set()
     for k, step in enumerate(program.steps):
         if step.name in names:
-            raise GraphError(f"step %{k}: {step.name!r} is defined twice")
+            raise ProgramError(f"step %{k}: {step.name!r} is defined twice")
         names |= {step.name} if step.name else set()
         if any(not 0 <= source < k for source in step.refs):
-            raise GraphError(f"step %{k} reads a step that is not before it", given=step_text(step))
+            raise ProgramError(f"step %{k} reads a step that is not before it", given=step_text(step))
         shape = _remembered_shape(program.steps, step, known)
         if shape is not None and step.shape is not None and shape != step.shape:
-            raise GraphError(
+            raise ProgramError(
                 f"step %{k} has shape {shape_text(step.shape)} and computes {shape_text(shape)}", given=step_text(step)
             )
     if any(not 0 <= k < len(program.steps) for k in program.ends):
-        raise GraphError("a result of the program is no step")
+        raise ProgramError("a result of the program is no step")
 
 
 def _remembered_shape(steps: Sequence[Step], step: Step, known: dict[Any, Shape | None]) -> Shape | None:
@@ -71,4 +71,4 @@ def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:
     try:
         return known_shape(step.operation(*operands, **step.options))
     except ChainruleError as error:
-        raise GraphError(f"{step_text(step)}: {error.what}") from error
+        raise ProgramError(f"{step_text(step)}: {error.what}") from error

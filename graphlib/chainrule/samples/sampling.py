@@ -16,11 +16,12 @@ from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError, did_you_mean
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
+from chainrule.nodes.batch_axis import classes_axis
 from chainrule.nodes.elementwise import Abs, Clip, LeakyReLU, Log, ReLU, Sqrt
 from chainrule.nodes.linear import MatMul, Transpose
 from chainrule.nodes.losses import BCELoss, CrossEntropyLoss, HingeLoss, SigmoidBCELoss, SoftmaxCrossEntropyLoss
 from chainrule.nodes.rearranging import Concatenate, Gather, Index, Reshape
-from chainrule.nodes.reductions import Max, Mean, Sum
+from chainrule.nodes.reductions import Max, Mean, Softmax, Sum
 from chainrule.samples.initialization import initial_values
 from chainrule.symbols.dimensions import Dimension, Size, names_in
 
@@ -176,6 +177,16 @@ def _transpose(node: Transpose, asked: Domain) -> tuple[Domain, ...]:
     return (asked._replace(axis=axes[asked.axis % rank] % rank),)
 
 
+def _cross_entropy(node: CrossEntropyLoss | SoftmaxCrossEntropyLoss, asked: Domain) -> tuple[Domain, ...]:
+    """Labels have their one along the classes: where a softmax of the predictions runs, else beside the examples."""
+    prediction = node.inputs[0]
+    if isinstance(node, SoftmaxCrossEntropyLoss):
+        return ANY, ONE_HOT._replace(axis=node.classes or 0)
+    if isinstance(prediction, Softmax) and isinstance(prediction.axis, int):
+        return PROBABILITY, ONE_HOT._replace(axis=prediction.axis)
+    return PROBABILITY, ONE_HOT._replace(axis=classes_axis(prediction.shape, node.examples) or 0)
+
+
 def _same(node: Node, asked: Domain) -> tuple[Domain, ...]:
     """For rules that only move entries about."""
     return (asked,) * len(node.inputs)
@@ -207,8 +218,8 @@ _DEMANDS: dict[type[Node], Demand] = {
     Index: _same,
     BCELoss: lambda node, asked: (PROBABILITY, BINARY),
     SigmoidBCELoss: lambda node, asked: (ANY, BINARY),
-    CrossEntropyLoss: lambda node, asked: (PROBABILITY, ONE_HOT),
-    SoftmaxCrossEntropyLoss: lambda node, asked: (ANY, ONE_HOT),
+    CrossEntropyLoss: _cross_entropy,
+    SoftmaxCrossEntropyLoss: _cross_entropy,
     HingeLoss: lambda node, asked: (ANY, SIGN),
 }
 
@@ -281,8 +292,8 @@ def sample_feeds(graph: BaseGraph, seed: int = 0, sizes: Mapping[str, int] | Non
 
     ``sizes`` are the numbers of the named dimensions; those left out come from ``generic_sizes``. Parameters are
     those of ``Graph.initialize`` plus noise, so that no bias is 0. Labels are what their loss takes: 0 or 1, one-hot
-    columns, -1 or 1. Indices stay inside the table they look up; what goes into a logarithm, a root or a loss of
-    probabilities is positive or between 0 and 1. Everything else is normal.
+    along the classes, -1 or 1. Indices stay inside the table they look up; what goes into a logarithm, a root or a
+    loss of probabilities is positive or between 0 and 1. Everything else is normal.
 
     >>> from chainrule import BCELoss, Graph, Input, MatMul, Parameter, Sigmoid
     >>> prediction = Sigmoid(MatMul(Parameter("W", (1, 2)), Input("A0", (2, "m"))))

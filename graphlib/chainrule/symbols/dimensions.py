@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from math import prod
+from math import ceil, floor, prod
 from operator import index
 from typing import Any, TypeAlias, final
 
@@ -18,7 +19,8 @@ class Dimension:
     """A size written with names: ``m``, ``3*m``, ``m + 2``, ``1/m``; a number as soon as the names have numbers.
 
     It is a sum of products of powers of names with rational coefficients, which is all that concatenating,
-    reshaping and averaging need. An expression without names is an ``int`` again.
+    reshaping and averaging need; what a slice leaves may be 0, as in ``max(0, m - 3)``. An expression without names is
+    an ``int`` again.
 
     >>> m = Dimension.named("m")
     >>> 3 * m + 2, m * m / m, (m + 1) - m
@@ -41,18 +43,47 @@ class Dimension:
     @property
     def names(self) -> frozenset[str]:
         """The names that must have a number before this size has one."""
-        return frozenset(name for monomial, _ in self.terms for name, _ in monomial)
+        found = [name for monomial, _ in self.terms for name, _ in monomial]
+        return frozenset(itertools.chain(*(x.size.names if isinstance(x, Rest) else (x,) for x in found)))
+
+    @property
+    def is_product_of_names(self) -> bool:
+        """Whether it is made of names alone, without the larger of 0 and something."""
+        return not any(isinstance(name, Rest) for monomial, _ in self.terms for name, _ in monomial)
+
+    @property
+    def least(self) -> Fraction | None:
+        """What it is at least, where no name is 0; None where that cannot be said at a glance."""
+        least = Fraction(0)
+        for monomial, factor in self.terms:
+            if monomial and (factor < 0 or any(power < 0 for _, power in monomial)):
+                return None
+            least += factor * all(not isinstance(name, Rest) for name, _ in monomial)
+        return least
 
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         """The number, given a number for each name.
 
         Raises KeyError for a name without a number, ValueError when the result is no whole number.
         """
-        parts = (factor * prod(Fraction(sizes[n]) ** p for n, p in monomial) for monomial, factor in self.terms)
-        total = sum(parts)
+        total = self.evaluate_exactly(sizes)
         if total.denominator != 1:
             raise ValueError(f"{self} is {total} for {dict(sizes)}, which is no whole number")
         return total.numerator
+
+    def evaluate_exactly(self, sizes: Mapping[str, int]) -> Fraction:
+        """The number, given a number for each name, whole or not; raises KeyError for a name without a number."""
+        parts = (factor * prod(_valued(n, sizes) ** p for n, p in monomial) for monomial, factor in self.terms)
+        return sum(parts, Fraction(0))
+
+    def with_sizes(self, sizes: Mapping[str, Size]) -> Size:
+        """The size, which has no name below a line, with others in the place of these names."""
+        total: Any = 0
+        for monomial, factor in self.terms:
+            parts = [sizes.get(name, Dimension.named(name)) for name, power in monomial for _ in range(power)]
+            product = prod(parts, start=Dimension({(): factor}))
+            total = product + total
+        return total  # type: ignore[no-any-return]  # a sum of sizes
 
     def __add__(self, other: Any) -> Any:
         terms = _terms(other)
@@ -99,7 +130,87 @@ class Dimension:
             return self._hash
 
     def __repr__(self) -> str:
-        return " + ".join(_term_text(monomial, factor) for monomial, factor in self.terms).replace("+ -", "- ")
+        return _as_minimum(self) or " + ".join(_term_text(monomial, factor) for monomial, factor in self.terms).replace(
+            "+ -", "- "
+        )
+
+
+@final
+class Rest(str):  # it stands in products as a name does
+    """The larger of 0 and a size: ``max(0, m - 3)``."""
+
+    __slots__ = ("size",)
+    size: Dimension
+
+    def __new__(cls, size: Dimension) -> Rest:
+        made = super().__new__(cls, f"max(0, {size})")
+        made.size = size
+        return made
+
+    def __reduce__(self) -> Any:
+        return Rest, (self.size,)
+
+
+def rest(size: Size, taken: int) -> Size:
+    """What is left of a size when so many entries are taken away, and 0 where it has fewer.
+
+    >>> m = Dimension.named("m")
+    >>> rest(5, 7), rest(m, 1), rest(m, 3), rest(rest(m, 3), 2), rest(m + 4, 3)
+    (0, m - 1, max(0, m - 3), max(0, m - 5), m + 1)
+
+    Names are 1 or more here: of no columns nothing is left. What is left of a size with one name is written in one way,
+    so that equal sizes are the same: as a line, and a bend at every number where it has one.
+    """
+    left: Size = size - taken
+    if isinstance(left, int):
+        return max(0, left)
+    if not taken or (left.least is not None and left.least >= 0):
+        return left
+    knots = _knots(left)
+    return Dimension.named(Rest(left)) if knots is None else _by_bends(left, knots)
+
+
+def _knots(size: Dimension) -> list[int] | None:
+    """Where a size made of m and max(0, m - k) has its bends; None for one of another make."""
+    products = [monomial for monomial, _ in size.terms if monomial]
+    if len(size.names) != 1 or any(len(monomial) > 1 or monomial[0][1] != 1 for monomial in products):
+        return None
+    m = Dimension.named(*size.names)
+    bends = [m - name.size for ((name, _),) in products if isinstance(name, Rest)]
+    return sorted({1, *bends}) if all(isinstance(bend, int) for bend in bends) else None
+
+
+def _by_bends(size: Dimension, knots: Sequence[int]) -> Size:
+    """The larger of 0 and a size with these bends, as a line and bends: the second differences of its numbers."""
+    (name,) = size.names
+    m = Dimension.named(name)
+
+    def at(number: int) -> Fraction:
+        return max(Fraction(0), size.evaluate_exactly({name: number}))
+
+    places = set(knots)
+    for knot in knots:  # between two bends it is a line, which may cross 0
+        first, second = (size.evaluate_exactly({name: knot + k}) for k in (0, 1))
+        crossing = knot - first / (second - first) if second != first else Fraction(knot)
+        places |= {floor(crossing), ceil(crossing)}
+    slope = at(2) - at(1)
+    total: Any = Dimension({((name, 1),): slope}) + Dimension({(): at(1) - slope})
+    for place in sorted(place for place in places if place > 1):
+        if bend := at(place + 1) - 2 * at(place) + at(place - 1):
+            total = total + Dimension({((Rest(m - place), 1),): bend})
+    return total  # type: ignore[no-any-return]  # a sum of sizes
+
+
+def _as_minimum(size: Dimension) -> str:
+    """``min(m, 3)`` for m - max(0, m - 3), and nothing for another size."""
+    found = [name for monomial, factor in size.terms if factor == -1 for name, _ in monomial if isinstance(name, Rest)]
+    whole = size + Dimension.named(found[0]) if len(found) == 1 else 0
+    most = whole - found[0].size if isinstance(whole, Dimension) else whole
+    return f"min({whole}, {most})" if isinstance(most, int) and isinstance(whole, Dimension) else ""
+
+
+def _valued(name: str, sizes: Mapping[str, int]) -> Fraction:
+    return max(Fraction(0), name.size.evaluate_exactly(sizes)) if isinstance(name, Rest) else Fraction(sizes[name])
 
 
 def _degree(monomial: Monomial) -> int:

@@ -67,6 +67,8 @@ def operation(function: Any) -> Operation | None:
 def _row_of_ufunc(ufunc: np.ufunc) -> Operation | None:
     if ufunc.signature is not None or ufunc.nout != 1:  # such as np.vecdot, np.modf
         return None
+    if all(set(types) <= set("O->") for types in ufunc.types):  # of np.frompyfunc, which gives Python's objects
+        return None
     decides = {types[-1] for types in ufunc.types} == {"?"}
     return Operation(ufunc, "entrywise", entrywise, "bool" if decides else "float")
 

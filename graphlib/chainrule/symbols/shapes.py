@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ShapeError, Untraceable
-from chainrule.symbols.dimensions import Dimension, Shape, Size, as_size, shape_text
+from chainrule.symbols.dimensions import Dimension, Shape, Size, as_size, rest, shape_text
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -269,33 +269,39 @@ def _check_in_range(index: int, size: Size, shape: Shape) -> None:
 
 
 def _sliced(size: Size, part: slice) -> Size:
-    """The size left by a slice; a named size is taken to be long enough for the bounds."""
-    if isinstance(size, int) and not any(isinstance(b, Dimension) for b in (part.start, part.stop)):
+    """The size left by a slice; a named bound is taken to lie within the axis."""
+    start, stop = part.start, None if part.stop == size else part.stop
+    named = any(isinstance(bound, Dimension) for bound in (start, stop))
+    if isinstance(size, int) and not named:
         return len(range(*part.indices(size)))
-    if part.step == -1 and part.start is None and part.stop is None:
+    if part.step == -1 and start is None and stop is None:
         return size
     if part.step not in (1, None):
         raise Untraceable(f"the size of a slice with a step of an axis of size {size} depends on the data")
-    return _bound(part.stop, size, size) - _bound(part.start, 0, size)
+    if named:
+        return _bound(stop, size, size) - _bound(start, 0, size)
+    return _left(size, 0 if start is None else start, stop)
 
 
 def _bound(bound: Any, default: Size, size: Size) -> Size:
-    """A slice bound counted from the start, where that can be said without the data."""
+    """A slice bound counted from the start."""
     if bound is None:
         return default
-    if isinstance(bound, Dimension) or (bound >= 0 and (default == 0 or 0 < bound <= _at_least(size))):
-        return bound  # type: ignore[no-any-return]  # a bound is a size
-    if bound < 0:
-        return size + bound  # type: ignore[no-any-return]  # a sum of sizes is a size
-    raise Untraceable(f"whether an axis of size {size} reaches to {bound} depends on the data")
+    return bound if isinstance(bound, Dimension) or bound >= 0 else size + bound  # type: ignore[no-any-return]  # a size
 
 
-def _at_least(size: Size) -> int:
-    """What a size is, or more, whatever its names stand for: 6 for m + 6."""
-    if isinstance(size, int):
-        return size
-    constant = sum(factor for monomial, factor in size.terms if not monomial)
-    return int(constant) if all(factor > 0 for _, factor in size.terms) else 0
+def _left(size: Size, start: int, stop: int | None) -> Size:
+    """How many entries of an axis stand between two numbers, negative ones counted from its end, however long it is."""
+    if stop is None:
+        return rest(size, start) if start >= 0 else size - rest(size, -start)
+    if start >= 0 > stop:
+        return rest(size, start - stop)
+    if start < 0 <= stop:
+        return size - rest(size, -start) - rest(size, stop) + rest(size, stop - start)
+    if stop <= start:
+        return 0
+    first, last = (start, stop) if start >= 0 else (-stop, -start)
+    return rest(size, first) - rest(size, last)
 
 
 def einsum(subscripts: str, *shapes: Shape) -> Shape:

@@ -19,7 +19,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule.errors import Untraceable
 from chainrule.symbols import operations, shapes
-from chainrule.symbols.dimensions import Shape, Size, as_shape, shape_text
+from chainrule.symbols.dimensions import Dimension, Shape, Size, as_shape, shape_text
+from chainrule.symbols.literals import literal
 from chainrule.symbols.operations import OPERATIONS, Kind, Operation, ShapeRule, declare, index
 from chainrule.symbols.symbol_array import SymbolArray, entrywise
 
@@ -65,7 +66,11 @@ class Symbol(NDArrayOperatorsMixin):
         dtype: Any = float,
         name: str | None = None,
     ) -> None:
-        self.operation, self.operands, self.options = operation, operands, dict(options or {})
+        self.operation = operation
+        self.operands: tuple[Any, ...] = tuple(
+            operand if type(operand) is Symbol else literal(operand) for operand in operands
+        )
+        self.options = {key: literal(value) for key, value in options.items()} if options else {}
         self._shape, self.dtype, self.name = shape, np.dtype(dtype), name
 
     @classmethod
@@ -181,6 +186,8 @@ def _fixed(part: Any) -> Any:
     """A list in an index as the array that NumPy makes of it: written down as a tuple, it would be another index."""
     return np.array(part) if isinstance(part, list) else part
 
+
+_AS_IT_IS = frozenset((Symbol, int, float, bool, str, Dimension, np.ndarray, np.float64))
 
 # --- recording -------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chainrule.core.graph import BaseGraph
+from chainrule.nodes.batch_of_graph import batch_name
 from chainrule.plan.training_plan import State, TrainingPlan, compile_step
+from chainrule.symbols.dimensions import names_in, shape_text
 from chainrule.training.batches import Batches
 from chainrule.training.history import History
 from chainrule.training.optimizers import SGD, Optimizer
@@ -29,18 +31,20 @@ def train(
     epochs: int = 1000,
     batch_size: int | None = None,
     seed: int = 0,
-    columns: str = "m",
+    columns: str | None = None,
     progress: bool | TextIO = True,
     backend: Literal["numpy", "numba", "auto"] = "numpy",
 ) -> History:
     """Move ``params`` against the gradient of the graph's only output, and return a ``History``.
 
-    An epoch goes through all columns once: in one step, or in steps of ``batch_size`` columns in an order that ``seed``
-    decides (the last step of an epoch takes what is left). A feed is cut along the dimension that its Input calls
-    ``columns``; Inputs without it are fed whole. Parameters that should not move can stand among the feeds.
+    An epoch goes through all examples once: in one step, or in steps of ``batch_size`` examples in an order that
+    ``seed`` decides (the last step of an epoch takes what is left). ``columns`` is the name of the number of examples,
+    "m" for instance; without it, it is the size over which the loss is taken. A feed is cut along the dimension that
+    its Input calls so, columns or rows; Inputs without it are fed whole. Parameters that should not move can stand
+    among the feeds.
 
     Feeds may lie on disk: memory-mapped arrays, ``chainrule.ArrayFile``, datasets of h5py or zarr. Mini-batches are
-    then taken from pages of 64 MB: pages come in a random order, and so do the columns of each, so that at most one
+    then taken from pages of 64 MB: pages come in a random order, and so do the examples of each, so that at most one
     page is in memory; the smaller batch is then the last of its page.
 
     The step is compiled: ``backend`` is that of ``Graph.compile``. With "numba", small networks go through whole epochs
@@ -51,7 +55,8 @@ def train(
     into is dropped whole.
 
     Nothing that is handed in is changed. ValueError if the graph has several outputs, the feeds differ in their number
-    of columns, or ``epochs`` or ``batch_size`` are not positive; the graph's own errors for everything else.
+    of examples or none has any, or ``epochs`` or ``batch_size`` are not positive; the graph's own errors for everything
+    else.
 
     >>> from chainrule import Graph, Parameter, Square
     >>> w = Parameter("w")
@@ -63,6 +68,8 @@ def train(
     if len(graph.outputs) != 1:
         raise ValueError(f"a graph with one output, the loss, can be trained; this one has {len(graph.outputs)}")
     axes = _column_axes(graph, feeds, columns)
+    if batch_size is not None and not axes:
+        raise ValueError(_without_examples(graph, feeds, columns))
     Batches(feeds, axes, epochs, batch_size, seed)  # whatever it refuses is refused before anything is compiled
     step = compile_step(graph, list(params), backend, optimizer)
     start = step.start(params)
@@ -115,11 +122,22 @@ def _epochs(step: TrainingPlan, state: State, batches: Batches) -> Iterator[Step
         count = min(max(left, 1), max(1, int(count * min(10.0, _PATIENCE / max(taken, 1e-9)))))
 
 
-def _column_axes(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str) -> dict[str, int]:
+def _column_axes(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str | None) -> dict[str, int]:
     """Return, for each feed whose Input has the dimension ``columns``, the axis along which it is cut."""
+    columns = columns or batch_name(graph) or ""
     axes = {}
     for node in graph.inputs:
         names = [str(size) for size in node.shape or ()]
         if columns in names and graph.name(node) in feeds:
             axes[graph.name(node)] = names.index(columns)
     return axes
+
+
+def _without_examples(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str | None) -> str:
+    """Return what to say where no feed can be cut into mini-batches, and what would work."""
+    fed = [node for node in graph.inputs if graph.name(node) in feeds]
+    shapes = ", ".join(f"{graph.name(node)} {shape_text(node.shape)}" for node in fed) or "none has any"
+    names = sorted(names_in(size for node in fed for size in node.shape or ()))
+    choices = " or ".join(f'columns="{name}"' for name in names) or 'a named size, as in shape=(2, "m")'
+    missing = f"none is called {columns!r}" if columns else "none has a name"
+    return f"mini-batches need feeds with one common number of columns, and {missing}: {shapes}; try {choices}"

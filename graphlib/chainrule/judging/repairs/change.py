@@ -15,10 +15,11 @@ Path: TypeAlias = tuple[tuple[str, int | None], ...]
 @final
 @dataclass(frozen=True)
 class Surroundings:
-    """What a formula can be written with: the names near it, their shapes, and the name of the number of columns.
+    """What a formula can be written with: the names near it, their shapes, and the name of the number of examples.
 
     ``values`` and ``gradients`` are candidates, nearest first; ``shapes`` knows every name, and ``whole`` are those
     whose values are whole numbers, such as labels. ``shape_of`` gives the shape of an expression, or None.
+    ``examples`` is what they are called, columns or rows.
     """
 
     values: tuple[str, ...]
@@ -27,6 +28,7 @@ class Surroundings:
     batch: str | None
     shape_of: Callable[[ast.expr], Shape | None]
     whole: frozenset[str] = frozenset()
+    examples: str = "columns"
 
 
 @final

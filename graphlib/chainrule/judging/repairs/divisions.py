@@ -1,4 +1,4 @@
-"""Repairs of the division by the number of columns."""
+"""Repairs of the division by the number of examples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chainrule.judging.repairs.tree import replaced, sites
 
 
 def division_missing(site: Site, near: Surroundings) -> Proposals:
-    """Divide a part by the number of columns, or take it away as a factor."""
+    """Divide a part by the number of examples, or take it away as a factor."""
     found = operands(site.node)
     if found is not None and found[0] == "*":
         for batch, kept in ((found[1], found[2]), (found[2], found[1])):
@@ -22,7 +22,7 @@ def division_missing(site: Site, near: Surroundings) -> Proposals:
 
 
 def division_extra(site: Site, near: Surroundings) -> Proposals:
-    """Multiply a part by the number of columns, or take a division by it away."""
+    """Multiply a part by the number of examples, or take a division by it away."""
     if near.batch is None:
         return
     found = operands(site.node)
@@ -38,7 +38,7 @@ def division_extra(site: Site, near: Surroundings) -> Proposals:
 
 
 def _is_batch(node: ast.expr, near: Surroundings) -> bool:
-    """Whether an expression is the number of columns, by name or as the size of an array."""
+    """Whether an expression is the number of examples, by name or as the size of an array."""
     return (isinstance(node, ast.Name) and node.id == near.batch) or isinstance(node, ast.Subscript)
 
 
@@ -48,7 +48,7 @@ def _is_reciprocal(node: ast.expr, near: Surroundings) -> bool:
 
 
 def division_misplaced(site: Site, near: Surroundings) -> Proposals:
-    """Move the division by the number of columns from a part to the whole."""
+    """Move the division by the number of examples from a part to the whole."""
     if near.batch is None:
         return
     for part in sites(site.node)[1:]:

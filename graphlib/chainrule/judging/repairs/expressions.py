@@ -58,7 +58,7 @@ def argument(node: ast.expr) -> ast.expr | None:
     """The array in np.sum(array) and array.sum(); None where it is given by its name."""
     assert isinstance(node, ast.Call)
     if is_method(node):
-        return node.func.value  # type: ignore[attr-defined, no-any-return]
+        return node.func.value  # type: ignore[attr-defined, no-any-return]  # a method
     return node.args[0] if node.args else None
 
 
@@ -73,7 +73,7 @@ def operands(node: ast.expr) -> tuple[str, ast.expr, ast.expr] | None:
         sign = _SIGNS.get(type(node.op))
         return None if sign is None else (sign, node.left, node.right)
     if isinstance(node, ast.Call) and (name := called(node)) in _FUNCTIONS_OF_TWO:
-        values = [node.func.value, *node.args] if is_method(node) else node.args  # type: ignore[attr-defined]
+        values = [node.func.value, *node.args] if is_method(node) else node.args  # type: ignore[attr-defined]  # a call
         return (_FUNCTIONS_OF_TWO[name], values[0], values[1]) if len(values) == 2 else None
     return None
 

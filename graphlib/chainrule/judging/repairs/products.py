@@ -77,7 +77,7 @@ def einsum_letters(site: Site, near: Surroundings) -> Proposals:
     """Turn round the letters of one matrix in an einsum, or of its result."""
     if not isinstance(site.node, ast.Call) or called(site.node) != "einsum" or not site.node.args:
         return
-    text = site.node.args[0].value  # type: ignore[attr-defined]
+    text = site.node.args[0].value  # type: ignore[attr-defined]  # a text
     for letters in re.finditer(r"[a-zA-Z]{2,}", text):
         new = text[: letters.start()] + letters[0][::-1] + text[letters.end() :]
         call = copied(site.node, args=[ast.Constant(new), *site.node.args[1:]])

@@ -69,13 +69,15 @@ def other_name(site: Site, near: Surroundings) -> Proposals:
 
 
 def batch_for_other(site: Site, near: Surroundings) -> Proposals:
-    """Put the number of columns for another size of an array."""
+    """Put the number of examples for another size of an array."""
     if near.batch is not None and _is_size(site.node, near):
-        yield Proposal(named(near.batch), f"{{}} should be {near.batch}, the number of columns", (site.node,), 0.2)
+        yield Proposal(
+            named(near.batch), f"{{}} should be {near.batch}, the number of {near.examples}", (site.node,), 0.2
+        )
 
 
 def _is_size(node: ast.expr, near: Surroundings) -> bool:
-    """Whether an expression may be meant as the number of columns, and is not called so."""
+    """Whether an expression may be meant as the number of examples, and is not called so."""
     if isinstance(node, ast.Name):
         return node.id != near.batch and near.shapes.get(node.id) == ()
     return isinstance(node, ast.Subscript) or called(node) in ("len", "size")

@@ -27,7 +27,7 @@ def sign_wrong(site: Site, near: Surroundings) -> Proposals:
         other = "-" if sign == "+" else "+"
         yield Proposal(binary(a, other, b), f"{sign} should be {other} in front of {{}}", (b,))
     if is_negative(site.node):
-        inner = site.node.operand  # type: ignore[attr-defined]
+        inner = site.node.operand  # type: ignore[attr-defined]  # a sign
         yield Proposal(inner, "the minus in front of {} is one too many", (inner,))
     elif not is_number(site.node) and not is_product_part(site):
         yield Proposal(negative(site.node), "the sign is wrong: {} needs a minus", (site.node,))
@@ -53,10 +53,10 @@ _LARGEST_MISTAKEN = 1e6  # nobody is wrong by one about a larger number, and it 
 
 
 def number_wrong(site: Site, near: Surroundings) -> Proposals:
-    """Put another number for a number, or the number of columns."""
+    """Put another number for a number, or the number of examples."""
     if not is_number(site.node):
         return
-    given = site.node.value  # type: ignore[attr-defined]
+    given = site.node.value  # type: ignore[attr-defined]  # a number
     if abs(given) > _LARGEST_MISTAKEN:
         return
     for value in dict.fromkeys((given + 1, given - 1, -given, 2 * given, given / 2, given**2)):
@@ -79,7 +79,7 @@ def power_wrong(site: Site, near: Surroundings) -> Proposals:
     """Raise a power by 1, lower it by 1, take it away, or square a part."""
     found = operands(site.node)
     if found is not None and found[0] == "**" and is_number(found[2]):
-        base, exponent = found[1], found[2].value  # type: ignore[attr-defined]
+        base, exponent = found[1], found[2].value  # type: ignore[attr-defined]  # a number
         yield Proposal(base, "the power of {} is one too many", (base,))
         for other in (exponent - 1, exponent + 1):
             yield Proposal(binary(base, "**", number(other)), f"the power {exponent} should be {other}")

@@ -53,9 +53,9 @@ def _is_text(node: ast.expr) -> bool:
 def _child(node: ast.expr, step: tuple[str, int | None]) -> ast.expr:
     field, index = step
     if field == "func":  # the array in array.sum()
-        return node.func.value  # type: ignore[attr-defined, no-any-return]
+        return node.func.value  # type: ignore[attr-defined, no-any-return]  # a method
     value = getattr(node, field)
-    return value if index is None else value[index]  # type: ignore[no-any-return]
+    return value if index is None else value[index]  # type: ignore[no-any-return]  # a part of a tree
 
 
 def _with_child(node: ast.expr, step: tuple[str, int | None], new: ast.expr) -> ast.expr:

@@ -8,26 +8,28 @@ import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
-from chainrule.plan.loop import series
+from chainrule.plan.loop import kept, series
+
+_NUMBA: Final = "from numba import njit, types"  # how a printed module begins
 
 
 def compiled(text: str) -> dict[str, Any]:
     """The functions of a printed module.
 
-    The module stands in a file named after its text, because Numba keeps what it compiles beside the file. Where no
-    file can be written, it is compiled in memory and forgotten with the process.
+    The module stands in a file named after its text, because what is compiled is kept beside the file. Where no file
+    can be written, it is compiled in memory and forgotten with the process.
     """
     path = _file_of(text)
     if path is None:
-        text, name = text.replace(", cache=True)", ")"), "<compiled loop>"
-    else:
-        name = str(path)
+        code, name = text.replace(", cache=True)", ")"), "<compiled loop>"
+    else:  # Numba's own cache stops at a full disk, and for good at a file that a power cut has emptied
+        code, name = text.replace(_NUMBA, f"from numba import types; from {kept.__name__} import njit"), str(path)
     module = ModuleType(f"chainrule_loop_{_digest(text)}")
     module.__file__ = name
     sys.modules[module.__name__] = module  # Numba looks there for what it reads from disk
-    exec(compile(text, name, "exec"), module.__dict__)
+    exec(compile(code, name, "exec"), module.__dict__)
     return module.__dict__
 
 
@@ -46,7 +48,7 @@ def _file_of(text: str) -> Path | None:
     """The file that holds the text, written unless it is there; None where that is impossible."""
     try:
         path = cache_folder() / f"loop_{_digest(text)}.py"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
+        if not path.exists() or path.read_bytes() != text.encode():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(path, text)
     except (OSError, RuntimeError):  # read-only, full, or nobody's home
@@ -58,8 +60,8 @@ def _write(path: Path, text: str) -> None:
     """All of the text or nothing: another process may read or write the same file at this moment."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -68,5 +70,5 @@ def _write(path: Path, text: str) -> None:
 
 def _digest(text: str) -> str:
     """Names a text together with what Numba does not look at: the functions compiled into it, and this file."""
-    own = Path(series.__file__).read_bytes() + Path(__file__).read_bytes()
+    own = b"".join(Path(str(module.__file__)).read_bytes() for module in (series, kept, sys.modules[__name__]))
     return hashlib.sha256(own + text.encode()).hexdigest()[:20]

@@ -6,7 +6,6 @@ them every array is read and written once.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
@@ -57,18 +56,21 @@ class LoopModule:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.head: list[str] = []
+        self._functions: Mapping[str, Callable[..., Any]] | None = None
 
     @property
     def text(self) -> str:
         """The printed module."""
         return "\n\n\n".join(["\n".join(self.head), *self.texts]) + "\n"
 
-    @functools.cached_property
+    @property
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The loops by name."""
-        from chainrule.plan.loop.compiled import compiled  # it loads Numba
+        if self._functions is None:
+            from chainrule.plan.loop.compiled import compiled  # it loads Numba
 
-        return compiled(self.text)
+            self._functions = compiled(self.text)
+        return self._functions
 
 
 def fused_loops(program: Program) -> Program:

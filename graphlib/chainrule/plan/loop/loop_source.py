@@ -23,6 +23,7 @@ _INFIX: Final = {
 _FORMS: Final = {
     "negative": "-{0}", "positive": "{0}", "absolute": "abs({0})", "square": "{0} * {0}", "reciprocal": "one / {0}",
     "where": "{1} if {0} else {2}", "logical_not": "not {0}", "sqrt": "math.sqrt({0})",
+    "weighted": "{0} if {0} == 0 else {0} * {1}",
 }  # fmt: skip
 OWN: Final = frozenset(
     """
@@ -54,8 +55,11 @@ class LoopSource:
     """How many operations there are in the loop."""
 
 
-def loop_source(scalars: Scalars, dtype: np.dtype[Any], loss: str) -> LoopSource:
-    """The printed module for a program opened into scalars; ``loss`` is the result that is returned as a number."""
+def loop_source(scalars: Scalars, dtype: np.dtype[Any], loss: str | None) -> LoopSource:
+    """The printed module for a program opened into scalars.
+
+    ``loss`` is the result that is returned as a number; where there is none, 0 is returned.
+    """
     return _LoopPrinting(scalars, dtype, loss).source()
 
 
@@ -63,7 +67,7 @@ def loop_source(scalars: Scalars, dtype: np.dtype[Any], loss: str) -> LoopSource
 class _LoopPrinting:
     """One module in the making: the names of scalars, feeds, results and constants."""
 
-    def __init__(self, scalars: Scalars, dtype: np.dtype[Any], loss: str) -> None:
+    def __init__(self, scalars: Scalars, dtype: np.dtype[Any], loss: str | None) -> None:
         self.scalars, self.dtype, self.loss = scalars, dtype, loss
         self.names = Names()
         self.names.taken |= {*_RESERVED, *OWN, "add_up", "add_up_product"}
@@ -159,7 +163,7 @@ class _LoopPrinting:
         results = [x for cells, axis in self.scalars.results.values() if axis is None for x in cells.ravel()]
         needed = _needed(x for x in results if isinstance(x, Scalar))
         sums = [f"{self.texts[x]} = real(sums[{k}])" for k, x in enumerate(self.scalars.sums) if x in needed]
-        (loss,) = self.scalars.results[self.loss][0].ravel()
+        loss = 0.0 if self.loss is None else self.scalars.results[self.loss][0].ravel()[0]
         lines = [
             *self._lines(needed, "before"),
             *sums,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, final
@@ -42,22 +41,24 @@ class Loop:
     """
 
     def __init__(self, program: Program, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> None:
-        (loss,) = program.values
-        self.dtype, self.loss = dtype, loss
+        self.dtype = dtype
         self.results = {name: program.handed_name(name) for name in program.handed}
         scalars = scalars_of(program, sizes)
         self.column = scalars.column
-        self.source: LoopSource = loop_source(scalars, dtype, loss)
+        self._functions: Mapping[str, Callable[..., Any]] | None = None
+        self.source: LoopSource = loop_source(scalars, dtype, next(iter(program.losses), None))
 
     def __str__(self) -> str:
         return f"{self.source.operations} operations on numbers for each of {self.column or 'no columns'}"
 
-    @functools.cached_property
+    @property
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """``run``, ``piece`` and ``finish``, compiled or read from disk."""
-        from chainrule.plan.loop.compiled import compiled  # it loads Numba
+        if self._functions is None:  # cached_property of Python 3.11 has a lock, which a fork would copy locked
+            from chainrule.plan.loop.compiled import compiled  # it loads Numba
 
-        return compiled(self.source.text)
+            self._functions = compiled(self.source.text)
+        return self._functions
 
     def empty(self, joined: bool, columns: int = 0) -> list[Array]:
         """New arrays for the results with columns, or for those without."""
@@ -103,6 +104,10 @@ class Looped(InPieces):
     @property
     def read(self) -> Mapping[str, int | None]:
         return {name: axis for name, (_, axis) in self.loop.source.feeds.items()}
+
+    @property
+    def results(self) -> int:
+        return 1 + sum(axis is not None for _, axis in self.loop.source.results.values())
 
     @property
     def threaded(self) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.plan.columns import Role, column_name, roles
-from chainrule.plan.passes import evaluated
+from chainrule.plan.optimizing import evaluated
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
@@ -106,7 +106,9 @@ class _Opening:
                 raise NotScalar(f"more than {MOST_OPERATIONS:,} operations on numbers for each column")
         program, part = self.program, self.part
         feeds = {name: (self._shape(program.steps[k]), part[k].axis) for name, k in program.feeds.items()}
-        ends = (*program.values.items(), *((program.handed_name(name), k) for name, k in program.handed.items()))
+        ends = (*program.losses.items(), *((program.handed_name(name), k) for name, k in program.handed.items()))
+        if looked_up := [name for name, k in ends if program.steps[k].dtype.kind != "f"]:
+            raise NotScalar(f"{looked_up[0]} holds {program.steps[dict(ends)[looked_up[0]]].dtype} and no fractions")
         results = {name: (self.cells[k], part[k].axis if part[k].kind == "columns" else None) for name, k in ends}
         updates = {name: program.handed_name(name) for name in program.updates}
         alive = _alive(self.made.values(), results)
@@ -150,11 +152,10 @@ class _Opening:
     def _count(self, size: Dimension) -> Any:
         """A count such as m, which is known at the call, or the number of it when the columns have no part in it."""
         if self.column in size.names:
+            if not size.is_product_of_names:
+                raise NotScalar(f"{size} has a bend")
             return self.emit("count", size, phase="before")
-        return float(sum(float(factor) * self._factors(term) for term, factor in size.terms))
-
-    def _factors(self, term: Iterable[tuple[str, int]]) -> float:
-        return float(np.prod([float(self.sizes[name]) ** power for name, power in term]))
+        return float(size.evaluate_exactly(self.sizes))
 
     def _loaded(self, step: Step, shape: tuple[int, ...], axis: int | None) -> Cells:
         if step.dtype.kind != "f":
@@ -186,7 +187,7 @@ class _Opening:
         if operation is index and _reads(step.operands[1]):
             raise NotScalar(f"{step_text(step)} looks up what a feed says")
         if operation is np.matmul:
-            return _as_cells(self._product(operands[0], operands[1]))
+            return _as_cells(self._product(operands[0], operands[1], self._dot))
         if operation is index or kind(operation) in ("view", "arrangement", "creation"):
             return _as_cells(operation(*operands, **options))
         if operation in _ALONG_AXIS:
@@ -218,8 +219,8 @@ class _Opening:
 
     # --- functions of several entries ------------------------------------------------------------------------------
 
-    def _product(self, x: Cells, y: Cells) -> Cells:
-        """A matrix product, as NumPy defines it for vectors and stacks, too."""
+    def _product(self, x: Cells, y: Cells, dot: Callable[..., Any]) -> Cells:
+        """A matrix product, as NumPy defines it for vectors and stacks, too; ``dot`` multiplies a row and a column."""
         left = x[None, :] if x.ndim == 1 else x
         right = y[:, None] if y.ndim == 1 else y
         stack = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
@@ -227,7 +228,7 @@ class _Opening:
         right = np.broadcast_to(right, (*stack, *right.shape[-2:]))
         cells = np.empty((*stack, left.shape[-2], right.shape[-1]), object)
         for *at, row, column in np.ndindex(cells.shape):
-            cells[(*at, row, column)] = self._dot(left[(*at, row)], right[(*at, slice(None), column)])
+            cells[(*at, row, column)] = dot(left[(*at, row)], right[(*at, slice(None), column)])
         if x.ndim == 1:
             cells = cells[..., 0, :]
         return cells[..., 0] if y.ndim == 1 else cells
@@ -238,15 +239,19 @@ class _Opening:
             total = self.emit("multiply", x, y) if total is None else self.emit("multiply_add", total, x, y)
         return 0.0 if total is None else total
 
+    def _summed_pair(self, row: Iterable[Any], column: Iterable[Any]) -> Any:
+        """The product of the one entry that a row and a column have here, added up over the columns of the batch."""
+        return self.emit("sum_of_products", *row, *column, phase="after")
+
     def _along(self, function: Callable[..., Any], x: Cells, axis: Any = None, keepdims: bool = False) -> Cells:
         """What a function of a row of numbers gives along some axes: a number, or a row again."""
-        axes = tuple(range(x.ndim)) if axis is None else normal_axes(axis, x.ndim)
+        if x.size == 0:
+            raise NotScalar("a function of no numbers")
+        axes = tuple(range(x.ndim)) if axis is None or not x.ndim else normal_axes(axis, x.ndim)  # axis 0 of a number
         kept = [k for k in range(x.ndim) if k not in axes]
         order = (*kept, *axes)
         rows = np.transpose(x, order).reshape(*(x.shape[k] for k in kept), -1)
-        if rows.shape[-1] == 0:
-            raise NotScalar("a function of no numbers")
-        sample = function(self, list(rows.reshape(-1, rows.shape[-1])[0])) if rows.size else None
+        sample = function(self, list(rows.reshape(-1, rows.shape[-1])[0]))
         if isinstance(sample, list):
             out = np.empty(rows.shape, object)
             for at in np.ndindex(rows.shape[:-1]):
@@ -271,12 +276,7 @@ class _Opening:
         """A sum over the columns, of which there is one here: its entries become sums in a loop."""
         if step.operation is np.matmul:
             x, y = operands
-            left, right = (x[None, :] if x.ndim == 1 else x), (y[:, None] if y.ndim == 1 else y)
-            cells = np.empty((left.shape[-2], right.shape[-1]), object)
-            for row, column in np.ndindex(cells.shape):
-                pair = left[row, 0], right[0, column]
-                cells[row, column] = self.emit("sum_of_products", *pair, phase="after")
-            return cells.reshape(self._shape(step))
+            return self._product(x, y, self._summed_pair).reshape(self._shape(step))
         if step.operation is not np.sum:
             raise NotScalar(f"{step_text(step)} adds up where a feed says")
         rows = self._along(_total, operands[0], **step.options)
@@ -349,7 +349,7 @@ FUNCTIONS: Final = frozenset(
     absolute add arccos arcsin arctan cbrt ceil clip cos cosh divide equal exp exp2 expm1 floor greater greater_equal
     isfinite isnan less less_equal log log10 log1p log2 logical_and logical_not logical_or maximum minimum multiply
     negative normal_cdf not_equal number positive power power_slope ratio reciprocal sign sin sinh sqrt square subtract
-    tan tanh where xlog1m xlogy
+    tan tanh weighted where xlog1m xlogy
     """.split()
 )
 """The functions of single numbers that loops are printed with."""

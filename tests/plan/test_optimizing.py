@@ -7,7 +7,7 @@ import pytest
 from evaluation import evaluate
 
 import chainrule as cr
-from chainrule.plan.passes import (
+from chainrule.plan.optimizing import (
     bound,
     common_subexpressions,
     constants,
@@ -519,7 +519,7 @@ def test_a_count_of_columns_is_no_number_yet():
         assert operations(constants(before)) == operations(before)
 
 
-def test_passes_run_in_their_order_and_each_result_is_verified():
+def test_optimizing_run_in_their_order_and_each_result_is_verified():
     program = program_of(lambda x: np.exp(x * 1), (2, 3))
     assert operations(optimized(program, (simplifications,))) == ["exp"]
     assert optimized(program, ()) is program

@@ -35,6 +35,8 @@ def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
         return dtype
     if rule == "first" and isinstance(step.operands[0], Ref):
         return steps[step.operands[0].step].dtype
+    if any(steps[source].shape is None for source in step.refs):  # how many axes there would be cannot be guessed
+        return step.dtype
     samples = map_refs(step.operands, lambda ref: _Sample(steps[ref.step].dtype, len(steps[ref.step].shape or ())))
     asked = (step.operation, samples, tuple(step.options.items()), _kinds(samples))
     try:
@@ -129,9 +131,7 @@ def _number(value: Dimension, sizes: Mapping[str, int]) -> int | float:
     try:
         return value.evaluate(sizes)
     except ValueError:
-        return sum(
-            float(factor) * float(np.prod([float(sizes[n]) ** p for n, p in term])) for term, factor in value.terms
-        )
+        return float(value.evaluate_exactly(sizes))
 
 
 def traced(builder: Builder, function: Callable[..., Any], *operands: Any) -> Any:
@@ -195,8 +195,11 @@ def constants(program: Program) -> Program:
             return builder.append(step)
         if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
             return builder.append(step)
-        with np.errstate(all="ignore"):
-            value = np.asarray(step.operation(*step.operands, **step.options))
+        try:
+            with np.errstate(all="ignore"):
+                value = np.asarray(step.operation(*step.operands, **step.options))
+        except Exception:  # a maximum of nothing: the call that needs it says so
+            return builder.append(step)
         return value[()] if value.ndim == 0 else builder.constant(value, name=step.name)
 
     return rewrite(program, change)
@@ -343,7 +346,7 @@ def _softplus(z: Value, highest: float) -> Value:
 
 
 def _softplus_of_negative(z: Value, highest: float) -> Value:
-    return (np.maximum(z, 0) - z) + np.log1p(np.exp(-np.abs(z)))  # max(z, 0) - z is max(-z, 0), exactly
+    return np.log1p(np.exp(-np.abs(z))) - np.minimum(z, 0)  # -min(z, 0) is max(-z, 0), at infinities too
 
 
 _OPENED: Final[dict[Any, tuple[Callable[..., Any], Callable[..., Any]]]] = {
