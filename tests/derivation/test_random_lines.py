@@ -54,7 +54,12 @@ def lines_that_differ(graph: cr.Graph, feeds: dict[str, Any]) -> list[str]:
     derivation = graph.derivation()
     gradients = {"d" + name: gradient for name, gradient in run.gradients.items()}
     names = {**run.values, **gradients, **derivation.constants, "m": M}
-    steps = [(formula.name, step) for formula in derivation.values() for step in all_that_equals(formula)]
+    steps = [
+        (formula.name, step)
+        for formula in derivation.values()
+        if not formula.why_not
+        for step in all_that_equals(formula)
+    ]
     texts = [(name, TextPrinter().print(step)) for name, step in steps if is_written(step)]
     found = [f"{name} = {text}: {fault}" for name, text in texts if (fault := _fault(text, names, names[name]))]
     for how in (derivation.text, derivation.unicode, derivation.latex, derivation.mathml):
