@@ -54,7 +54,7 @@ def test_behind_a_learned_shape_stand_formulas():
         "s = Z ** 2",
         "L = s.sum() / m",
         "# backward",
-        "ds = np.broadcast_to(1 / m, shape=(1, m))",
+        "ds = np.ones((1, m)) / m",
         "dZ = 2 * ds * Z",
         "   = 2 * Z / m",
         "dW = dZ @ S.T",

@@ -16,7 +16,7 @@ from chainrule.symbols.symbol import Symbol
         ((5, 1), "dz.sum(axis=1, keepdims=True)"),
         ((3,), "dz.sum(axis=0)"),
         ((1, 1), "dz.sum(axis=(0, 1), keepdims=True)"),
-        ((), "dz.sum(axis=(0, 1))"),
+        ((), "dz.sum()"),
     ],
 )
 def test_one_axis_is_written_as_a_number_and_several_as_a_tuple(shape, expected):

@@ -273,8 +273,10 @@ def test_what_cannot_be_said_without_data_is_refused():
 ITS_OWN = {
     "derivation.algebra._ARITHMETIC": "how a product of factors is made of it",
     "derivation.algebra._EXACT": "what algebra leaves alone: a tie is decided by the last digit",
-    "derivation.algebra._READ_AS": "forms that are shorter for some operands only",
     "derivation.algebra._SLOPES": "what a derivation has a note about",
+    "derivation.rearranged._RESHAPES": "what leaves the entries one behind the other as they were",
+    "derivation.rearranged._RULES": "how arrangements that follow each other are one",
+    "derivation.textbook._READ_AS": "forms that are shorter for some operands only",
     "judging.evaluator._MATRIX_PRODUCTS": "what a search for the mistake multiplies by",
     "plan.columns._LAYS_AS_THEY_WERE": "arrangements in which columns never change places",
     "plan.columns._SAME_ORDER": "views told by the order of entries and not by axes",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
@@ -19,7 +20,8 @@ from chainrule.core.passes import Uses, in_reverse
 from chainrule.core.rules import check_traced
 from chainrule.derivation.algebra import Algebra
 from chainrule.derivation.entries import EntrywiseSweep
-from chainrule.derivation.formulas import Derivation, Formula
+from chainrule.derivation.formulas import Derivation, Formula, Special
+from chainrule.derivation.named_arrays import NamedArrays
 from chainrule.derivation.unwritten import (
     UnwrittenRule,
     called_backward,
@@ -30,7 +32,7 @@ from chainrule.derivation.unwritten import (
 )
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
-from chainrule.notation import TextPrinter
+from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.symbol import Symbol
 from chainrule.text import visible
@@ -38,6 +40,7 @@ from chainrule.text import visible
 Convention: TypeAlias = Literal["mean", "per-example"]
 _WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name
 _DEEPEST = 6  # operations folded into one line before an unnamed node gets a line of its own
+_WIDEST = 40  # values and operations in one line, likewise: every gradient behind it would repeat them
 
 
 @final
@@ -65,7 +68,9 @@ class _Deriving:
 
     def __init__(self, graph: BaseGraph, *, per_example: bool) -> None:
         self.graph, self.per_example = graph, per_example
-        self.algebra = Algebra()
+        self.arrays = NamedArrays({*graph.names, *("d" + name for name in graph.names)})
+        self.algebra = Algebra(self.arrays)
+        self.class_labels = _class_labels(graph)
         self.values: dict[Node, Symbol] = {}
         self.lined = _nodes_with_a_line(graph)
         self.leading = _leading_to_parameters(graph)
@@ -85,8 +90,9 @@ class _Deriving:
         ]
         backward = _in_order_of_completion(list(self.backward.values()), self.graph, self.lined)
         listed = [formula.name for formula in backward if formula.listed or formula.why_not]
-        sweep = functools.partial(EntrywiseSweep, self.graph, self.lined, listed, self._factor)
-        return Derivation(forward, backward, notes, sweep, self.graph)
+        factor = functools.partial(_factor, self.scale, self.batch)
+        sweep = functools.partial(EntrywiseSweep, self.graph, self.lined, listed, factor)
+        return Derivation(forward, backward, notes, sweep, self.graph, constants=self.arrays.values)
 
     def _named_nodes(self) -> Iterator[tuple[Node, str]]:
         return zip(self.graph.order, self.graph.names, strict=True)
@@ -124,7 +130,7 @@ class _Deriving:
 
     def _leaf(self, node: Leaf) -> Symbol:
         if isinstance(node, Constant) and node.name is None and node.value.size <= _WRITTEN_OUT:
-            return Symbol(None, (node.value,), shape=node.shape)
+            return Symbol(None, (node.value,), shape=node.shape, dtype=node.value.dtype)
         return Symbol.leaf(self.graph.name(node), node.shape, node.dtype)
 
     def _value(self, node: Node) -> Symbol:
@@ -148,6 +154,7 @@ class _Deriving:
         if (why := next(filter(None, (why_not(part.short) for _, part in parts)), "")) and node in self.lined:
             return self._without_line(node, why)
         short, full = (functools.reduce(operator.add, [part[way] for _, part in parts]) for way in (0, 1))
+        full = short if all(part.short is part.full for _, part in parts) else full
         self._find_scale(node, full)
         line = self._formula(node, short, full, parts)
         if line is None:
@@ -166,8 +173,11 @@ class _Deriving:
     def _handed_on(self, node: Node, line: Formula) -> Gradient:
         """The gradient that has a line, for the rule: under its name where it is listed, and in full."""
         over = self._factor(node)
-        full = line.expression / over
-        return Gradient(Symbol.leaf(line.name, node.shape) / over if line.listed else full, full)
+        full = line.expression if over == 1 else line.expression / over
+        if _passes(line.expression, self.backward):
+            return Gradient(full, full)
+        name = Symbol.leaf(line.name, node.shape)
+        return Gradient(name if over == 1 else name / over, full)
 
     def _seed(self, node: Node) -> Symbol:
         if node.shape == ():
@@ -183,8 +193,7 @@ class _Deriving:
             self.scale = Dimension.named(name)
 
     def _factor(self, node: Node) -> Any:
-        """What the written gradient of this node is multiplied by: m in the per-example convention, else 1."""
-        return self.scale if self.scale != 1 and has_examples(node, self.batch) else 1
+        return _factor(self.scale, self.batch, node)
 
     def _formula(
         self, node: Node, short: Symbol, full: Symbol, parts: Sequence[tuple[str, Gradient]]
@@ -193,16 +202,33 @@ class _Deriving:
         if node not in self.lined or (node in self.graph.outputs and len(parts) == 1):
             return None
         factor = self._factor(node)
-        plain = self.algebra.simplified(short * factor)
-        best = self.algebra.simplest(short * factor)
-        canceled = self.algebra.simplest(full * factor)
-        if self.algebra.length(canceled) < self.algebra.length(best):
-            best = canceled
-        steps = (plain,) if TextPrinter().print(plain) == TextPrinter().print(best) else (plain, best)
-        sent = [(name, self.algebra.simplest(part.short * factor)) for name, part in parts] if len(parts) > 1 else []
-        passes = best.operation is None and best.name in {None, *self.backward} and not isinstance(node, Leaf)
-        listed = node in self.leading and not passes
-        return Formula("d" + self.graph.name(node), steps, tuple(sent), listed=listed)
+        scaled = _scaled(short, factor)
+        plain, best = self.algebra.simplified(scaled), self.algebra.simplest(scaled)
+        if full is not short:
+            canceled = self.algebra.simplest(_scaled(full, factor))
+            best = canceled if self.algebra.length(canceled) < self.algebra.length(best) else best
+        steps = (plain,) if self.algebra.same(plain, best) else (plain, best)
+        sent = parts if len(parts) > 1 else ()
+        contributions = tuple((name, self.algebra.simplest(_scaled(part.short, factor))) for name, part in sent)
+        listed = node in self.leading and (isinstance(node, Leaf) or not _passes(best, self.backward))
+        origins = _origins([self.graph[name] for name, _ in contributions])
+        special = self._special(best) if self.class_labels else None
+        return Formula("d" + self.graph.name(node), steps, contributions, origins, special, listed=listed)
+
+    def _special(self, expression: Symbol) -> Special | None:
+        """What a gradient comes to where the labels of a loss over classes sum to 1."""
+        shorter, sums = self.algebra.with_ones(expression, self._sums_labels)
+        if not sums:
+            return None
+        (labels, *_), axis = sums[0].operands, sums[0].options.get("axis")
+        what = "the entries of"
+        if axis is not None and labels.ndim == 2:
+            what = "the rows of" if axis % 2 else "the columns of"
+        return Special(shorter, what, labels.name)
+
+    def _sums_labels(self, x: Any) -> bool:
+        is_sum = isinstance(x, Symbol) and x.operation is np.sum and isinstance(x.operands[0], Symbol)
+        return is_sum and x.operands[0].name in self.class_labels
 
     def _local(self, k: int, grad: Gradient) -> list[Gradient | None]:
         """Hand the gradient to the rule twice: under its name, for the line, and in full, for what may cancel."""
@@ -224,24 +250,58 @@ class _Deriving:
         return [None if part is None else _as_symbol(part) for part in traced]
 
 
+def _passes(expression: Symbol, backward: Mapping[str, Formula]) -> bool:
+    """Whether a gradient is another one as it is, or a number."""
+    return expression.operation is None and (expression.name is None or expression.name in backward)
+
+
+def _class_labels(graph: BaseGraph) -> frozenset[str]:
+    """The names of the labels of losses over classes."""
+    over_classes = (CrossEntropyLoss, SoftmaxCrossEntropyLoss)
+    return frozenset(graph.name(leaf) for leaf, loss in graph.labels.items() if isinstance(loss, over_classes))
+
+
+def _origins(consumers: Sequence[Node]) -> tuple[str, ...]:
+    """The layer of every consumer that has one and no name; with what it is, where others stand in that layer."""
+    unnamed = [node for node in consumers if node.name is None]
+    layers = Counter(node.layer for node in unnamed)
+    kinds = Counter((node.layer, type(node)) for node in unnamed)
+
+    def origin(node: Node) -> str:
+        if node.name is not None or not node.layer or kinds[node.layer, type(node)] > 1:
+            return ""
+        return node.layer[-1] if layers[node.layer] == 1 else f"{type(node).__name__} in {node.layer[-1]}"
+
+    return tuple(map(origin, consumers))
+
+
+def _scaled(expression: Symbol, factor: Any) -> Symbol:
+    return expression if factor == 1 else expression * factor
+
+
 def _as_symbol(value: Any) -> Symbol:
-    return value if isinstance(value, Symbol) else Symbol(None, (np.asarray(value),), shape=np.shape(value))
+    if isinstance(value, Symbol):
+        return value
+    array = np.asarray(value)
+    return Symbol(None, (array,), shape=array.shape, dtype=array.dtype)
 
 
 _SLOPE_NOTE = "slopes written with A are computed from Z: exact where A has rounded to 1"
 
 
 def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
-    """Named nodes; nodes without a name that are used twice, end the graph, or would fold too deep."""
-    uses = dict(zip(graph.order, map(len, graph.uses), strict=True))
-    depth: dict[Node, int] = {}
+    """Named nodes; nodes without a name that are used twice, end the graph, or would fold too deep or too wide."""
+    depths: dict[Node, int] = {}
+    widths: dict[Node, int] = {}
     lined, called = set(), with_lines_of_their_own(graph)
-    for node in graph.order:
-        depth[node] = 1 + max((depth[source] for source in node.inputs), default=0)
+    for node, uses in zip(graph.order, graph.uses, strict=True):
+        depths[node] = 1 + max((depths[source] for source in node.inputs), default=0)
+        widths[node] = 1 + sum(widths[source] for source in node.inputs)
+        folds = len(uses) == 1 and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
         trivial = isinstance(node, Constant) and node.name is None
-        if not trivial and (node.name is not None or uses[node] != 1 or depth[node] > _DEEPEST or node in called):
+        if not trivial and (node.name is not None or not folds):
             lined.add(node)
-            depth[node] = 0
+            depths[node], widths[node] = 0, 1
     return frozenset(lined)
 
 
@@ -252,6 +312,11 @@ def _leading_to_parameters(graph: BaseGraph) -> frozenset[Node]:
         if isinstance(node, Parameter) or any(source in leading for source in node.inputs):
             leading.add(node)
     return frozenset(leading or graph.order)
+
+
+def _factor(scale: Any, batch: str | None, node: Node) -> Any:
+    """What the written gradient of a node is multiplied by: m in the per-example convention, else 1."""
+    return scale if scale != 1 and has_examples(node, batch) else 1
 
 
 def _in_order_of_completion(formulas: Sequence[Formula], graph: BaseGraph, lined: frozenset[Node]) -> list[Formula]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
@@ -16,6 +16,17 @@ from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextP
 from chainrule.notation.printed import Printed, PrintedLine
 from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.symbol import Symbol
+
+
+@final
+class Special(NamedTuple):
+    """What an expression comes to where labels sum to 1: one-hot classes, or shares of them."""
+
+    expression: Symbol
+    sums: str
+    """Which sums: those of columns, rows or entries."""
+    labels: str
+    """The name of the labels."""
 
 
 @final
@@ -34,6 +45,10 @@ class Formula(PrintedLine):
     """The expression as the rules give it, and as it reads after canceling; often they are one."""
     contributions: tuple[tuple[str, Symbol], ...] = ()
     """For a node with several uses: each consumer and what it sends back."""
+    origins: tuple[str, ...] = ()
+    """For each of them where it stands, for a consumer without a name: its layer, and what it is; else ""."""
+    special: Special | None = None
+    """What the gradient comes to where labels are as they should be."""
     listed: bool = True
     """Whether a derivation shows the line: a gradient that only passes through has none of its own."""
     why_not: str = ""
@@ -60,7 +75,13 @@ class Formula(PrintedLine):
     def line(self, printer: Printer, shapes: bool = False) -> Line:
         """The line in a notation: its steps, and behind them the shapes on request and what each consumer sends."""
         remarks = [printer.shape_equation(self.shape, shapes_of_factors(self))] if shapes else []
-        remarks += [printer.contribution(part, consumer) for consumer, part in self.contributions]
+        origins = self.origins or ("",) * len(self.contributions)
+        remarks += [
+            printer.contribution(part, consumer, origin)
+            for (consumer, part), origin in zip(self.contributions, origins, strict=True)
+        ]
+        if self.special is not None:
+            remarks.append(printer.assumption(self.name, *self.special))
         return Line(printer.name(self.name).text, [printer.print(step) for step in self.steps], remarks)
 
     def __str__(self) -> str:
@@ -94,10 +115,14 @@ class Derivation(Mapping[str, Formula], Printed):
         notes: Sequence[str] = (),
         sweep: Callable[[dict[str, int]], EntrywiseSweep] | None = None,
         graph: BaseGraph | None = None,
+        *,
+        constants: Mapping[str, Any] | None = None,
     ) -> None:
         self.forward, self.backward, self.notes = tuple(forward), tuple(backward), tuple(notes)
         self._by_name = {formula.name: formula for formula in (*forward, *backward)}
         self._sweep, self._graph = sweep, graph
+        self.constants = dict(constants or {})
+        """Arrays of numbers that lines call by a name because they are too large to stand in them."""
 
     def __getitem__(self, name: str) -> Formula:
         if name not in self._by_name:
@@ -156,7 +181,11 @@ class Derivation(Mapping[str, Formula], Printed):
             (title, [formula.line(printer, shapes) for formula in formulas if formula.listed])
             for title, formulas in (("forward", self.forward), ("backward", self.backward))
         ]
-        return printer.page(sections, self.notes)
+        named = [
+            Line(printer.name(name).text, [printer.print(Symbol(None, (array,), shape=array.shape))])
+            for name, array in self.constants.items()
+        ]
+        return printer.page([*([("constants", named)] if named else []), *sections], self.notes)
 
     def __str__(self) -> str:
         return self.text()

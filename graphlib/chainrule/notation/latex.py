@@ -118,7 +118,7 @@ class LatexPrinter(MathPrinter):
         return rf"\left|{text}\right|"
 
     def root(self, x: Any) -> Piece:
-        return Piece(rf"\sqrt{{{self.print(x)}}}", ATOM)
+        return Piece(rf"\sqrt{{{self.part(x)}}}", ATOM)
 
     def cases(self, rows: Sequence[tuple[str, str]], otherwise: str) -> Piece:
         lines = [rf"{value} & \text{{if }} {condition}" for value, condition in rows]
@@ -147,9 +147,10 @@ class LatexPrinter(MathPrinter):
         for title, lines in sections:
             rows.append(rf"& {_words(title)}")
             for line in lines:
-                remark = r"; \quad ".join(line.remarks)
-                rows.append(f"{line.name} &= {line.steps[0]}" + (f" && {remark}" if remark else ""))
+                first, *further = self.remark_rows(line, r"; \quad ")
+                rows.append(f"{line.name} &= {line.steps[0]}" + (f" && {first}" if first else ""))
                 rows.extend(f"&= {step}" for step in line.steps[1:])
+                rows.extend(f"& && {remark}" for remark in further)
         rows.extend(rf"& {_words(note)}" for note in notes)
         body = " \\\\\n".join(rows)
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"

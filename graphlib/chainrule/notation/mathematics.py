@@ -27,7 +27,7 @@ from chainrule.notation.paper import (
     swaps_last_axes,
     taken_apart,
 )
-from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SUM, Piece, Printer
+from chainrule.notation.printer import ATOM, COMPARISON, POWER, PRODUCT, SUM, Line, Piece, Printer
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape
 from chainrule.symbols.operations import index, kind
@@ -36,6 +36,7 @@ from chainrule.symbols.symbol import Symbol, known_shape
 JUXTAPOSED = POWER - 1  # side by side holds tighter than a sign; a minus holds no tighter than a sum
 _MOST_NUMBERS = 12  # an array of more numbers is shown by its shape
 _DIGITS = 6
+_MOST_REMARKS = 3  # in a row
 
 
 class MathPrinter(Printer):
@@ -84,12 +85,12 @@ class MathPrinter(Printer):
         "log_softmax": "log softmax",
     }
 
-    def piece(self, x: Any) -> Piece:
+    def _piece(self, x: Any) -> Piece:
         """The expression printed; what is only bookkeeping of arrays, or has a form on paper, as that."""
-        x = on_paper(x)
-        if isinstance(x, str):
-            return Piece(self.words(x), ATOM)
-        return super().piece(x)
+        meant = on_paper(x)
+        if meant is not x:
+            return self.piece(meant)
+        return Piece(self.words(x), ATOM) if isinstance(x, str) else super()._piece(x)
 
     def _method(self, x: Symbol) -> str:
         return self.methods.get(x.operation, "function")
@@ -100,7 +101,7 @@ class MathPrinter(Printer):
         """A chain of + and −, walked without recursion: an entry may be a long sum."""
         tail: list[tuple[str, str]] = []
         rest: Any = x
-        while isinstance(rest, Symbol) and rest.operation in (np.add, np.subtract):
+        while isinstance(rest, Symbol) and rest.operation in (np.add, np.subtract) and id(rest) not in self._printed:
             sign = "+" if rest.operation is np.add else "−"
             rest, right = rest.operands
             tail.append((sign, self.inside(right, PRODUCT)))
@@ -201,8 +202,8 @@ class MathPrinter(Printer):
         """What stands in a superscript, where a fraction is written 1/2."""
         number = number_in(x)
         if number is None and isinstance(x, Symbol) and x.operation is np.divide:
-            return self.ratio(*(self.print(operand) for operand in x.operands))
-        return self.print(x if number is None else number)
+            return self.ratio(*(self.part(operand) for operand in x.operands))
+        return self.part(x if number is None else number)
 
     # --- sums over an axis, functions ---------------------------------------------------------------------------------
 
@@ -225,10 +226,10 @@ class MathPrinter(Printer):
             return self.parentheses(self.commas([self._argument(part) for part in x]))
         if isinstance(x, slice):
             return self.span(slice_text(x))
-        return self.words(str(x)) if x is None or isinstance(x, (bool, np.dtype, type)) else self.print(x)
+        return self.words(str(x)) if x is None or isinstance(x, (bool, np.dtype, type)) else self.part(x)
 
     def absolute(self, x: Symbol) -> Piece:
-        return Piece(self.bars(self.print(x.operands[0])), ATOM)
+        return Piece(self.bars(self.part(x.operands[0])), ATOM)
 
     def sqrt(self, x: Symbol) -> Piece:
         return self.root(x.operands[0])
@@ -246,7 +247,7 @@ class MathPrinter(Printer):
     def _condition(self, x: Any) -> str:
         """What is true or false as it is; a number that serves as a condition holds where it is not 0."""
         if isinstance(x, Symbol) and x.dtype.kind == "b":
-            return self.print(x)
+            return self.part(x)
         return self.signed(self.inside(x, COMPARISON + 1), "≠", self.number(0).text)
 
     def where(self, x: Symbol) -> Piece:
@@ -254,8 +255,8 @@ class MathPrinter(Printer):
         rest: Any = x
         while isinstance(rest, Symbol) and rest.operation is np.where:
             condition, value, rest = rest.operands
-            rows.append((self.print(value), self._condition(condition)))
-        return self.cases(rows, self.print(rest))
+            rows.append((self.part(value), self._condition(condition)))
+        return self.cases(rows, self.part(rest))
 
     # --- parts and arrangements ---------------------------------------------------------------------------------------
 
@@ -276,7 +277,7 @@ class MathPrinter(Printer):
         """What is added to zeros, and the place: ``put(dy, X[1:])``."""
         grad, key, like = x.operands
         place = self.indexed(self.inside(like, ATOM), self._key(key))
-        return Piece(self.call(self.function_name("put", ""), [self.print(grad), place]), ATOM)
+        return Piece(self.call(self.function_name("put", ""), [self.part(grad), place]), ATOM)
 
     def _key(self, key: Any) -> list[str]:
         return [self._key_part(part) for part in (key if isinstance(key, tuple) else (key,))]
@@ -284,25 +285,30 @@ class MathPrinter(Printer):
     def _key_part(self, part: Any) -> str:
         if isinstance(part, slice):
             return self.span(slice_text(part))
-        return self.words("…" if part is Ellipsis else "new") if part is None or part is Ellipsis else self.print(part)
+        return self.words("…" if part is Ellipsis else "new") if part is None or part is Ellipsis else self.part(part)
 
     def concatenate(self, x: Symbol) -> Piece:
         (values,) = x.operands
         shape, axis = x.known_shape, x.options.get("axis", 0)
         if not shape or len(shape) > 2:
             return self.function(x)
-        texts = [self.print(value) for value in values]
+        texts = [self.part(value) for value in values]
         side_by_side = axis % len(shape) == len(shape) - 1
         return Piece(self.matrix([texts] if side_by_side else [[text] for text in texts]), ATOM)
 
     def broadcast(self, x: Symbol) -> Piece:
-        return self._rearranged("broadcast", x)
+        """A number in every place as that number times ones."""
+        number = number_in(x.operands[0])
+        if number is None:
+            return self._rearranged("broadcast", x)
+        ones = Piece(self.call(self.function_name("ones", ""), [self.size(x.known_shape)]), ATOM)
+        return self.number(0) if number == 0 else ones if number == 1 else self._scaled(self.number(number), ones, [])
 
     def reshape(self, x: Symbol) -> Piece:
         return self._rearranged("reshape", x) if x.known_shape is not None else self.function(x)
 
     def _rearranged(self, name: str, x: Symbol) -> Piece:
-        arguments = [self.print(x.operands[0]), self.size(x.known_shape)]
+        arguments = [self.part(x.operands[0]), self.size(x.known_shape)]
         return Piece(self.call(self.function_name(name, ""), arguments), ATOM)
 
     # --- numbers -----------------------------------------------------------------------------------------------------
@@ -366,8 +372,13 @@ class MathPrinter(Printer):
 
     # --- lines --------------------------------------------------------------------------------------------------------
 
-    def contribution(self, part: Any, consumer: str) -> str:
-        return self.labeled(self.inside(part, PRODUCT), "from", self.name(consumer).text)
+    def contribution(self, part: Any, consumer: str, origin: str = "") -> str:
+        printed = self.ready_for(part).inside(part, PRODUCT)
+        return self.labeled(printed, "from", self.words(origin) if origin else self.name(consumer).text)
+
+    def remark_rows(self, line: Line, between: str) -> list[str]:
+        """The remarks of a line in one row, where they are many in a row each."""
+        return [between.join(line.remarks)] if len(line.remarks) <= _MOST_REMARKS else list(line.remarks)
 
     def shape_equation(self, shape: Shape | None, factors: Sequence[Shape | None]) -> str:
         own, product = self.parentheses(self.size(shape)), [self.parentheses(self.size(factor)) for factor in factors]
@@ -397,20 +408,12 @@ class MathPrinter(Printer):
         """A number that is not negative."""
 
     @abstractmethod
-    def words(self, text: str) -> str:
-        """Any text, made harmless."""
-
-    @abstractmethod
     def span(self, text: str) -> str:
         """A slice: numbers and colons."""
 
     @abstractmethod
     def minus(self, text: str) -> str:
         """A minus sign in front."""
-
-    @abstractmethod
-    def signed(self, left: str, sign: str, right: str) -> str:
-        """A sign between two pieces."""
 
     @abstractmethod
     def chain(self, first: str, tail: Sequence[tuple[str, str]]) -> str:
@@ -475,7 +478,3 @@ class MathPrinter(Printer):
     @abstractmethod
     def matrix(self, rows: Sequence[Sequence[str]]) -> str:
         """Pieces in rows and columns, in square brackets."""
-
-    @abstractmethod
-    def labeled(self, part: str, word: str, label: str) -> str:
-        """A piece, a word of text, a piece."""

@@ -106,7 +106,7 @@ class MathmlPrinter(MathPrinter):
         return _row(f"<mo>|</mo>{text}<mo>|</mo>")
 
     def root(self, x: Any) -> Piece:
-        return Piece(f"<msqrt>{self.print(x)}</msqrt>", ATOM)
+        return Piece(f"<msqrt>{self.part(x)}</msqrt>", ATOM)
 
     def cases(self, rows: Sequence[tuple[str, str]], otherwise: str) -> Piece:
         cells = [_cells(value, f"<mtext>if</mtext>{_GAP}{condition}") for value, condition in rows]
@@ -135,8 +135,10 @@ class MathmlPrinter(MathPrinter):
         for title, lines in sections:
             rows.append(_line("", "", self.words(title), ""))
             for line in lines:
-                rows.append(_line(line.name, "<mo>=</mo>", line.steps[0], f"<mo>;</mo>{_GAP}".join(line.remarks)))
+                first, *further = self.remark_rows(line, f"<mo>;</mo>{_GAP}")
+                rows.append(_line(line.name, "<mo>=</mo>", line.steps[0], first))
                 rows.extend(_line("", "<mo>=</mo>", step, "") for step in line.steps[1:])
+                rows.extend(_line("", "", "", remark) for remark in further)
         rows.extend(_line("", "", self.words(note), "") for note in notes)
         body = "".join(rows)
         return _math(f'<mtable displaystyle="true">{body}</mtable>')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, Final, final
+from typing import Any, ClassVar, Final, final
 
 import numpy as np
 
@@ -24,9 +24,11 @@ from chainrule.notation.printer import (
     steps_in_lines,
 )
 from chainrule.symbols import elementary
+from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 from chainrule.symbols.operations import index
-from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol import Symbol, known_shape
+from chainrule.text import visible
 
 
 @final
@@ -38,6 +40,15 @@ class TextPrinter(Printer):
     '(-W.T * A).sum(axis=1, keepdims=True) / m'
     """
 
+    methods: ClassVar[dict[Any, str]] = {
+        **Printer.methods,
+        np.subtract: "add",
+        np.multiply: "product",
+        np.divide: "product",
+        np.swapaxes: "swapped",
+        np.broadcast_to: "stretched",
+    }
+
     def name(self, name: str) -> Piece:
         """The name itself where it is one to Python and stands for nothing else there, else looked up."""
         plain = name.isidentifier() and not keyword.iskeyword(name) and name not in _TAKEN
@@ -45,6 +56,9 @@ class TextPrinter(Printer):
         return Piece(name if plain else f"values[{name!r}]", ATOM)
 
     def number(self, x: Any) -> Piece:
+        if isinstance(x, np.ndarray) and x.ndim and not x.size:
+            dtype = "" if x.dtype.kind == "f" else f", dtype={_DTYPE_NAMES[x.dtype.kind]}"
+            return Piece(f"np.zeros({x.shape}{dtype})", ATOM)
         if isinstance(x, np.ndarray) and x.ndim:
             shown = {"float_kind": lambda number: _float_text(float(number))}
             text = np.array2string(x, separator=", ", threshold=10**6, formatter=shown)  # type: ignore[arg-type]  # known keys only
@@ -62,34 +76,50 @@ class TextPrinter(Printer):
         return f"({text})"
 
     def add(self, x: Symbol) -> Piece:
-        return Piece(f"{self.inside(x.operands[0], SUM)} + {self.inside(x.operands[1], SUM)}", SUM)
+        """A chain of + and -, walked without recursion."""
+        tail: list[str] = []
+        rest: Any = x
+        while isinstance(rest, Symbol) and rest.operation in (np.add, np.subtract) and id(rest) not in self._printed:
+            plus = rest.operation is np.add
+            rest, right = rest.operands
+            tail.append(f" + {self.inside(right, SUM)}" if plus else f" - {self.inside(right, PRODUCT)}")
+        return Piece("".join([self.inside(rest, SUM), *reversed(tail)]), SUM)
 
-    def subtract(self, x: Symbol) -> Piece:
-        return Piece(f"{self.inside(x.operands[0], SUM)} - {self.inside(x.operands[1], PRODUCT)}", SUM)
+    def product(self, x: Symbol) -> Piece:
+        """Python groups *, / and @ from the left: a product on the right, or another kind left of @, is bracketed."""
+        tail: list[str] = []
+        rest: Any = x
+        while (sign := self._sign(rest)) and id(rest) not in self._printed:
+            left, right = rest.operands
+            tail.append(f" {sign} {self.inside(right, SIGN)}")
+            rest = left
+            if sign == "@" and self._sign(left) != "@":
+                break
+        text = self.inside(rest, SIGN if sign == "@" and self._sign(rest) != "@" else PRODUCT)
+        return Piece("".join([text, *reversed(tail)]), PRODUCT)
 
-    def multiply(self, x: Symbol) -> Piece:
-        return self._product(x, "*")
-
-    def divide(self, x: Symbol) -> Piece:
-        return self._product(x, "/")
+    def _sign(self, x: Any) -> str:
+        """The sign of a product, "" for anything else and for the product of a number that NumPy's @ refuses."""
+        if not isinstance(x, Symbol):
+            return ""
+        if x.operation is np.dot and () in [getattr(op, "known_shape", ()) for op in x.operands]:
+            return ""
+        return _PRODUCTS.get(x.operation, "")
 
     def matmul(self, x: Symbol) -> Piece:
-        if x.operation is np.dot and () in [getattr(op, "known_shape", ()) for op in x.operands]:
-            return self.function(x)
-        return self._product(x, "@")
-
-    def _product(self, x: Symbol, sign: str) -> Piece:
-        """Python groups *, / and @ from the left: a product on the right, or another kind on the left, is bracketed."""
-        left, right = x.operands
-        mixed = (
-            sign == "@" and self.piece(left).binding == PRODUCT and getattr(left, "operation", None) is not np.matmul
-        )
-        return Piece(f"{self.inside(left, SIGN if mixed else PRODUCT)} {sign} {self.inside(right, SIGN)}", PRODUCT)
+        return self.product(x) if self._sign(x) else self.function(x)
 
     def negative(self, x: Symbol) -> Piece:
-        return Piece(
-            f"-{self.inside(x.operands[0], PRODUCT)}", SIGN if self.piece(x.operands[0]).binding >= SIGN else PRODUCT
-        )
+        """The sign goes to the first factor; NumPy refuses it before truth values, not before their product."""
+        piece = self.piece(x.operands[0])
+        least = SIGN if self._starts_with_a_mask(x.operands[0]) else PRODUCT
+        text = piece.text if piece.binding >= least else self.parentheses(piece.text)
+        return Piece(f"-{text}", SIGN if piece.binding >= SIGN else PRODUCT)
+
+    def _starts_with_a_mask(self, x: Any) -> bool:
+        while self._sign(x):
+            x = x.operands[0]
+        return isinstance(x, Symbol) and x.dtype.kind == "b"
 
     def power(self, x: Symbol) -> Piece:
         return Piece(f"{self.inside(x.operands[0], ATOM)} ** {self.inside(x.operands[1], ATOM)}", POWER)
@@ -99,6 +129,23 @@ class TextPrinter(Printer):
 
     def transpose(self, x: Symbol) -> Piece:
         return Piece(f"{self._subject(x)}.T", ATOM)
+
+    def swapped(self, x: Symbol) -> Piece:
+        """The transpose of matrices in a stack."""
+        shape, axes = known_shape(x.operands[0]), {x.options["axis1"], x.options["axis2"]}
+        last = axes == {-1, -2} or (
+            shape is not None and {k % len(shape) for k in axes} == {len(shape) - 1, len(shape) - 2}
+        )
+        return Piece(f"{self._subject(x)}.mT", ATOM) if last else self.function(x)
+
+    def stretched(self, x: Symbol) -> Piece:
+        """A number in every place as the array that it is."""
+        number, shape = x.operands[0], self._options(x).removeprefix("shape=")
+        if not _is_number(number):
+            return self.function(x)
+        text = self.part(number)
+        known = {"1": f"np.ones({shape})", "0": f"np.zeros({shape})"}
+        return Piece(known.get(text, f"np.full({shape}, {text}, dtype=float)"), ATOM)
 
     def sum(self, x: Symbol) -> Piece:
         return Piece(f"{self._subject(x)}.sum({self._options(x)})", ATOM)
@@ -111,7 +158,7 @@ class TextPrinter(Printer):
         return Piece(" & ".join(self.inside(operand, COMPARISON + 1) for operand in x.operands), COMPARISON)
 
     def absolute(self, x: Symbol) -> Piece:
-        return Piece(f"np.abs({self.print(x.operands[0])})", ATOM)
+        return Piece(f"np.abs({self.part(x.operands[0])})", ATOM)
 
     def function(self, x: Symbol) -> Piece:
         if x.operation is index:
@@ -121,6 +168,8 @@ class TextPrinter(Printer):
         arguments = [self._argument(operand) for operand in x.operands]
         if not isinstance(x.operation, np.ufunc) and x.operands and _is_number(x.operands[0]):
             arguments[0] = _array_text(arguments[0])  # what is no ufunc may ask its operand for a shape
+        if x.operation in _LIKE_THE_LAST and _is_number(x.operands[-1]):
+            arguments[-1] = _array_text(arguments[-1])
         options = self._options(x)
         return Piece(
             f"{self._function_name(x.operation)}({', '.join([*arguments, *([options] if options else [])])})", ATOM
@@ -130,8 +179,14 @@ class TextPrinter(Printer):
         own, product = _times_sign(shape), "".join(map(_times_sign, factors))
         return f"{own} = {product}" if product else own
 
-    def contribution(self, part: Any, consumer: str) -> str:
-        return f"{self.print(part)} from {self.name(consumer).text}"
+    def words(self, text: str) -> str:
+        return visible(text)
+
+    def signed(self, left: str, sign: str, right: str) -> str:
+        return f"{left} {sign} {right}"
+
+    def labeled(self, part: str, word: str, label: str) -> str:
+        return f"{part} {word} {label}"
 
     def equation(self, line: Line) -> str:
         return "\n".join(steps_in_lines(line))
@@ -149,8 +204,9 @@ class TextPrinter(Printer):
 
     def _subject(self, x: Symbol) -> str:
         """The first operand where an attribute or an index follows: a number there must be an array."""
-        text = self.inside(x.operands[0], ATOM)
-        return _array_text(text) if _is_number(x.operands[0]) else text
+        if _is_number(x.operands[0]):
+            return _array_text(self.part(x.operands[0]))
+        return self.inside(x.operands[0], ATOM)
 
     def _function_name(self, operation: Any) -> str:
         name: str = operation.__name__
@@ -165,7 +221,7 @@ class TextPrinter(Printer):
             return f"({', '.join(map(self._argument, inner))}{',' if len(inner) == 1 else ''})"
         if operand is Ellipsis:
             return "..."
-        return self.print(operand) if operand is not None else "None"
+        return self.part(operand) if operand is not None else "None"
 
     def _key(self, key: Any) -> str:
         parts = key if isinstance(key, tuple) else (key,)
@@ -175,7 +231,7 @@ class TextPrinter(Printer):
         if isinstance(part, slice):
             bounds = ["" if bound is None else str(bound) for bound in (part.start, part.stop)]
             return ":".join(bounds) + (f":{part.step}" if part.step is not None else "")
-        return "None" if part is None else "..." if part is Ellipsis else self.print(part)
+        return "None" if part is None else "..." if part is Ellipsis else self.part(part)
 
     def _options(self, x: Symbol) -> str:
         return ", ".join(f"{key}={self._option(value)}" for key, value in x.options.items())
@@ -189,7 +245,7 @@ class TextPrinter(Printer):
 
 
 _TAKEN: Final = frozenset(
-    ["np", "values", "float", "int", "bool"]
+    ["np", "values", "float", "int", "bool", "unbroadcast"]
     + [name for name, value in vars(elementary).items() if callable(value) and value.__module__ == elementary.__name__]
 )
 _DTYPE_NAMES = {"f": "float", "i": "int", "u": "int", "b": "bool"}
@@ -206,9 +262,22 @@ def _array_text(number: str) -> str:
 
 def _is_number(x: Any) -> bool:
     """Whether an operand is printed as a plain number, which has no methods of an array."""
-    if not isinstance(x, Symbol):
-        return isinstance(x, (int, float, np.number, Dimension))
-    return x.operation is None and x.name is None and x.known_shape == ()
+    waiting = [x]
+    while waiting:
+        x = waiting.pop()
+        if isinstance(x, Symbol) and x.operation in _OF_NUMBERS:
+            waiting.extend(x.operands)
+        elif isinstance(x, Symbol):
+            if x.operation is not None or x.name is not None or x.known_shape != ():
+                return False
+        elif not isinstance(x, (int, float, np.number, Dimension)):
+            return False
+    return True
+
+
+_LIKE_THE_LAST: Final = (elementary.put, unbroadcast)  # what they give has the shape of their last operand
+_OF_NUMBERS: Final = (np.add, np.subtract, np.multiply, np.divide, np.negative, np.power)
+_PRODUCTS: Final = {np.multiply: "*", np.divide: "/", np.matmul: "@", np.dot: "@"}
 
 
 def _float_text(number: Any) -> str:

@@ -58,7 +58,7 @@ def _on_paper(x: Symbol) -> Any:
     """What paper has in the place of an operation: its operand for bookkeeping, a longer form for some functions."""
     if x.operation in _BOOKKEEPING:
         return x.operands[0]
-    if x.operation is index and _adds_axes(x.operands[1]):
+    if x.operation is index and only_adds_axes(x.operands[1]):
         return x.operands[0]
     if x.operation is np.reshape and _same_but_ones(x.known_shape, known_shape(x.operands[0])):
         return x.operands[0]
@@ -66,7 +66,7 @@ def _on_paper(x: Symbol) -> Any:
     return x if written is None else written(*x.operands, **x.options)
 
 
-def _adds_axes(key: Any) -> bool:
+def only_adds_axes(key: Any) -> bool:
     """Whether an index only puts in axes of size 1."""
     parts = key if isinstance(key, tuple) else (key,)
     return all(part is None or part is Ellipsis or (isinstance(part, slice) and part == slice(None)) for part in parts)
@@ -123,15 +123,23 @@ def is_scalar(x: Any) -> bool:
 
 def is_short(x: Any) -> bool:
     """Whether a factor reads as one thing with nothing between it and its neighbor: ``A₂ᵀ``, not ``price``."""
-    while isinstance(x := on_paper(x), Symbol) and x.operation in _RAISED:
-        x = x.operands[0]
+    waiting = [x]
+    while waiting:
+        while isinstance(x := on_paper(waiting.pop()), Symbol) and x.operation in _RAISED:
+            waiting.append(x.operands[0])
+        if isinstance(x, Symbol) and x.operation is np.matmul:
+            waiting.extend(x.operands)
+        elif not _is_short(x):
+            return False
+    return True
+
+
+def _is_short(x: Any) -> bool:
     if isinstance(x, Symbol) and x.operation is index and entry_places(*x.operands):
         x = x.operands[0]
     if isinstance(x, Dimension) or (isinstance(x, Symbol) and x.name is not None):
         name = parts(str(x) if isinstance(x, Dimension) else str(x.name))
         return name.kind == "letter" and not name.script[:1].isalpha()
-    if isinstance(x, Symbol) and x.operation is np.matmul:
-        return all(map(is_short, x.operands))
     return isinstance(x, Symbol) and x.operation in _IN_PARENTHESES
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, TypeAlias, final
+from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, final
 
 import numpy as np
 
+from chainrule.notation.deep import deep_parts, parts_of
 from chainrule.symbols.dimensions import Dimension, Shape
 from chainrule.symbols.symbol import Symbol
 
@@ -74,12 +77,39 @@ class Printer(ABC):
         np.not_equal: "!=",
     }
 
+    _parts: Set[int] = frozenset()
+    """The identities of what is in the expression that is being printed."""
+    _printed: Mapping[int, Piece] = MappingProxyType({})
+    """Those of them that are printed already: a piece that is asked for twice at every level would never end."""
+
     def print(self, expression: Any) -> str:
         """The expression in this notation."""
-        return self.piece(expression).text
+        return self.ready_for(expression).part(expression)
+
+    def ready_for(self, expression: Any) -> Self:
+        """A twin of this printer that keeps the pieces of an expression, the inner ones of a deep one printed."""
+        if not isinstance(expression, Symbol) or expression.operation is None:
+            return self
+        twin = copy.copy(self)
+        twin._parts, twin._printed = parts_of(expression), {}
+        for part in deep_parts(expression, len(twin._parts)):
+            twin.piece(part)
+        return twin
+
+    def part(self, x: Any) -> str:
+        """Part of an expression, printed without parentheses."""
+        return self.piece(x).text
 
     def piece(self, x: Any) -> Piece:
         """The expression printed, with how tightly it holds together."""
+        found = self._printed.get(id(x))
+        if found is None:
+            found = self._piece(x)
+            if id(x) in self._parts:
+                self._printed[id(x)] = found  # type: ignore[index]  # it has parts, so it is a dict
+        return found
+
+    def _piece(self, x: Any) -> Piece:
         if isinstance(x, Dimension):
             return self.dimension(x)
         if not isinstance(x, Symbol):
@@ -127,9 +157,26 @@ class Printer(ABC):
     def shape_equation(self, shape: Shape | None, factors: Sequence[Shape | None]) -> str:
         """A shape, and those of the factors where it is a matrix product's: ``(1×3) = (1×m)(m×3)``."""
 
+    def contribution(self, part: Any, consumer: str, origin: str = "") -> str:
+        """What one consumer sends to a node with several uses; one without a name is told by its origin."""
+        return self.labeled(self.print(part), "from", self.words(origin) if origin else self.name(consumer).text)
+
+    def assumption(self, name: str, shorter: Any, what: str, labels: str) -> str:
+        """What a line comes to where sums of labels are 1."""
+        equal = self.signed(self.name(name).text, "=", self.print(shorter))
+        return self.labeled(self.labeled(equal, f"where {what}", self.name(labels).text), "sum to", self.print(1))
+
     @abstractmethod
-    def contribution(self, part: Any, consumer: str) -> str:
-        """What one consumer sends to a node with several uses."""
+    def words(self, text: str) -> str:
+        """Any text, made harmless."""
+
+    @abstractmethod
+    def signed(self, left: str, sign: str, right: str) -> str:
+        """A sign between two pieces."""
+
+    @abstractmethod
+    def labeled(self, part: str, word: str, label: str) -> str:
+        """A piece, a word of text, a piece."""
 
     @abstractmethod
     def equation(self, line: Line) -> str:
@@ -155,7 +202,13 @@ def commented_page(sections: Sequence[Section], notes: Sequence[str]) -> str:
 
 
 def steps_in_lines(line: Line) -> list[str]:
-    """A name and what it equals, the remarks behind it; further steps under the first."""
-    first, *rest = line.steps
+    """A name and what it equals, further steps under it; remarks behind it, or each under it where they are long."""
+    left = " " * len(line.name)
+    first, *rest = [f"{line.name} = {line.steps[0]}", *(f"{left} = {step}" for step in line.steps[1:])]
     remark = f"  # {'; '.join(line.remarks)}" if line.remarks else ""
-    return [f"{line.name} = {first}{remark}", *(f"{' ' * len(line.name)} = {step}" for step in rest)]
+    if len(first) + len(remark) <= _WIDEST:
+        return [first + remark, *rest]
+    return [first, *rest, *(f"{left} # {remark}" for remark in line.remarks)]
+
+
+_WIDEST = 120  # characters of a line with its remarks

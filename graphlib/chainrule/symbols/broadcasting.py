@@ -18,6 +18,8 @@ def unbroadcast(grad: Value, x: Value) -> Value:
     >>> unbroadcast(np.ones((3, 5)), np.zeros((3, 1))).ravel()
     array([5., 5., 5.])
     """
+    if isinstance(grad, Symbol) and grad.known_shape == ():  # a single number has been broadcast from single numbers
+        return grad
     if isinstance(grad, Symbol) and (grad.known_shape is None or getattr(x, "known_shape", ()) is None):
         return record(unbroadcast, (grad, x), {})
     extra = grad.ndim - x.ndim

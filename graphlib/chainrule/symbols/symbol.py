@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Never, TypeAlias, final
 
 import numpy as np
@@ -255,6 +255,15 @@ def _same(value: Any, default: Any) -> bool:
 def _any_unknown(operands: tuple[Any, ...]) -> bool:
     flat = [part for operand in operands for part in (operand if isinstance(operand, (tuple, list)) else (operand,))]
     return any(isinstance(part, Symbol) and part.known_shape is None for part in flat)
+
+
+def symbols_in(operands: Sequence[Any]) -> Iterator[Symbol]:
+    """The Symbols among operands, also inside a tuple or a list."""
+    for operand in operands:
+        if isinstance(operand, Symbol):
+            yield operand
+        elif isinstance(operand, (tuple, list)):
+            yield from symbols_in(operand)
 
 
 def known_shape(value: Any) -> Shape | None:
