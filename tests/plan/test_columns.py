@@ -54,7 +54,7 @@ UNTIL_THE_SUM = "needs a sum over all columns before it goes on with each of the
 MEET = {
     "a mean over columns in every column": (
         (lambda x, w: (x - cr.Mean(x, axis=1, keepdims=True)) * w, [(2, "m")], ()),
-        f"subtract_1 = subtract(%0, %2) {UNTIL_THE_SUM}",
+        f"subtract_1 = subtract(%0, %3) {UNTIL_THE_SUM}",
     ),
     "a softmax over columns": (
         (lambda x, w: cr.Softmax(x, axis=1) * w, [(2, "m")], ()),
@@ -70,7 +70,7 @@ MEET = {
     ),
     "products of columns with each other": (
         (lambda x, w: x.T @ x * w, [(2, "m")], ()),
-        "matmul_1 = matmul(%1, %0) has shape (m, m), in which columns meet",
+        "matmul_1 = matmul(%2, %0) has shape (m, m), in which columns meet",
     ),
     "the first column": (
         (lambda x, w: x[:, 0] * w, [(2, "m")], ()),
@@ -90,11 +90,11 @@ MEET = {
     ),
     "columns looked up": (
         (lambda x, w: cr.Gather(x, cr.Input("k", ("n",), dtype=int), axis=1) * w, [(2, "m")], ()),
-        "gather_1 = take(%0, %1, axis=1) lets columns meet",
+        "gather_1 = take(%0, %2, axis=1) lets columns meet",
     ),
     "columns looked up in every column": (
         (lambda x, w: cr.Gather(x, cr.Input("k", ("m",), dtype=int), axis=1) * w, [(2, "m")], ()),
-        "gather_1 = take(%0, %1, axis=1) lets columns meet",
+        "gather_1 = take(%0, %2, axis=1) lets columns meet",
     ),
     "columns laid end to end": (
         (lambda x, w: cr.Concatenate(x, x, axis=1) * w, [(2, "m")], ()),
@@ -102,7 +102,7 @@ MEET = {
     ),
     "columns and no columns laid end to end": (
         (lambda x, w: cr.Concatenate(x, np.zeros((2, 0)), axis=1) * w, [(2, "m")], ()),
-        "concatenate_1 = concatenate((%0, %1), axis=1) lets columns meet",
+        "concatenate_1 = concatenate((%0, %2), axis=1) lets columns meet",
     ),
     "columns and rows in one row": (
         (lambda x, w: cr.Reshape(x, to=(-1,)) * w, [(2, "m")], ()),
@@ -114,7 +114,7 @@ MEET = {
     ),
     "a sum over columns that scales each": (
         (lambda x, w: x / cr.Sum(x * w), [(2, "m")], ()),
-        f"divide_1 = divide(%0, %5) {UNTIL_THE_SUM}",
+        f"divide_1 = divide(%0, %3) {UNTIL_THE_SUM}",
     ),
 }
 
@@ -196,11 +196,11 @@ def test_a_program_is_cut_into_what_comes_before_each_block_and_after_all_of_the
         "return size, %12, %17",
     ]
     assert lines(parts.block) == [
-        "%0 w = feed (1, 2)",
-        "%1 x = feed (2, m)",
-        "%2 matmul_1 = matmul(%0, %1) (1, m)",
-        "%3 b = feed (1, 1)",
-        "%4 z = add(%2, %3) (1, m)",
+        "%0 x = feed (2, m)",
+        "%1 w = feed (1, 2)",
+        "%2 b = feed (1, 1)",
+        "%3 matmul_1 = matmul(%1, %0) (1, m)",
+        "%4 z = add(%3, %2) (1, m)",
         "%5 e = square(%4) (1, m)",
         "%6 sum(%5) ()",
         "%7 %12 = feed ()",
@@ -210,13 +210,13 @@ def test_a_program_is_cut_into_what_comes_before_each_block_and_after_all_of_the
         "%11 db = sum(%10, axis=1, keepdims=True) (1, 1)",
         "%12 %17 = feed (2, 1)",
         "%13 dx = matmul(%12, %10) (2, m)",
-        "return %8, db, dx",
+        "return %6, db, dx",
     ]
     assert lines(parts.after) == [
-        "%0 size = feed ()",
-        "%1 %8 = feed ()",
-        "%2 fit = divide(%1, m) ()",
-        "%3 L = add(%2, %0) ()",
+        "%0 %6 = feed ()",
+        "%1 fit = divide(%0, m) ()",
+        "%2 size = feed ()",
+        "%3 L = add(%1, %2) ()",
         "return L",
     ]
     assert (parts.name, parts.sliced, parts.joined) == ("m", {"x": 1}, {"dx": 1})
@@ -411,7 +411,7 @@ REFUSED = [
         "a sum put where columns say",
         lambda x, i, w: elementary.put(np.sum(x), (0, i), w),
         [X, IDS, W],
-        f"y = put(%3, (0, %1), %2) {UNTIL_THE_SUM}",
+        f"y = put(%3, (0, %2), %1) {UNTIL_THE_SUM}",
     ),
     (
         "columns twice",

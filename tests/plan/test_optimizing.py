@@ -233,8 +233,7 @@ OPENED = {
     ),
     elementary.softplus: (
         ["maximum(%0, 0)", "absolute(%0)", "negative(%2)", "exp(%3)", "log1p(%4)", "y = add(%1, %5)"],
-        ["maximum(%0, 0)", "subtract(%1, %0)", "absolute(%0)", "negative(%3)", "exp(%4)", "log1p(%5)",
-         "y = add(%2, %6)"],
+        ["absolute(%0)", "negative(%1)", "exp(%2)", "log1p(%3)", "minimum(%0, 0)", "y = subtract(%4, %5)"],
     ),
 }  # fmt: skip
 

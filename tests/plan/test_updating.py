@@ -98,7 +98,7 @@ def test_a_step_of_descent_is_written_down_after_the_gradients():
         "%11 multiply(0.5, %10) (1, 2)",
         "%12 new w = subtract(%0, %11) (1, 2)",
         "%13 multiply(0.5, %8) (1, 1)",
-        "%14 new b = subtract(%3, %13) (1, 1)",
+        "%14 new b = subtract(%1, %13) (1, 1)",
         "return L, new w, new b",
     ]
     assert dict(after.updates) == {"w": 12, "b": 14}
@@ -117,7 +117,7 @@ def test_what_is_remembered_is_fed_and_handed_back():
         "%17 multiply(0.25, %16) (1, 1)",
         "%18 new b memory 1 = add(%17, %8) (1, 1)",
         "%19 multiply(0.5, %18) (1, 1)",
-        "%20 new b = subtract(%3, %19) (1, 1)",
+        "%20 new b = subtract(%1, %19) (1, 1)",
         "return L, new w, new w memory 1, new b, new b memory 1",
     ]
     assert dict(after.updates) == {"w": 15, "w memory 1": 13, "b": 20, "b memory 1": 18}
@@ -147,7 +147,7 @@ def test_an_update_that_looks_at_numbers_is_one_call_and_leaves_no_other_step():
         "%16 new w memory 2 = pick(%13, place=2) (1, 2)",
         "%17 b memory 1 = feed (3,)",
         "%18 b memory 2 = feed (1, 1)",
-        "%19 Clipped.update(%3, %8, %17, %18) (?)",
+        "%19 Clipped.update(%1, %8, %17, %18) (?)",
         "%20 new b = pick(%19, place=0) (1, 1)",
         "%21 new b memory 1 = pick(%19, place=1) (3,)",
         "%22 new b memory 2 = pick(%19, place=2) (1, 1)",

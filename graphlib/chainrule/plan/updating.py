@@ -52,7 +52,9 @@ class UpdateCall(Call):
         return tuple(np.asarray(result, dtype=parameter.dtype) for result in (new, *remembered))
 
 
-def memories(update: Update, parameters: Mapping[str, Shape], taken: Container[str]) -> dict[str, dict[str, Input]]:
+def memories(
+    update: Update, parameters: Mapping[str, Shape], taken: Container[str] = ()
+) -> dict[str, dict[str, Input]]:
     """By parameter, the inputs for what the update remembers of it, by a name that is not taken."""
     return {name: _memory(update, name, shape, taken) for name, shape in parameters.items()}
 
