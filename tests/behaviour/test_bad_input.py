@@ -157,7 +157,7 @@ BUILDING = [
         lambda: cr.Sum(X, 1),
         "ArgumentError: Sum takes 1 input (x), not 2\n"
         "  where: LINE\n"
-        "  try:   values are positional, facts such as axis= are keywords",
+        "  try:   Sum(x, axis=1): values are positional, facts are keywords",
     ),
     row(
         "an unknown fact of a node",
@@ -322,19 +322,19 @@ REFUSED_FEEDS = [
         "missing and unknown names",
         "refused: FeedError, all at once, with did-you-mean",
         {"w": W0, "X": X0, "Q": 1, 3: 4},
-        "FeedError: feeds: missing 'W', 'Y'; unknown 'w' (did you mean 'W'?), 'Q', 3\n"
-        f"  where: {WHERE_W}; {WHERE_Y}\n"
+        "FeedError: feeds: missing 'Y', 'W'; unknown 'w' (did you mean 'W'?), 'Q', 3\n"
+        f"  where: {WHERE_Y}; {WHERE_W}\n"
         "  given: w, X, Q, 3\n"
-        "  try:   this graph is fed W, X, Y",
+        "  try:   this graph is fed X, Y, W",
     ),
     row(
         "no feeds at all",
         "refused: FeedError, all at once",
         {},
-        "FeedError: feeds: missing 'W', 'X', 'Y'\n"
-        f"  where: {WHERE_W}; {WHERE_X}; {WHERE_Y}\n"
+        "FeedError: feeds: missing 'X', 'Y', 'W'\n"
+        f"  where: {WHERE_X}; {WHERE_Y}; {WHERE_W}\n"
         "  given: nothing\n"
-        "  try:   this graph is fed W, X, Y",
+        "  try:   this graph is fed X, Y, W",
     ),
     row(
         "a node of another graph as a name",
@@ -342,13 +342,13 @@ REFUSED_FEEDS = [
         {**GOOD, cr.Input("V", 2): 1.0},
         "FeedError: feeds: unknown <Input 'V' (2,)>\n"
         "  given: W, X, Y, <Input 'V' (2,)>\n"
-        "  try:   this graph is fed W, X, Y",
+        "  try:   this graph is fed X, Y, W",
     ),
     row(
         "feeds in a list",
         "refused: FeedError",
         [W0, X0, Y0],
-        "FeedError: feeds are a dict of names and arrays, not list\n  try:   this graph is fed W, X, Y",
+        "FeedError: feeds are a dict of names and arrays, not list\n  try:   this graph is fed X, Y, W",
     ),
     row(
         "examples in rows",
@@ -382,10 +382,10 @@ REFUSED_FEEDS = [
         "several wrong shapes",
         "refused: FeedError, all at once",
         {**GOOD, "W": np.ones((3, 3)), "X": np.ones((5, 4))},
-        "FeedError: W is declared (3, 2) and was fed (3, 3); X is declared (2, m) and was fed (5, 4)\n"
-        f"  where: {WHERE_W}; {WHERE_X}\n"
-        "  given: W (3, 3), X (5, 4)\n"
-        "  try:   an array of shape (3, 2) for W",
+        "FeedError: X is declared (2, m) and was fed (5, 4); W is declared (3, 2) and was fed (3, 3)\n"
+        f"  where: {WHERE_X}; {WHERE_W}\n"
+        "  given: X (5, 4), W (3, 3)\n"
+        "  try:   examples are columns: m of them are an array of m columns",
     ),
     row(
         "a named dimension in conflict",
@@ -494,9 +494,9 @@ REFUSED_FEEDS = [
         "several arrays of no real numbers",
         "refused: FeedError, all at once",
         {**GOOD, "W": W0 * 1j, "Y": None},
-        "FeedError: W holds complex numbers in place of real numbers; Y is no array of real numbers: it is None\n"
-        f"  where: {WHERE_W}; {WHERE_Y}\n"
-        f"  given: W (3, 2) complex128, Y None\n{REAL}",
+        "FeedError: Y is no array of real numbers: it is None; W holds complex numbers in place of real numbers\n"
+        f"  where: {WHERE_Y}; {WHERE_W}\n"
+        f"  given: Y None, W (3, 2) complex128\n{REAL}",
     ),
     row(
         "numbers in a list that float32 cannot hold, beside float32 arrays",

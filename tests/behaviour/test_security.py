@@ -315,7 +315,9 @@ NAMES = [
     "__import__",
     "x" * 10_000,
 ]
-PLAIN_NAMES = [f"name {chr(ord('a') + k)}" for k in range(len(NAMES))]
+# As long as the hostile ones: whether a remark has room behind its line depends on that.
+PLAIN_NAMES = [f"name {chr(ord('a') + k)}".ljust(len(name), "n") for k, name in enumerate(NAMES)]
+AS_LONG_WRITTEN = [f"name {chr(ord('a') + k)}".ljust(len(repr(name)) - 2, "n") for k, name in enumerate(NAMES)]
 
 
 def graph_of(names: list[str]) -> cr.Graph:
@@ -362,6 +364,7 @@ def texts(graph: cr.Graph) -> Iterator[tuple[str, str]]:
 
 
 WRITTEN, EXPECTED = list(texts(GRAPH)), list(texts(TWIN))
+EXPECTED_TEXT = next(text for kind, text in texts(graph_of(AS_LONG_WRITTEN)) if kind == "text")
 
 
 def unprintable(text: str) -> set[str]:
@@ -372,6 +375,7 @@ def unprintable(text: str) -> set[str]:
 @pytest.mark.parametrize("place", range(len(WRITTEN)), ids=[name for name, _ in WRITTEN])
 def test_no_name_reaches_an_output_as_anything_but_visible_text(place: int) -> None:
     (kind, text), (_, expected) = WRITTEN[place], EXPECTED[place]
+    expected = EXPECTED_TEXT if kind == "text" else expected
     assert unprintable(text) <= unprintable(expected), kind
     # as many lines as with harmless names: none ends early, and none is added
     assert len(text.splitlines()) == len(expected.splitlines())

@@ -213,8 +213,8 @@ def test_many_lines_that_read_each_other_are_judged():
     assert GRAPH.check({**chain, "dZ3": "s1499x"}).ok
 
 
-def test_a_node_may_have_the_name_of_the_columns():
-    x, m = cr.Input("x", (2, "m")), cr.Parameter("m", (2, 1))
+def test_a_node_may_be_called_m_where_the_columns_are_not():
+    x, m = cr.Input("x", (2, "n")), cr.Parameter("m", (2, 1))
     graph = cr.Graph(cr.Mean(cr.Multiply(x, m, name="y"), name="L"))
     report = graph.check({"dm": "(x * dy).sum(axis=0, keepdims=True)"})
     assert report["dm"].repair == "(x * dy).sum(axis=1, keepdims=True)"

@@ -452,7 +452,7 @@ def test_an_elementary_function_is_told_from_what_stands_beside_it():
     for value in (elementary._decay, elementary.np, elementary.elementary, wrapped, 3, functools.lru_cache(wrapped)):
         assert not vocabulary._is_elementary(value)
     assert set(vocabulary.ELEMENTARY) == {
-        *("sigmoid", "sigmoid_slope", "tanh_slope", "softplus", "normal_cdf", "xlogy", "xlog1m", "ratio"),
+        *("sigmoid", "sigmoid_slope", "tanh_slope", "softplus", "normal_cdf", "weighted", "xlogy", "xlog1m", "ratio"),
         *("power_slope", "logsumexp", "softmax", "log_softmax", "softmax_rest", "put"),
     }
 
