@@ -535,6 +535,18 @@ CONVENTIONS = [
         lambda y, z, t: np.isneginf(z) & (t > 0),
         "torch subtracts infinity from infinity where the loss is infinite",
     ),
+    Convention(
+        (cr.SigmoidBCELoss,),
+        "y",
+        lambda y, z, t: (np.isneginf(z) & (t == 0)) | (np.isposinf(z) & (t == 1)),
+        "what is certain and right costs 0 here, and is 0 times infinity, NaN, in torch",
+    ),
+    Convention(
+        (cr.SoftmaxCrossEntropyLoss,),
+        "y",
+        lambda y, z, t: np.reshape(((np.isinf(z) | np.isinf(np.max(z, axis=0))) & (t == 0)).any(axis=0), np.shape(y)),
+        "a class of label 0 adds 0 here, also where its probability is 0; in torch 0 times infinity, which is NaN",
+    ),
 ]
 # torch has the slope of a sigmoid as y (1 - y), which is off by 1e-16 of 1; in single precision 6e-8.
 LOST = {np.float64: 1e-15, np.float32: 1e-6}
