@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, final
+from typing import Any
 
 import numpy as np
 
-from chainrule.checking.agreement import Question, answer, bracketed, upstream
-from chainrule.checking.differences import Array, Function, probes_of
-from chainrule.checking.local_gradients import LocalRule, as_float, check_rule
+from chainrule.checking.agreement import Question, answer
+from chainrule.checking.differences import probes_of
+from chainrule.checking.local_gradients import LocalRule, check_rule
 from chainrule.checking.report import Comparison, GradientReport, counted
+from chainrule.checking.whole import Swept, Whole, swept_from_all, values_in_double
 from chainrule.core.graph import BaseGraph
-from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.leaves import Input, Leaf
 from chainrule.core.node import Node
-from chainrule.core.passes import forward, sweep
 from chainrule.errors import ArgumentError, GradientCheckError, RuleError
 
 _ELEMENTS_OF_GRAPH = 24
@@ -54,8 +54,8 @@ def check_gradients(
     Returns the report, and raises nothing for a wrong gradient: see ``GradientReport.assert_ok``. Raises
     GradientCheckError where a value is not finite, FeedError and RuleError as ``Graph.forward`` does.
     """
-    values, single = _values_in_double(graph, feeds)
-    whole = _Whole(graph, values, seed, limit)
+    values, single = values_in_double(graph, feeds)
+    whole = Whole(graph, values, seed, limit)
     if nodes is None:
         chosen = tuple(node for node in graph.order if node.inputs or graph.position(node) in whole.varying)
     else:
@@ -67,72 +67,7 @@ def check_gradients(
     return GradientReport(title, (*gradients, *rules))
 
 
-def _values_in_double(graph: BaseGraph, feeds: Mapping[Any, Any]) -> tuple[list[Array], bool]:
-    """Every value of the graph in float64, and whether the feeds were of float32."""
-    values = forward(graph, feeds)
-    fed = {node: values[graph.position(node)] for node in (*graph.inputs, *graph.parameters)}
-    single = any(value.dtype == np.float32 for value in fed.values())
-    if any(value.dtype.kind == "f" and value.dtype != np.float64 for value in fed.values()):
-        values = forward(graph, dict(zip(fed, as_float(list(fed.values()), np.float64), strict=True)))
-    for node, value in zip(graph.order, values, strict=True):
-        if not np.isfinite(value).all():
-            raise GradientCheckError(
-                f"{graph.name(node)} is not finite at {bracketed(np.argwhere(~np.isfinite(value))[0])}",
-                where=node.where,
-                remedy="gradients are checked at feeds for which every value is finite",
-                node=node,
-            )
-    return values, single
-
-
-@final
-class _Whole:
-    """A graph with its values: which of them can vary, and what the outputs are when one of them does."""
-
-    def __init__(self, graph: BaseGraph, values: list[Array], seed: int, limit: int) -> None:
-        self.graph, self.values, self.seed, self.limit = graph, values, seed, limit
-        self.sources = graph.sources
-        self.varying: set[int] = set()
-        for k, node in enumerate(graph.order):
-            given = isinstance(node, Input | Parameter) or not self.varying.isdisjoint(self.sources[k])
-            if given and not isinstance(node, Constant) and values[k].dtype.kind == "f":
-                self.varying.add(k)
-        self.outputs = [k for k in dict.fromkeys(map(graph.position, graph.outputs)) if values[k].dtype.kind == "f"]
-
-    def after(self, k: int) -> list[int]:
-        """The positions of all that is computed from node ``k``, in topological order."""
-        found = {k}
-        for later in range(k + 1, len(self.values)):
-            if not found.isdisjoint(self.sources[later]):
-                found.add(later)
-        return sorted(found - {k})
-
-    def function(self, k: int, held: frozenset[tuple[int, int]]) -> Function:
-        """The outputs as a function of node ``k``; the uses in ``held`` keep reading what they read in the run."""
-        later = self.after(k)
-
-        def outputs(moved: Array) -> Array:
-            new = {k: moved}
-            for at in later:
-                read = [
-                    self.values[s] if (at, place) in held else new.get(s, self.values[s])
-                    for place, s in enumerate(self.sources[at])
-                ]
-                new[at] = np.asarray(self.graph.order[at].forward(*read))
-            return np.concatenate([np.ravel(new.get(end, self.values[end])) for end in self.outputs])
-
-        return outputs
-
-    def seeds(self, grad: Array) -> dict[str, Array]:
-        """A gradient of all outputs joined, taken apart by output."""
-        ends = np.cumsum([self.values[k].size for k in self.outputs])
-        parts = np.split(grad, ends[:-1])
-        return {
-            self.graph.names[k]: part.reshape(self.values[k].shape) for k, part in zip(self.outputs, parts, strict=True)
-        }
-
-
-def _check_at_node(whole: _Whole, node: Node, single: bool) -> Comparison:
+def _check_at_node(whole: Whole, node: Node, single: bool) -> Comparison:
     """One row for a node's rule at the values of the run."""
     name, sources = whole.graph.name(node), whole.sources[whole.graph.position(node)]
     row = Comparison(name, f"rule of {type(node).__name__}")
@@ -158,52 +93,26 @@ def _merged(row: Comparison, parts: Sequence[Comparison]) -> Comparison:
     )
 
 
-@final
-class _Swept(NamedTuple):
-    """The gradients of all nodes from each upstream gradient, and the uses to which a rule sends none."""
-
-    grads: Array
-    gradients: list[list[Array | None]]
-    blocked: frozenset[tuple[int, int]]
-
-
-def _sweep(whole: _Whole) -> _Swept:
-    size = sum(whole.values[k].size for k in whole.outputs)
-    grads = upstream(size, np.random.default_rng(whole.seed))
-    sweeps = [sweep(whole.graph, whole.values, whole.seeds(grad)) for grad in grads]
-    blocked = (use for gradients, received in sweeps for use in _blocked(whole, gradients, received))
-    return _Swept(grads, [gradients for gradients, _ in sweeps], frozenset(blocked))
-
-
-def _blocked(whole: _Whole, gradients: list[Array | None], received: list[Any]) -> Iterable[tuple[int, int]]:
-    """The uses, as consumer and which of its inputs, to which a rule sends no gradient although it could have one."""
-    sent = {use[:2] for uses in received for use in uses}
-    for k, sources in enumerate(whole.sources):
-        for place, source in enumerate(sources):
-            if gradients[k] is not None and source in whole.varying and (k, place) not in sent:
-                yield k, place
-
-
-def _check_ends(whole: _Whole, nodes: Sequence[Node], rules: Sequence[Comparison]) -> list[Comparison]:
+def _check_ends(whole: Whole, nodes: Sequence[Node], rules: Sequence[Comparison]) -> list[Comparison]:
     """A row for the gradient of each node, differentiated through the graph."""
     if not whole.outputs:
         raise ArgumentError("no output of this graph is floating, so there is no gradient to check")
     try:
-        swept = _sweep(whole)
+        swept = swept_from_all(whole)
     except RuleError as error:
         return [_not_computed(whole, node, error) for node in nodes]
     wrong = [row.name for row in rules if not row.ok]
     return [_check_end(whole, node, swept, wrong) for node in nodes]
 
 
-def _not_computed(whole: _Whole, node: Node, error: RuleError) -> Comparison:
+def _not_computed(whole: Whole, node: Node, error: RuleError) -> Comparison:
     name = whole.graph.name(node)
     said = f"the gradient of {name} could not be computed: {error.what}"
     problem = GradientCheckError(said, where=error.where, given=error.given, remedy=error.remedy, node=error.node)
     return Comparison(name, "gradient", size=whole.values[whole.graph.position(node)].size, problem=problem)
 
 
-def _check_end(whole: _Whole, node: Node, swept: _Swept, wrong: Sequence[str]) -> Comparison:
+def _check_end(whole: Whole, node: Node, swept: Swept, wrong: Sequence[str]) -> Comparison:
     k, name = whole.graph.position(node), whole.graph.name(node)
     x, sent = whole.values[k], [gradients[k] for gradients in swept.gradients]
     row = Comparison(name, "gradient", size=x.size)
@@ -234,7 +143,7 @@ def _check_end(whole: _Whole, node: Node, swept: _Swept, wrong: Sequence[str]) -
     return judged
 
 
-def _hint(whole: _Whole, name: str, labels: Sequence[tuple[int, int]], wrong: Sequence[str]) -> str:
+def _hint(whole: Whole, name: str, labels: Sequence[tuple[int, int]], wrong: Sequence[str]) -> str:
     """Why the gradient of a whole graph is wrong, as far as that is known."""
     if wrong:
         return f"mend the rule of {', '.join(wrong[:3])} first: it is wrong by itself"

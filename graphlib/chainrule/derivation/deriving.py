@@ -62,17 +62,29 @@ def derivation(graph: BaseGraph, convention: Convention = "mean") -> Derivation:
     return _Deriving(graph, per_example=convention == "per-example").derived()
 
 
+def stepwise(graph: BaseGraph) -> Derivation:
+    """A derivation that folds nothing: a line for every node, and for every gradient what each use contributes to it.
+
+    >>> from chainrule import BCELoss, Graph, Input, Parameter, Sigmoid
+    >>> A2, Y, W3 = Input("A2", (3, "m")), Input("Y", (1, "m")), Parameter("W3", (1, 3))
+    >>> lines = stepwise(Graph(BCELoss(Sigmoid(W3 @ A2, name="A3"), Y, name="L")))
+    >>> lines["A3"].unicode, lines["dW3"].contributions[0][0]
+    ('A₃ = σ(matmul₁)', 'matmul_1')
+    """
+    return _Deriving(graph, stepwise=True).derived()
+
+
 @final
 class _Deriving:
     """One derivation in the making: what flows through the rules, and the lines written so far."""
 
-    def __init__(self, graph: BaseGraph, *, per_example: bool) -> None:
-        self.graph, self.per_example = graph, per_example
+    def __init__(self, graph: BaseGraph, *, per_example: bool = False, stepwise: bool = False) -> None:
+        self.graph, self.per_example, self.stepwise = graph, per_example, stepwise
         self.arrays = NamedArrays({*graph.names, *("d" + name for name in graph.names)})
         self.algebra = Algebra(self.arrays)
         self.class_labels = _class_labels(graph)
         self.values: dict[Node, Symbol] = {}
-        self.lined = _nodes_with_a_line(graph)
+        self.lined = _nodes_to_step_through(graph) if stepwise else _nodes_with_a_line(graph)
         self.leading = _leading_to_parameters(graph)
         self.batch = batch_name(graph)
         self.scale: Any = 1
@@ -208,7 +220,7 @@ class _Deriving:
             canceled = self.algebra.simplest(_scaled(full, factor))
             best = canceled if self.algebra.length(canceled) < self.algebra.length(best) else best
         steps = (plain,) if self.algebra.same(plain, best) else (plain, best)
-        sent = parts if len(parts) > 1 else ()
+        sent = parts if len(parts) > 1 or self.stepwise else ()
         contributions = tuple((name, self.algebra.simplest(_scaled(part.short, factor))) for name, part in sent)
         listed = node in self.leading and (isinstance(node, Leaf) or not _passes(best, self.backward))
         origins = _origins([self.graph[name] for name, _ in contributions])
@@ -303,6 +315,11 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
             lined.add(node)
             depths[node], widths[node] = 0, 1
     return frozenset(lined)
+
+
+def _nodes_to_step_through(graph: BaseGraph) -> frozenset[Node]:
+    """All nodes but constants without a name, which stand in the lines as numbers."""
+    return frozenset(node for node in graph.order if node.name is not None or not isinstance(node, Constant))
 
 
 def _leading_to_parameters(graph: BaseGraph) -> frozenset[Node]:
