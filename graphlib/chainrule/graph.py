@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chainrule.judging import AnyFormula
     from chainrule.judging import Convention as JudgedConvention
     from chainrule.judging.verdicts import Report
+    from chainrule.page import Page
     from chainrule.plan.plan import Backend, Plan
     from chainrule.plan.prediction_plan import PredictionPlan
     from chainrule.plan.training_plan import TrainingPlan
@@ -83,6 +84,25 @@ class Run(BaseRun):
         from chainrule.drawing import draw_run
 
         return draw_run(self, show, **options)
+
+    def page(self, **options: Any) -> Page:
+        """A page to step through: every value and, after ``backward``, every contribution and every gradient.
+
+        It is one HTML file that needs nothing else: ``run.page().save("steps.html")``; in a notebook it shows itself.
+        Each step has its formula, also with shapes and with its numbers, and each gradient numerical differentiation
+        beside it, which ``numerical=False`` leaves out. ``title``, ``palette`` and ``direction`` are further options,
+        the last two as for ``Graph.draw``.
+
+        >>> from chainrule import Graph, Input
+        >>> x = Input("x")
+        >>> Graph((x + 1).relabel("y", like=x)).forward({"x": 1.5}).page()
+        <Page of 3 steps>
+
+        Raises ArgumentError for an unknown option, and for a graph of more than 5,000 nodes.
+        """
+        from chainrule.page import page_of_run
+
+        return page_of_run(self, **options)
 
 
 @final

@@ -28,7 +28,7 @@ def test_slopes_are_those_of_the_formula_on_paper():
 
 def test_a_wrong_rule_is_not_repeated():
     class Halved(cr.Node):
-        """y = x², with half of its gradient"""
+        """y = x², with half of its gradient."""
 
         def forward(self, x):
             return x * x

@@ -16,7 +16,7 @@ from chainrule.core.node import Node
 from chainrule.errors import GradientCheckError
 
 _EXACT = 1e-11  # complex step: it rounds like the rule itself, 1e-16 for each of up to some ten thousand operations
-_TOLD_APART = 1e-4  # a gradient that is less than ten thousand roundings of the output is not counted as compared
+TOLD_APART = 1e-4  # a gradient that is less than ten thousand roundings of the output is not counted as compared
 _WHOLE = 32  # outputs with at most so many entries are judged entry by entry, others by random projections
 _PROJECTIONS = 3
 HIDDEN = "too small beside the output to be told from 0"
@@ -94,7 +94,7 @@ def _compare(asked: Question, analytic: Array, slopes: list[Slope]) -> Compariso
         worst = np.unravel_index(np.argmax(excess), excess.shape)
         return _disagreement(asked, analytic, numeric, (int(worst[0]), int(worst[1])), error)
     elements = np.array([not isinstance(probe.where, slice) for probe in asked.probes])
-    told_apart = (slack.max(axis=0) <= _TOLD_APART * scale) | (not analytic.any() and not numeric.any())
+    told_apart = (slack.max(axis=0) <= TOLD_APART * scale) | (not analytic.any() and not numeric.any())
     seen = elements & told_apart & ~torn
     kinks = int(np.sum(bent & elements & told_apart))
     seen_error = float(np.max(outside[:, seen], initial=0) / scale)

@@ -7,13 +7,14 @@ from typing import NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from chainrule.checking.differences import Array, Probe, Walk, differentiate
+from chainrule.checking.agreement import TOLD_APART
+from chainrule.checking.differences import CLOSE, TINY, Array, Probe, Walk, differentiate
 from chainrule.checking.whole import Whole, swept_from_all, values_in_double
 from chainrule.core.leaves import Constant, Input
 from chainrule.core.run import BaseRun
 from chainrule.errors import GradientCheckError
 
-WORK = 1e9  # what all differences of one run may cost together, in entries computed: a second or two
+WORK = 4e8  # what all differences of one run may cost together, in entries computed: about a second
 _CALL = 2000  # what one call of a rule costs beside its entries
 _EVALUATIONS = 5  # of all that follows a value, for one entry
 _MOST = 36  # entries of one array: a matrix of 6 × 6
@@ -31,12 +32,31 @@ class Numerical(NamedTuple):
     slopes: Array
     halves: Array
     """At a kink, half of how far the slopes on either side are apart; elsewhere 0."""
+    slacks: Array
+    """How far each slope can be trusted."""
 
     def difference(self, gradient: Array) -> float:
         """The largest difference to a gradient, beyond what a kink leaves open; NaN where nothing was found."""
         found = np.isfinite(self.slopes)
-        apart = np.abs(gradient.ravel()[self.entries] - self.slopes)[found] - self.halves[found]
-        return float(np.max(apart, initial=0)) if found.any() else float("nan")
+        return float(np.max(self._apart(gradient)[found], initial=0)) if found.any() else float("nan")
+
+    def agrees(self, gradient: Array, close: float = CLOSE) -> bool:
+        """Whether a gradient is one of what was found, as near as ``close`` of the largest entry, or cannot be told."""
+        found = np.isfinite(self.slopes)
+        excess = self._apart(gradient) - self.slacks - close * self._largest(gradient)
+        return not np.any(excess[found] > 0)
+
+    def tells(self, gradient: Array) -> bool:
+        """Whether a gradient of that size can be told from 0 beside the rounding of the outputs."""
+        found = np.isfinite(self.slopes)
+        return bool(np.all(self.slacks[found] <= TOLD_APART * self._largest(gradient)))
+
+    def _apart(self, gradient: Array) -> Array:
+        return np.maximum(np.abs(gradient.ravel()[self.entries] - self.slopes) - self.halves, 0)
+
+    def _largest(self, gradient: Array) -> float:
+        known = self.slopes[np.isfinite(self.slopes)]
+        return max(float(np.max(np.abs(gradient), initial=0)), float(np.max(np.abs(known), initial=0)), TINY)
 
 
 @final
@@ -128,13 +148,15 @@ class _Differentiating:
 
         start, flat = function(x), x.ravel()
         largest = float(np.max(np.abs(self.run.gradients[self.graph.order[k]]), initial=0))
-        slopes, halves = np.full(len(entries), np.nan), np.zeros(len(entries))
+        slopes = np.full(len(entries), np.nan)
+        halves, slacks = np.zeros(len(entries)), np.zeros(len(entries))
         for place, entry in enumerate(entries):
             step = max(1.0, abs(float(flat[entry])))
             found = differentiate(Walk(function, x, start, Probe(np.array([entry]), np.array([step])), largest * step))
             if not found.trouble:
                 slopes[place], halves[place] = found.slope[0] / step, found.half[0] / step
-        return Numerical(entries, slopes, halves)
+                slacks[place] = found.slack[0] / step
+        return Numerical(entries, slopes, halves, slacks)
 
 
 def _start(run: BaseRun, k: int) -> Array:

@@ -13,8 +13,8 @@ Array = npt.NDArray[Any]
 SIDE = 4  # rows and columns of the largest matrix that is written out
 
 
-def number(x: Any) -> str:
-    """A number in three digits, with a real minus sign.
+def number(x: Any, digits: int = 3) -> str:
+    """A number in so many digits, with a real minus sign.
 
     >>> number(-0.73106), number(1234.5), number(3), number(2e-9)
     ('−0.731', '1234', '3', '2×10⁻⁹')
@@ -22,8 +22,8 @@ def number(x: Any) -> str:
     if isinstance(x, bool | np.bool):
         return "true" if x else "false"
     whole = isinstance(x, int | np.integer) or 1000 <= abs(x) < 1e6
-    digits, exponent, power = (f"{x:.0f}" if whole else f"{x:.3g}").partition("e")
-    text = digits.replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
+    written, exponent, power = (f"{x:.0f}" if whole else f"{x:.{digits}g}").partition("e")
+    text = written.replace("-", "−").replace("inf", "∞").replace("nan", "NaN")
     return f"{text}×10{str(int(power)).translate(_RAISED)}" if exponent else text
 
 

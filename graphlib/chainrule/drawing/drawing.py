@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -17,6 +16,7 @@ from chainrule.derivation.deriving import derivation
 from chainrule.drawing.assembly import Assembly, Choice
 from chainrule.drawing.dot import dot_text
 from chainrule.drawing.layout import render
+from chainrule.drawing.saving import replaced
 from chainrule.drawing.scene import Direction, Scene
 from chainrule.drawing.svg import finished
 from chainrule.drawing.theme import Palette, palette_named
@@ -75,7 +75,7 @@ class Drawing:
         if kind not in FORMATS:
             known = ", ".join(f".{name}" for name in FORMATS)
             raise ArgumentError(f"{str(path)!r} has no extension of a drawing", remedy=f"one of {known}")
-        _replace(target, self._bytes(kind))
+        replaced(target, self._bytes(kind))
         return target
 
     def _bytes(self, kind: str) -> bytes:
@@ -104,27 +104,6 @@ class Drawing:
 
     def __repr__(self) -> str:
         return f"<Drawing of {len(self._scene.items)} items and {len(self._scene.arrows)} arrows>"
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write a file under another name beside it, and rename it: a full disk leaves the old one."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    """The permissions that new files do not get; it can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 # --- what is drawn ---------------------------------------------------------------------------------------------------

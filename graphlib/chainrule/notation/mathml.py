@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final, final
 
 from chainrule.notation.mathematics import MathPrinter
 from chainrule.notation.names import parts
 from chainrule.notation.printer import ATOM, POWER, SUM, Line, Piece, Section
+from chainrule.symbols.dimensions import Dimension
 from chainrule.text import visible
 
 _TIMES: Final = "<mo>\u2062</mo>"  # the invisible sign between factors
@@ -28,15 +29,39 @@ class MathmlPrinter(MathPrinter):
     <msubsup><mi>W</mi><mn>3</mn><mi>T</mi></msubsup>
 
     Any text is legal in a name: it is escaped, and what XML cannot hold is replaced by �.
+
+    With ``marks`` the elements of named values say what they stand for, and with ``sizes`` those of sizes their number,
+    so that a page can put numbers in their places: ``<mrow data-of="v0"><mi>x</mi></mrow>``. What is raised above a
+    marked name stands outside of its element.
     """
+
+    def __init__(self, marks: Mapping[str, str] | None = None, sizes: Mapping[str, int] | None = None) -> None:
+        self._marks, self._sizes = marks or {}, sizes or {}
 
     def name(self, name: str, raised: str = "") -> Piece:
         found = parts(name)
         base = f"<mi>{escape(found.base)}</mi>" if found.kind != "text" else self.words(found.base)
+        if name in self._marks:
+            inner = _marked("of", self._marks[name], _prefixed(found.prefix, _scripted(base, _index(found.script), "")))
+            return Piece(_scripted(inner, "", raised), POWER if raised else ATOM)
         return Piece(_prefixed(found.prefix, _scripted(base, _index(found.script), raised)), POWER if raised else ATOM)
+
+    def dimension(self, x: Dimension) -> Piece:
+        """A size, marked with its number where that is known."""
+        piece = super().dimension(x)
+        if not x.names or not x.names <= self._sizes.keys():
+            return piece
+        return Piece(_marked("size", str(x.evaluate_exactly(self._sizes)), piece.text), piece.binding)
 
     def entry(self, name: str, places: tuple[int, ...]) -> Piece:
         """The number of a layer above, row and column below."""
+        if name in self._marks:
+            at = ",".join(str(place - 1) for place in places)
+            inner = _marked("of", f'{self._marks[name]}" data-at="{at}', self._entry(name, places).text)
+            return Piece(inner, ATOM)
+        return self._entry(name, places)
+
+    def _entry(self, name: str, places: tuple[int, ...]) -> Piece:
         found = parts(name)
         letter = found.base.lower() if found.kind == "letter" else found.base
         base = f"<mi>{escape(letter)}</mi>" if found.kind != "text" else self.words(found.base)
@@ -142,6 +167,10 @@ class MathmlPrinter(MathPrinter):
         rows.extend(_line("", "", self.words(note), "") for note in notes)
         body = "".join(rows)
         return _math(f'<mtable displaystyle="true">{body}</mtable>')
+
+
+def _marked(what: str, value: str, content: str) -> str:
+    return f'<mrow data-{what}="{value}">{content}</mrow>'
 
 
 def _math(content: str) -> str:

@@ -1,0 +1,5 @@
+"""A run as a page to step through, in one file that needs nothing else."""
+
+from chainrule.page.page import Page, page_of_run
+
+__all__ = ["Page", "page_of_run"]

@@ -1,0 +1,75 @@
+"""The file of a page put together: a template filled once, a content security policy, data that no parser mistakes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from typing import Any, Final
+
+from chainrule.drawing.theme import Palette
+from chainrule.text import visible
+
+_PLACE: Final = re.compile(r"\{\{(\w+)\}\}")
+
+
+def document(template: str, script: str, texts: Mapping[str, str], data: Any, palette: Palette) -> str:
+    """The HTML of a page from files of this folder; ``texts`` is markup for the places of the template."""
+    style, code = _style(palette, _read("page.css"), texts.get("style", "")), _script(script)
+    given = {
+        **texts,
+        "style": style,
+        "script": code,
+        "data": as_data(data),
+        "policy": _policy(style, code),
+    }
+    return _PLACE.sub(lambda place: given[place[1]], _read(template))
+
+
+def as_data(data: Any) -> str:
+    r"""JSON to stand in a script element: no text in it can end the element or begin a comment.
+
+    >>> as_data({"name": "</script><!--"})
+    '{"name":"\\u003c/script>\\u003c!--"}'
+    """
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c")
+
+
+def as_text(text: str) -> str:
+    """Any text as HTML shows it."""
+    return escape(visible(text))
+
+
+def _read(name: str) -> str:
+    return files("chainrule.page").joinpath(name).read_text("utf-8")
+
+
+def _style(palette: Palette, rules: str, further: str) -> str:
+    """The rules of the page behind the colors of the palette, light and dark."""
+    light, dark = (
+        "".join(f"--{name.replace('_', '-')}:{color[way]};" for name, color in palette.colors.items()) for way in (0, 1)
+    )
+    scheme = f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return "\n".join([scheme, palette.css, further, *(line.strip() for line in rules.splitlines() if line)])
+
+
+def _script(name: str) -> str:
+    """What all pages share, and what this kind of page does, without indents and lines that are comments."""
+    lines = [line.strip() for part in ("shared.js", name) for line in _read(part).splitlines()]
+    body = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return f"'use strict';{{\n{body}\n}}"
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may be loaded, sent or run but what stands in this file."""
+    allowed = f"script-src {_hash(script)}; style-src {_hash(style)}; img-src data:"  # its icon, which is empty
+    return escape(f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
