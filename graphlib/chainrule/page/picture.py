@@ -24,6 +24,11 @@ _SPARED: Final = re.compile(r' (?:text-anchor="start"|font-family="[^"]*")')
 _SAID_TWICE: Final = re.compile(r'(<g [^>]*?) aria-label="[^"]*"(>\s*<title>)')
 
 Use = tuple[int, int]
+LONGEST: Final = 3_000  # nodes that arrows pass, all together: some seconds of layout
+_TOO_LONG: Final = (
+    "Something is read so often, and so far away, that no picture of all nodes can be laid out; "
+    "with cr.layer(...): puts nodes into layers, and each layer becomes one box."
+)
 
 
 @final
@@ -51,18 +56,18 @@ class Picture(NamedTuple):
 
 @final
 class StepView(StructureView):
-    """Names and shapes, and under each the name of its gradient."""
+    """Names and shapes, and under each the name of its gradient; with arrows for contributions where there is room."""
 
     gradients = True
 
-    def __init__(self, run: BaseRun, palette: Palette) -> None:
+    def __init__(self, run: BaseRun, palette: Palette, *, backward: bool = True) -> None:
         super().__init__(run.graph, palette)
         graph = run.graph
         done = run.has_gradients
         self._differentiated = {k for k, node in enumerate(graph.order) if done and node in run.gradients}
         self._sent = {
             (graph.position(use.consumer), use.position)
-            for node in (graph.order if done else ())
+            for node in (graph.order if done and backward else ())
             for use in run.contributions(node)
         }
 
@@ -85,16 +90,30 @@ class StepView(StructureView):
 def picture(run: BaseRun, palette: Palette, direction: Direction) -> Picture:
     """The picture of a run's graph, one box for each layer where it is large."""
     graph = run.graph
-    closable = len(graph) > COLLAPSE_ABOVE and any(node.layer for node in graph.order)
-    note = f"{len(graph):,} nodes: one box for each layer." if closable else ""
-    choice = Choice(range(len(graph)), open_levels=0 if closable else None, note=note)
-    assembly = Assembly(StepView(run, palette), palette, choice, direction)
+    length = _length_of_arrows(graph)
+    closed = (len(graph) > COLLAPSE_ABOVE or length > LONGEST) and any(node.layer for node in graph.order)
+    note = f"{len(graph):,} nodes: one box for each layer." if closed else ""
+    choice = Choice(range(len(graph)), open_levels=0 if closed else None, note=note)
+    view = StepView(run, palette, backward=closed or 2 * length <= LONGEST)
+    assembly = Assembly(view, palette, choice, direction)
     scene = assembly.assembled()
+    if length > LONGEST and not closed:
+        return Picture("", _places(assembly, graph), _TOO_LONG)
     try:
         svg = Drawing(scene, palette).svg()
     except DrawingError as error:
         return Picture("", _places(assembly, graph), str(error))
     return Picture(_for_a_page(svg), _places(assembly, graph))
+
+
+def _length_of_arrows(graph: BaseGraph) -> int:
+    """Over how many nodes in a row all arrows go: what a layout takes grows with more than the square of it."""
+    ranks: list[int] = []
+    for sources in graph.sources:
+        ranks.append(1 + max((ranks[source] for source in sources), default=-1))
+    starts = [min((ranks[k] for k, _ in uses), default=1) - 1 for uses in graph.uses]  # leaves stand at their first use
+    places = [ranks[k] if graph.sources[k] else starts[k] for k in range(len(graph))]
+    return sum(places[k] - places[source] - 1 for k, sources in enumerate(graph.sources) for source in sources)
 
 
 def _places(assembly: Assembly, graph: BaseGraph) -> Places:

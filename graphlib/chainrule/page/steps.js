@@ -126,7 +126,9 @@ function showNumbers(target, step) {
   const sum = math('math', {});
   sum.append(filled(math('mrow'), step.name));
   step.parts.forEach((place, k) => sum.append(math('mo', {}, k ? '+' : '='), mathMatrix(arrayOf(place), 3)));
-  return target.replaceChildren(sum);
+  if (!isSmall(arrayOf(step.result))) return target.replaceChildren(sum);
+  showLines(target, step, withNumbers);
+  return target.prepend(sum);
 }
 
 function numbersFor(leaf) {

@@ -1,0 +1,46 @@
+"""A headless browser for the tests of pages; where there is none they are skipped, with the reason."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A running Chromium: the one that CHAINRULE_CHROMIUM names, an installed one, or Playwright's own."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pages are tested with the package playwright")
+    with playwright.sync_playwright() as running:
+        named = os.environ.get("CHAINRULE_CHROMIUM")
+        own = running.chromium.executable_path
+        program = named or next(filter(None, map(shutil.which, PROGRAMS)), own if Path(own).exists() else None)
+        if program is None:
+            pytest.skip(f"pages are tested in Chromium, and there is no {', '.join(PROGRAMS)}")
+        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium, tmp_path):
+    """Opens a page from a file, and holds it to saying nothing on the console and asking for nothing but itself."""
+    contexts, said = [], []
+
+    def opening(page, step=None, **options):
+        path = page.save(tmp_path / "page.html")
+        context = chromium.new_context(**{"viewport": {"width": 1400, "height": 1000}, **options})
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("request", lambda request: said.append(request.url) if request.url[:5] == "http:" else None)
+        tab.goto(path.as_uri() + (f"#{step}" if step else ""))
+        return tab
+
+    yield opening
+    for context in contexts:
+        context.close()
+    assert said == []
