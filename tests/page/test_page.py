@@ -1,6 +1,7 @@
 """What a page holds: steps, formulas from the derivation, numbers from the run, names as text, a policy, a size."""
 
 import base64
+import contextlib
 import hashlib
 import html
 import json
@@ -117,7 +118,7 @@ def test_the_gradients_of_several_outputs_start_from_their_seeds():
     assert "where it starts" in found["total", "L"].title
 
 
-# --- texts from the derivation, numbers from the run ---------------------------------------------------------------------
+# --- texts from the derivation, numbers from the run -----------------------------------------------------------------
 
 
 def shown_text(markup):
@@ -151,7 +152,7 @@ def test_a_marked_formula_reads_as_one_that_is_not_marked():
     run = network()
     for line in (*stepwise(run.graph).forward, *stepwise(run.graph).backward):
         whole = shown_text(line.mathml)
-        k = run.graph.position(line.name[1:] if line.name.startswith("d") else line.name)
+        k = run.graph.position(line.name.removeprefix("d"))
         formulas = Formulas(run)
         written = formulas.gradient(k) if line.name.startswith("d") else formulas.value(k)
         assert shown_text("=".join([written.name, *written.steps])) == whole
@@ -220,7 +221,7 @@ def test_a_rule_that_no_symbol_passes_through_stands_by_its_name():
     assert any("Sorted.backward" in text for text in words)
 
 
-# --- packed arrays -------------------------------------------------------------------------------------------------------
+# --- packed arrays ---------------------------------------------------------------------------------------------------
 
 
 def test_large_arrays_keep_single_precision_where_it_holds_them():
@@ -258,7 +259,7 @@ def test_infinities_and_nan_arrive_and_are_counted():
     assert (found["broken"], found["high"]) == (3, 39)
 
 
-# --- one file, and nothing else --------------------------------------------------------------------------------------------
+# --- one file, and nothing else --------------------------------------------------------------------------------------
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -334,7 +335,7 @@ def test_the_same_run_gives_the_same_page():
     assert fork().page().html == fork().page().html
 
 
-# --- the face --------------------------------------------------------------------------------------------------------------
+# --- the face --------------------------------------------------------------------------------------------------------
 
 
 def test_a_page_is_saved_whole(tmp_path):
@@ -392,6 +393,20 @@ def test_a_large_graph_is_drawn_with_a_box_for_each_layer():
     found = data_in(page)
     assert page.html.count('class="node layer"') == 4
     assert all(node["at"] for node in found["nodes"])
+
+
+def test_what_no_engine_lays_out_in_time_has_a_page_without_a_picture_or_with_a_box_for_each_layer():
+    def deep(layers):
+        z, w = cr.Parameter("z", (1, 2)), cr.Parameter("w", (1, 2))
+        for k in range(90):
+            with cr.layer(f"Layer {k // 30}") if layers else contextlib.nullcontext():
+                z = cr.Tanh(z * w)
+        run = cr.Graph(cr.Sum(z, name="L")).forward({"z": [[1.0, 2.0]], "w": [[1.0, 2.0]]})
+        run.backward()
+        return run.page(numerical=False).html
+
+    assert "puts nodes into layers" in deep(layers=False)
+    assert deep(layers=True).count('class="node layer"') == 3
 
 
 @pytest.mark.parametrize("m", [0, 1])

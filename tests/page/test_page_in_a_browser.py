@@ -76,7 +76,7 @@ def node_of(run, name):
     return run.graph.position(name)
 
 
-# --- steps -------------------------------------------------------------------------------------------------------------------
+# --- steps -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_count_of_steps_is_that_of_the_run(opened, page, run):
@@ -133,7 +133,7 @@ def test_sizes_with_names_have_their_numbers(opened, page, run):
     assert tab.eval_on_selector_all("#numbers mfrac mn", "all => all.map(x => x.textContent)")[:2] == ["1", "5"]
 
 
-# --- ways to step ----------------------------------------------------------------------------------------------------------------
+# --- ways to step ----------------------------------------------------------------------------------------------------
 
 
 def test_keys_buttons_the_slider_and_the_address_go_where_they_say(opened, page, run):
@@ -212,7 +212,7 @@ def test_enter_on_a_box_goes_to_its_value_and_then_to_its_gradient(opened, page,
     assert tab.evaluate("document.activeElement.getAttribute('aria-label')").startswith("value A2")
 
 
-# --- the picture -----------------------------------------------------------------------------------------------------------------
+# --- the picture -----------------------------------------------------------------------------------------------------
 
 
 def test_no_box_moves_from_the_first_step_to_the_last(opened, page):
@@ -255,7 +255,7 @@ def test_what_is_not_known_yet_is_pale_and_gradients_appear_with_their_step(open
     assert tab.locator(".picture g.ahead").count() == 0
 
 
-# --- large arrays, and an example that is followed ------------------------------------------------------------------------------------
+# --- large arrays, and an example that is followed -------------------------------------------------------------------
 
 
 def test_large_arrays_are_heat_with_range_and_norm_and_numbers_on_click(opened, large):
@@ -312,7 +312,7 @@ def numbers_in_cells(tab, selector):
     return [number_of(text) for text in tab.locator(selector).all_text_contents()]
 
 
-# --- for everybody ----------------------------------------------------------------------------------------------------------------
+# --- for everybody ---------------------------------------------------------------------------------------------------
 
 
 def test_a_live_region_speaks_the_formula_and_what_it_gives(opened, page, run):
@@ -403,13 +403,14 @@ def test_a_page_works_in_the_frame_of_a_notebook(chromium, page):
 
 
 def test_a_graph_of_300_nodes_is_stepped_through_and_stays_below_3_mb(opened):
-    z, w = cr.Parameter("z", (4, 6)), cr.Parameter("w", (4, 4))
-    nodes = 2
-    while nodes < 298:
-        z = cr.Tanh(w @ z)
-        nodes += 2
-    run = cr.Graph(cr.Sum(z, name="L")).forward({"z": np.full((4, 6), 0.1), "w": np.eye(4) / 2})
+    z, feeds = cr.Parameter("z", (4, 6)), {"z": np.full((4, 6), 0.1)}
+    for k in range(99):
+        with cr.layer(f"Layer {k}"):
+            z = cr.Tanh(cr.Parameter(f"W{k}", (4, 4)) @ z)
+            feeds[f"W{k}"] = np.eye(4) / 2
+    run = cr.Graph(cr.Sum(z, name="L")).forward(feeds)
     run.backward()
+    assert len(run.graph) == 299
     page = run.page(numerical=False)
     assert len(page.html.encode()) <= 3_000_000
     tab = opened(page)
