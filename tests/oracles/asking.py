@@ -43,7 +43,7 @@ def differences(
 def compared(
     name: str, found: Any, right: Any, tolerance: float, size: float = 0.0, *, dtype: bool = False
 ) -> Iterator[str]:
-    """What of an array is not as it should be, in words: off by more than a tolerance of its largest entry or ``size``."""
+    """What of an array is not as it should be, in words: by a tolerance relative to its largest entry or ``size``."""
     found, right = np.asarray(found), np.asarray(right)
     if found.shape != right.shape or (dtype and found.dtype != right.dtype):
         yield f"{name} is {found.dtype} {found.shape}, not {right.dtype} {right.shape}"
