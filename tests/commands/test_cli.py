@@ -75,6 +75,7 @@ def start(*arguments, **options):
         (["draw", "nets.dnn:DNN", "--layer", "Layer"], "this graph has no layer 'Layer' (did you mean 'Layer "),
         (["draw", "nets.dnn:DNN", "--expand", "Z9"], "this graph has no node 'Z9'"),
         (["draw", "nets.dnn:DNN", "--highlight", "Z9"], "this graph has no node 'Z9'"),
+        (["page"], "required: NET"),
         (["demo", "extra\nline"], "unrecognized arguments: extra; line"),
         (["gradcheck"], "required: NET"),
         (["gradcheck", "none.py"], "none.py does not exist"),
@@ -289,6 +290,22 @@ def test_draw_shows_the_gradients_where_feeds_are_given(tmp_path, capsys):
     assert cli.main(["draw", "nets.circuits:product_of_sum", "-o", "f.dot", "--show", "values"]) == 0
     assert "data drawn at random: seed 0" in capsys.readouterr().out
     assert "∂" not in (tmp_path / "f.dot").read_text("utf-8")
+
+
+def test_page_writes_a_page_of_the_data_and_says_how_many_steps_it_has(tmp_path, capsys):
+    np.savez("data.npz", x=-2.0, y=5.0, z=-4.0)
+    circuit = ["page", "nets.circuits:product_of_sum", "--feeds", "data.npz", "-o"]
+    assert cli.main([*circuit, "f.html", "--title", "<f>"]) == 0
+    assert capsys.readouterr().out == "written: f.html, 14 steps\n"
+    assert "<title>&lt;f&gt;</title>" in (tmp_path / "f.html").read_text("utf-8")
+    assert cli.main(["page", "nets.dnn:DNN"]) == 0
+    out = capsys.readouterr().out
+    assert "data drawn at random: seed 0" in out
+    assert "written: steps.html, 51 steps" in out
+    assert [cli.main([*circuit, name]) for name in ("f.pdf", "none/f.html")] == [2, 2]
+    err = capsys.readouterr().err
+    assert "'f.pdf' has no extension of a page; try: one of .html" in err
+    assert "none/f.html cannot be written: No such file" in err
 
 
 def test_draw_says_what_has_been_left_out(tmp_path, capsys):

@@ -170,6 +170,27 @@ def _draw(given: argparse.Namespace) -> int:
     return DONE
 
 
+def _page_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", default="steps.html", help="(default: %(default)s)")
+    parser.add_argument("--title", default="", help="what stands above it")
+    parser.add_argument("--palette", choices=("default", "document"), default="default", help="document: green and red")
+    parser.add_argument("--direction", choices=("right", "down"), default="right", help="where the computation goes")
+    _data_arguments(parser)
+
+
+def _page(given: argparse.Namespace) -> int:
+    graph = load_graph(given.net)
+    run = graph.forward(_feeds(graph, given))
+    run.backward()
+    page = run.page(title=given.title, palette=given.palette, direction=given.direction)
+    try:
+        print(f"written: {page.save(given.output)}, {page.count:,} steps")
+    except OSError as error:
+        raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    return DONE
+
+
 def _net_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("net", metavar="NET", help="the graph, as module:attribute or path/to/file.py[:attribute]")
 
@@ -207,6 +228,7 @@ def _whole(least: int) -> Callable[[str], int]:
 COMMANDS = (
     Command("demo", "train a small network on real data and compare its gradients", _demo_arguments, _demo),
     Command("draw", "draw a graph, its formulas, or a run of it", _draw_arguments, _draw),
+    Command("page", "write a page that steps through a run, forward and backward", _page_arguments, _page),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
     Command("check", "judge formulas derived by hand, and repair wrong ones", _check_arguments, _check),
     Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),
