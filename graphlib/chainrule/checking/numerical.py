@@ -52,7 +52,8 @@ class Numerical(NamedTuple):
         return bool(np.all(self.slacks[found] <= TOLD_APART * self._largest(gradient)))
 
     def _apart(self, gradient: Array) -> Array:
-        return np.maximum(np.abs(gradient.ravel()[self.entries] - self.slopes) - self.halves, 0)
+        apart: Array = np.abs(gradient.ravel()[self.entries] - self.slopes) - self.halves
+        return np.maximum(apart, 0)
 
     def _largest(self, gradient: Array) -> float:
         known = self.slopes[np.isfinite(self.slopes)]

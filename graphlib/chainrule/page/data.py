@@ -129,7 +129,8 @@ class _Gathering:
 
     def _known(self) -> dict[str, list[int]]:
         """From which step on an element is known, by its id; behind it, where it has a gradient, the same of that."""
-        places, found = self.places, {}
+        places = self.places
+        found: dict[str, list[int]] = {}
         for k in range(len(self.graph)):
             for name in filter(None, (places.boxes.get(k), places.circles.get(k), *places.given.get(k, ())[:1])):
                 found.setdefault(name, []).append(self.forward[k])
@@ -143,8 +144,8 @@ class _Gathering:
                 found.setdefault(arrow, []).append(at)
         first = {name: [min(known)] for name, known in found.items()}
         for k, at in self.total.items():
-            if name := places.boxes.get(k):
-                first[name] = [first[name][0], min([at, *first[name][1:]])]
+            if box := places.boxes.get(k):
+                first[box] = [first[box][0], min([at, *first[box][1:]])]
         return first
 
 

@@ -145,8 +145,8 @@ class _Stepping:
             return Comparison(found, _joined(count, said), False)
         if not found.tells(gradient):
             return Comparison(found, _joined(count, "too small to be told from 0 by differences"), True)
-        apart = f"largest difference {number(found.difference(gradient))}"
-        return Comparison(found, _joined(count, f"numerical differentiation agrees, {apart}"), True)
+        said = f"numerical differentiation agrees, largest difference {number(found.difference(gradient))}"
+        return Comparison(found, _joined(count, said), True)
 
     def _name(self, k: int) -> str:
         return shown_name(self.graph.names[k])

@@ -29,14 +29,14 @@ def _row(run: BaseRun, k: int, compared: Mapping[int, str]) -> str:
     gradient = run.gradients[node] if run.has_gradients and node in run.gradients else None
     cells = [
         f"<td>{escape(shape_in_words(run, k)) or 'a number'}</td>",
-        f"<td>{_written(run.values[node])}</td>",
-        f"<td>{'' if gradient is None else _written(gradient)}</td>",
+        f"<td>{written_array(run.values[node])}</td>",
+        f"<td>{'' if gradient is None else written_array(gradient)}</td>",
         f"<td>{escape(compared.get(k, ''))}</td>",
     ]
     return f'<tr><th scope="row">{escape(shown_name(run.graph.names[k]))}</th>{"".join(cells)}</tr>\n'
 
 
-def _written(array: Any) -> str:
+def written_array(array: Any) -> str:
     """A small array entry by entry, a large one as its range."""
     if array.size == 1 or array.ndim > 2 or array.size == 0 or max(array.shape) > SIDE:
         return escape(number(array.reshape(-1)[0], DIGITS) if array.size == 1 else summary(array))

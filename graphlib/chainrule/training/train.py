@@ -15,9 +15,10 @@ from chainrule.nodes.batch_of_graph import batch_name
 from chainrule.plan.training_plan import State, TrainingPlan, compile_step
 from chainrule.symbols.dimensions import names_in, shape_text
 from chainrule.training.batches import Batches
-from chainrule.training.history import History
+from chainrule.training.history import History, Trained
 from chainrule.training.optimizers import SGD, Optimizer
 from chainrule.training.progress import Meter
+from chainrule.training.snapshots import Snapshots
 
 Steps = tuple[Sequence[float], State]  # the losses of some steps, and the state after them
 
@@ -34,6 +35,7 @@ def train(
     columns: str | None = None,
     progress: bool | TextIO = True,
     backend: Literal["numpy", "numba", "auto"] = "numpy",
+    snapshots: int = 51,
 ) -> History:
     """Move ``params`` against the gradient of the graph's only output, and return a ``History``.
 
@@ -53,6 +55,9 @@ def train(
     ``progress`` is where the progress is written (True: standard output; False: nowhere): a bar that redraws itself on
     a terminal, ten lines anywhere else (fewer if there are fewer steps). Ctrl-C ends the training; the step it broke
     into is dropped whole.
+
+    ``snapshots`` is how many states of the parameters the history keeps, for ``history.page()``: from the first to the
+    last, as far as 32 MB go.
 
     Nothing that is handed in is changed. ValueError if the graph has several outputs, the feeds differ in their number
     of examples or none has any, or ``epochs`` or ``batch_size`` are not positive; the graph's own errors for everything
@@ -77,22 +82,29 @@ def train(
     state = {name: fed.pop(name) for name in start}
     batches = Batches(fed, axes, epochs, batch_size, seed)
     at_once = axes == step.column_axes and step.is_one_call({**state, **fed}, batch_size)
+    size = sum(np.asarray(state[name]).nbytes for name in params)
+    kept = Snapshots(params, epochs=epochs, steps=len(batches) // epochs, most=snapshots, size=size)
+    kept.take(0, state)
     meter = Meter(sys.stdout if progress is True else progress or None, len(batches))
     losses: list[float] = []
     done = (state, 0)  # steps count once this name is bound again: Ctrl-C comes before that or after it
     interrupted = False
     try:
-        for found, moved in (_epochs if at_once else _steps)(step, state, batches):
+        every = kept.every or len(batches)
+        for found, moved in _epochs(step, state, batches, every) if at_once else _steps(step, state, batches):
             losses.extend(found)
             before, done = done[1], (moved, len(losses))
             for k in range(before, len(losses)):
                 meter.show(k + 1, losses[k])
+            kept.take(done[1], moved)
     except KeyboardInterrupt:
         interrupted = True
     finally:
         meter.close()
     final_params = {name: np.array(done[0][name], dtype=start[name].dtype) for name in params}
-    return History(final_params, tuple(losses[: done[1]]), interrupted)
+    taken = kept.last(done[1], done[0])
+    trained = Trained(graph, feeds, len(batches) // epochs)
+    return History(final_params, tuple(losses[: done[1]]), interrupted, taken, trained)
 
 
 def _steps(step: TrainingPlan, state: State, batches: Batches) -> Iterator[Steps]:
@@ -105,8 +117,8 @@ def _steps(step: TrainingPlan, state: State, batches: Batches) -> Iterator[Steps
 _PATIENCE = 0.1  # seconds that a call may take, since Ctrl-C waits for its end
 
 
-def _epochs(step: TrainingPlan, state: State, batches: Batches) -> Iterator[Steps]:
-    """Yield the losses of as many epochs as one short call computes, and the state after them."""
+def _epochs(step: TrainingPlan, state: State, batches: Batches, most: int) -> Iterator[Steps]:
+    """Yield the losses of as many epochs as one short call computes, ``most`` at most, and the state after them."""
     if batches.given_size is not None:  # every epoch has another order
         for data in batches.ordered():
             found, state = step.epochs(state, data, batch_size=batches.given_size)
@@ -119,7 +131,7 @@ def _epochs(step: TrainingPlan, state: State, batches: Batches) -> Iterator[Step
         left -= count
         yield found.tolist(), state
         taken = time.perf_counter() - began
-        count = min(max(left, 1), max(1, int(count * min(10.0, _PATIENCE / max(taken, 1e-9)))))
+        count = min(max(left, 1), most, max(1, int(count * min(10.0, _PATIENCE / max(taken, 1e-9)))))
 
 
 def _column_axes(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str | None) -> dict[str, int]:
