@@ -398,7 +398,7 @@ COSTS = {
     1.1: "operands swapped, * for @, @ for *, sum missing, sum for mean, sign, name of the same layer",
     1.2: "einsum letters, sum extra, 1 - extra, operator, size of the wrong axis, layer shifted",
     1.25: "power",
-    1.3: "factor missing, factor extra, 1/m misplaced, name everywhere",
+    1.3: "factor missing, factor extra, size of another axis, 1/m misplaced, name everywhere",
     1.4: "term extra, number, constant factor, function",
     1.5: "divisor missing, term missing, other name",
     1.7: "function missing",

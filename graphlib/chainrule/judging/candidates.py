@@ -21,6 +21,8 @@ def candidates(ground: Ground, formula: GivenFormula) -> tuple[tuple[str, ...], 
     A formula for a value is computed from what comes before it, and from no gradient.
     """
     graph = ground.graph
+    if formula.name not in ground.draws[0].values and formula.name not in ground.draws[0].gradients:
+        return tuple(map(graph.name, graph.inputs)), ()  # a size
     is_value = formula.name in graph
     target = graph.position(formula.name if is_value else formula.name[1:])
     read = [name for name in formula.reads if name in graph or name in ground.draws[0].gradients]

@@ -39,6 +39,7 @@ class Reading(NamedTuple):
     convention: str
     cases: tuple[Case, ...]
     surroundings: Callable[[Callable[[ast.expr], Shape | None]], Surroundings]
+    confirm: Callable[[ast.expr], bool] = lambda tree: True
 
 
 @final
@@ -174,7 +175,8 @@ class _Search:
     def _holds(self, tree: ast.expr) -> bool:
         try:
             formula = UserFormula.from_tree(tree)
-            return all(same(np.asarray(formula.evaluate(case.values)), case.expected) for case in self._reading.cases)
+            fits = (same(np.asarray(formula.evaluate(case.values)), case.expected) for case in self._reading.cases)
+            return all(fits) and self._reading.confirm(tree)
         except FormulaError:
             return False
 

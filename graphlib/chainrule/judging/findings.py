@@ -29,6 +29,7 @@ class Finding:
     expected: dict[tuple[int, str], Array] = field(default_factory=dict)
     alone: dict[tuple[int, str], Outcome] = field(default_factory=dict)
     right_in: tuple[str, ...] = ()
+    remark: str = ""
     chained: dict[int, Outcome] = field(default_factory=dict)
     chain_ok: bool = True
 

@@ -43,8 +43,10 @@ _TAME = (
     Where,
 )
 _TAME_TOO = (Reshape, Concatenate, Index, Sum, Mean, Max, MSELoss, HingeLoss)
+_ADDED = (Add, Subtract, Negate, Transpose, Reshape, Concatenate, Index)
 _LARGE, _CURVED = 300.0, 12.0  # the largest entry where all that read it are linear in pieces or square, and elsewhere
-_EXPONENTS = ((-3.0, 1.5), (-2.0, 1.0), (-1.0, 0.5), (-0.5, 0.2))  # of 10, tried until nothing overflows
+_SHRINKS = 8  # of the leaves of a value that is too large
+_EXPONENTS = ((-3.0, 2.5), (-3.0, 1.5), (-1.0, 0.5), (-0.5, 0.2))  # of 10, tried until nothing overflows
 
 
 def spread_feeds(graph: BaseGraph, feeds: Mapping[str, Array], sizes: Mapping[str, int], seed: int) -> dict[str, Array]:
@@ -115,13 +117,14 @@ def _settled(graph: BaseGraph, leaves: Mapping[Node, Array], free: Sequence[Node
     """The leaves, those that make a value too large made smaller; None where the values stay too large or infinite."""
     values: dict[Node, Array] = dict(leaves)
     dtype = next((value.dtype for value in leaves.values() if value.dtype.kind == "f"), np.dtype(float))
+    mosts = _mosts(graph)
     for node in graph.order:
         if not node.inputs:
             if node not in values:
                 values[node] = np.asarray(getattr(node, "value"), dtype)  # noqa: B009  # a constant
             continue
-        most = _most(graph, node)
-        for _ in range(3):
+        most = mosts[node]
+        for _ in range(_SHRINKS):
             try:
                 values[node] = call_forward(node, [values[source] for source in node.inputs], dtype)
             except RuleError:
@@ -131,15 +134,22 @@ def _settled(graph: BaseGraph, leaves: Mapping[Node, Array], free: Sequence[Node
             if largest <= most or not own:
                 break
             for source in own:
-                values[source] = np.asarray(values[source] * (0.9 * most / largest), dtype)
+                values[source] = np.asarray(values[source] * (0.9 * most / largest) ** (1 / len(own)), dtype)
         if not np.isfinite(values[node]).all() or (largest > 4 * most and node not in graph.outputs):
             return None
     return {node: values[node] for node in leaves}
 
 
-def _most(graph: BaseGraph, node: Node) -> float:
-    uses = graph.consumers(node)
-    return _LARGE if all(isinstance(use, _TAME) for use in uses) else _CURVED
+def _mosts(graph: BaseGraph) -> dict[Node, float]:
+    """How large the entries of every node may be: as what they are added to, where they are."""
+    most: dict[Node, float] = {}
+    for node in reversed(graph.order):
+        ends = [
+            most[use] if isinstance(use, _ADDED) else _LARGE if isinstance(use, _TAME) else _CURVED
+            for use in graph.consumers(node)
+        ]
+        most[node] = min(ends, default=_LARGE)
+    return most
 
 
 # --- signs --------------------------------------------------------------------------------------------------------

@@ -68,6 +68,15 @@ def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, User
     return formulas
 
 
+def read_name(text: str, names: Iterable[str] | None = None) -> str:
+    """The name that a text is, in whichever notation; raises FormulaError for anything else.
+
+    >>> read_name("dZ_3"), read_name("dW₃")
+    ('dZ3', 'dW3')
+    """
+    return _left_name(Passage(text), None if names is None else dict.fromkeys(names))
+
+
 # --- lines ---------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from chainrule.judging.repairs.products import (
     transpose_missing,
 )
 from chainrule.judging.repairs.renaming import (
+    axis_of_size,
     batch_for_other,
     layer_shifted,
     name_everywhere,
@@ -77,6 +78,7 @@ REPAIRS: tuple[Repair, ...] = (
     Repair("name of the same layer", 1.1, name_of_same_layer),
     Repair("other name", 1.5, other_name),
     Repair("size of the wrong axis", 1.2, batch_for_other),
+    Repair("size of another axis", 1.3, axis_of_size),
     Repair("1/m missing", 1.0, division_missing),
     Repair("1/m extra", 1.0, division_extra),
     Repair("1/m misplaced", 1.3, division_misplaced, whole=True),

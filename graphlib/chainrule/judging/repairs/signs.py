@@ -59,6 +59,8 @@ def number_wrong(site: Site, near: Surroundings) -> Proposals:
     given = site.node.value  # type: ignore[attr-defined]  # a number
     if abs(given) > _LARGEST_MISTAKEN:
         return
+    if isinstance(site.parent, ast.Compare) and given != 0:
+        yield Proposal(number(0), f"the number {given} should be 0")
     for value in dict.fromkeys((given + 1, given - 1, -given, 2 * given, given / 2, given**2)):
         if value != given:
             new = number(value)

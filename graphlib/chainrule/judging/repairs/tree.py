@@ -8,6 +8,7 @@ from chainrule.judging.reading.forms import is_of_numpy
 from chainrule.judging.repairs.change import Path, Site
 
 _FIRST_ONLY = {"sum", "mean", "max", "min", "prod", "reshape", "transpose", "expand_dims", "squeeze", "clip", "power"}
+_BOUNDED = {"maximum", "minimum", "fmax", "fmin"}
 
 
 def sites(tree: ast.expr) -> list[Site]:
@@ -41,9 +42,16 @@ def _steps(node: ast.expr) -> list[tuple[str, int | None]]:
 def _steps_of_call(call: ast.Call) -> list[tuple[str, int | None]]:
     name, method = called(call), is_method(call)
     arguments = [k for k, argument in enumerate(call.args) if not _is_text(argument)]
+    if name in _BOUNDED:  # another bound would fit whatever is never reached
+        arguments = [k for k in arguments if not _is_literal(call.args[k])]
     if method:
         return [("func", None), *(("args", k) for k in arguments if name == "dot")]
     return [("args", k) for k in (arguments[:1] if name in _FIRST_ONLY else arguments)]
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Whether an expression is a number, with or without a sign."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
 def _is_text(node: ast.expr) -> bool:
