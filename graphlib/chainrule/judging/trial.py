@@ -242,7 +242,7 @@ class Trial:
         return self._is_local(finding, convention) and self._says_something(tree, finding, convention)
 
     def _says_something(self, tree: ast.expr, finding: Finding, convention: str) -> bool:
-        """Whether every comparison in an expression is met here and not there: else it is right because it never matters."""
+        """Whether every comparison is met here and not there: else an expression is right because it never matters."""
         for node in (part for part in ast.walk(tree) if isinstance(part, ast.Compare)):
             compared, met = UserFormula.from_tree(node), set[bool]()
             for k in finding.formula.draws:
