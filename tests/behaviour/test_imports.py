@@ -26,7 +26,7 @@ FILES = house.sources()
 FOUND = house.imports(FILES)
 
 # By these a lower room calls what a higher one has handed to it when it was loaded: ways upward without an import.
-REGISTRATIONS = {"chainrule.core.node.Node(operator=)", "chainrule.errors.drawn_by()"}
+REGISTRATIONS = {"chainrule.core.node.Node(computes=)", "chainrule.errors.drawn_by()"}
 
 
 def said(found):
@@ -259,7 +259,7 @@ def called(expressions):
 @pytest.mark.parametrize(
     ("source", "what"),
     [
-        ("from chainrule.core.node import Node\nclass Add(Node, operator='+'): pass", "core.node.Node(operator=)"),
+        ("from chainrule.core.node import Node\nclass Add(Node, computes=np.add): pass", "core.node.Node(computes=)"),
         ("from chainrule import errors\nerrors.drawn_by(draw)", "errors.drawn_by()"),
         ("from chainrule.errors import drawn_by\n@drawn_by\ndef draw(): pass", "errors.drawn_by()"),
         ("from chainrule.errors import drawn_by\n@drawn_by('svg')\nclass Drawing: pass", "errors.drawn_by()"),

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.core.node import Node
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError
+from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Shape, as_shape
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Parameter(Leaf):
 
 
 @final
-class Constant(Leaf, operator="constant"):
+class Constant(Leaf, computes=operations.constant):
     """A value that never changes and has no gradient.
 
     >>> Constant([[1, 2, 3]])

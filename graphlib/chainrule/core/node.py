@@ -24,6 +24,7 @@ from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
+from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Shape, shape_text
 from chainrule.symbols.literals import literal
 from chainrule.symbols.symbol import Value
@@ -95,12 +96,12 @@ class Node(Operable["Node"]):
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
 
-    def __init_subclass__(cls, operator: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(cls, computes: operations.Function | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if callable(cls.__dict__.get("shape")):
             raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
-        if operator is not None:
-            Operable.operators[operator] = cls
+        if computes is not None:
+            operations.NODES[computes] = cls.of_call
 
     def __init__(self, *inputs: Operand, name: str | None = None, **facts: Any) -> None:
         _check_arity(type(self), inputs)
@@ -140,6 +141,14 @@ class Node(Operable["Node"]):
     @abstractmethod
     def backward(self, *values: Any, **_: Any) -> Sequence[Value | None]:
         """The gradient of the loss for each input, from ``grad``, the output and the inputs' values."""
+
+    @classmethod
+    def of_call(cls, *operands: Any, **options: Any) -> Node:
+        """The node for a call of the function that the class computes; operands and options as a Symbol records them.
+
+        A class whose facts have other names than the options of the function says here which is which.
+        """
+        return cls(*operands, **options)
 
     @classmethod
     def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
@@ -276,7 +285,7 @@ def as_node(value: Operand, consumer: Node) -> Node:
     if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
         kind = type(consumer).__name__
         raise ArgumentError(f"{kind} takes nodes one by one, not in a {type(value).__name__}", remedy=f"{kind}(a, b)")
-    constant: Node = Operable.operators["constant"](value)
+    constant: Node = operations.NODES[operations.constant](value)
     return constant
 
 

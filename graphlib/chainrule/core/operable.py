@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import numpy as np
 
 from chainrule.errors import ArgumentError
+from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Shape
 
 N = TypeVar("N")
 
 
 class Operable(ABC, Generic[N]):
-    """Something that stands in expressions as a value does; the rules register themselves under their operator."""
+    """Something that stands in expressions as a value does; each builds the node that computes its function."""
 
-    operators: ClassVar[dict[str, Callable[..., Any]]] = {}
     __array_ufunc__ = None  # so that ``array * node`` builds a node
 
     name: str | None
@@ -28,76 +28,76 @@ class Operable(ABC, Generic[N]):
     def where(self) -> str:
         """What it is and which line built it, for messages."""
 
-    def _build(self, operator: str, *operands: Any, **facts: Any) -> N:
-        built: N = self.operators[operator](*operands, **facts)
+    def _build(self, function: Callable[..., Any], *operands: Any, **options: Any) -> N:
+        built: N = operations.NODES[function](*operands, **options)
         return built
 
     def __add__(self, other: Any) -> N:
-        return self._build("+", self, other)
+        return self._build(np.add, self, other)
 
     def __radd__(self, other: Any) -> N:
-        return self._build("+", other, self)
+        return self._build(np.add, other, self)
 
     def __sub__(self, other: Any) -> N:
-        return self._build("-", self, other)
+        return self._build(np.subtract, self, other)
 
     def __rsub__(self, other: Any) -> N:
-        return self._build("-", other, self)
+        return self._build(np.subtract, other, self)
 
     def __mul__(self, other: Any) -> N:
-        return self._build("*", self, other)
+        return self._build(np.multiply, self, other)
 
     def __rmul__(self, other: Any) -> N:
-        return self._build("*", other, self)
+        return self._build(np.multiply, other, self)
 
     def __truediv__(self, other: Any) -> N:
-        return self._build("/", self, other)
+        return self._build(np.divide, self, other)
 
     def __rtruediv__(self, other: Any) -> N:
-        return self._build("/", other, self)
+        return self._build(np.divide, other, self)
 
     def __matmul__(self, other: Any) -> N:
-        return self._build("@", self, other)
+        return self._build(np.matmul, self, other)
 
     def __rmatmul__(self, other: Any) -> N:
-        return self._build("@", other, self)
+        return self._build(np.matmul, other, self)
 
     def __pow__(self, other: Any) -> N:
-        return self._build("**", self, other)
+        return self._build(np.power, self, other)
 
     def __rpow__(self, other: Any) -> N:
-        return self._build("**", other, self)
+        return self._build(np.power, other, self)
 
     def __neg__(self) -> N:
-        return self._build("negative", self)
+        return self._build(np.negative, self)
 
     def __getitem__(self, key: Any) -> N:
-        return self._build("[]", self, key=key)
+        return self._build(operations.index, self, key)
 
     def __abs__(self) -> N:
-        return self._build("abs", self)
+        return self._build(np.absolute, self)
 
     @property
     def T(self) -> N:
         """The transpose."""
-        return self._build("T", self)
+        return self._build(np.transpose, self)
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> N:
         """The sum over axes: ``Sum``."""
-        return self._build("sum", self, axis=axis, keepdims=keepdims)
+        return self._build(np.sum, self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> N:
         """The mean over axes: ``Mean``."""
-        return self._build("mean", self, axis=axis, keepdims=keepdims)
+        return self._build(np.mean, self, axis=axis, keepdims=keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> N:
         """The largest entry along axes: ``Max``."""
-        return self._build("max", self, axis=axis, keepdims=keepdims)
+        return self._build(np.max, self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> N:
         """The same entries in another shape: ``Reshape``."""
         to = shape[0] if len(shape) == 1 and isinstance(shape[0], (list, tuple)) else shape
-        return self._build("reshape", self, to=to)
+        return self._build(np.reshape, self, shape=to)
 
     @property
     def ndim(self) -> int:

@@ -13,7 +13,7 @@ from chainrule.symbols.symbol import Value
 
 
 @final
-class Add(Node, operator="+"):
+class Add(Node, computes=np.add):
     """x + y."""
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -24,7 +24,7 @@ class Add(Node, operator="+"):
 
 
 @final
-class Subtract(Node, operator="-"):
+class Subtract(Node, computes=np.subtract):
     """x - y."""
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -35,7 +35,7 @@ class Subtract(Node, operator="-"):
 
 
 @final
-class Multiply(Node, operator="*"):
+class Multiply(Node, computes=np.multiply):
     """x * y, element by element."""
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -46,7 +46,7 @@ class Multiply(Node, operator="*"):
 
 
 @final
-class Divide(Node, operator="/"):
+class Divide(Node, computes=np.divide):
     """x / y, element by element."""
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -57,7 +57,7 @@ class Divide(Node, operator="/"):
 
 
 @final
-class Negate(Node, operator="negative"):
+class Negate(Node, computes=np.negative):
     """-x."""
 
     def forward(self, x: Value) -> Value:
@@ -68,7 +68,7 @@ class Negate(Node, operator="negative"):
 
 
 @final
-class Power(Node, operator="**"):
+class Power(Node, computes=np.power):
     """x ** y, element by element.
 
     The gradient of the exponent needs log(x): it is 0 where x is 0 and y positive, -inf where both are 0 (the limit

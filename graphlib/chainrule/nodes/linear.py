@@ -12,7 +12,7 @@ from chainrule.symbols.symbol import Value
 
 
 @final
-class MatMul(Node, operator="@"):
+class MatMul(Node, computes=np.matmul):
     """x @ y for vectors, matrices and stacks of matrices, as NumPy's ``@``."""
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -36,7 +36,7 @@ def _like(grad: Value, promoted: Value, x: Value) -> Value:
 
 
 @final
-class Transpose(Node, operator="T"):
+class Transpose(Node, computes=np.transpose):
     """x with its axes in the order ``axes``, reversed when None."""
 
     axes: tuple[int, ...] | None = None

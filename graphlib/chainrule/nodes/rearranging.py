@@ -9,14 +9,20 @@ import numpy as np
 
 from chainrule.core.node import Node, Operand
 from chainrule.symbols.elementary import put
+from chainrule.symbols.operations import index
 from chainrule.symbols.symbol import Value
 
 
 @final
-class Reshape(Node, operator="reshape"):
+class Reshape(Node, computes=np.reshape):
     """x in the shape ``to``, where -1 stands for what remains."""
 
     to: tuple[int, ...] = (-1,)
+
+    @classmethod
+    def of_call(cls, x: Operand, shape: Any) -> Node:
+        """The node for ``np.reshape(x, shape=shape)``."""
+        return cls(x, to=shape)
 
     def forward(self, x: Value) -> Value:
         return np.reshape(x, self.to)
@@ -41,7 +47,7 @@ class Concatenate(Node):
 
 
 @final
-class Index(Node, operator="[]"):
+class Index(Node, computes=index):
     """x[key], where key is what NumPy takes: numbers, slices, arrays or lists of whole numbers."""
 
     key: Any = ()
@@ -50,6 +56,11 @@ class Index(Node, operator="[]"):
         parts = key if isinstance(key, tuple) else (key,)
         fixed = tuple(np.array(part) if isinstance(part, (list, tuple)) else part for part in parts)
         super().__init__(x, key=fixed if isinstance(key, tuple) else fixed[0], name=name)
+
+    @classmethod
+    def of_call(cls, x: Operand, key: Any) -> Node:
+        """The node for ``x[key]``."""
+        return cls(x, key=key)
 
     def forward(self, x: Value) -> Value:
         return x[self.key]

@@ -21,7 +21,7 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 
 @final
-class Sum(Node, operator="sum"):
+class Sum(Node, computes=np.sum):
     """The sum over an axis."""
 
     axis: Axis = None
@@ -35,7 +35,7 @@ class Sum(Node, operator="sum"):
 
 
 @final
-class Mean(Node, operator="mean"):
+class Mean(Node, computes=np.mean):
     """The mean over an axis; a mean over nothing is an error."""
 
     axis: Axis = None
@@ -58,7 +58,7 @@ def _count(x: Value, axis: Axis) -> Value:
 
 
 @final
-class Max(Node, operator="max"):
+class Max(Node, computes=np.max):
     """The largest entry along an axis; entries that tie share the gradient equally."""
 
     axis: Axis = None

@@ -48,6 +48,10 @@ class Operation(NamedTuple):  # a dataclass would make the import a millisecond 
 OPERATIONS: Final[dict[Function, Operation]] = {}
 """The row of every function that a Symbol records, NumPy's and this package's."""
 
+NODES: Final[dict[Function, Callable[..., Any]]] = {}
+"""What builds the node that computes a function, from the operands and options of a call as a Symbol records them; the
+classes of nodes enter themselves: ``class Sum(Node, computes=np.sum)``."""
+
 
 def declare(*rows: Operation) -> None:
     """Give functions their rows."""
@@ -77,6 +81,11 @@ def kind(function: Any) -> Kind | None:
     """What kind of operation a function is, None for one that cannot be recorded."""
     row = operation(function)
     return None if row is None else row.kind
+
+
+def constant(value: Any) -> Any:
+    """A value that is known from the start: what numbers and arrays become beside nodes."""
+    return value
 
 
 def index(x: Any, key: Any) -> Any:
