@@ -15,7 +15,7 @@ import numpy.typing as npt
 from chainrule.errors import ChainruleError, FormulaError
 from chainrule.judging.reading.arranging import index
 from chainrule.judging.reading.forms import is_of_numpy, name_in
-from chainrule.judging.reading.lookup import OPERATORS, dtype_of, function_of, given_by_place, is_slices
+from chainrule.judging.reading.lookup import OPERATORS, array_of_dtype, dtype_of, function_of, given_by_place, is_slices
 from chainrule.judging.reading.messages import NO_ROOM
 from chainrule.judging.reading.operands import as_array, exact
 from chainrule.judging.reading.vocabulary import ATTRIBUTES, CONSTANTS, NUMPY
@@ -121,13 +121,18 @@ class Evaluation:
         assert function is not None  # the whitelist has looked it up
         given = given_by_place(node)
         dtype_last = function is NUMPY["astype"] and len(given) == 2
-        values = [dtype_of(part) if dtype_last and k == 1 else self.value(part) for k, part in enumerate(given)]
+        values = [self.dtype(part) if dtype_last and k == 1 else self.value(part) for k, part in enumerate(given)]
         options = {
-            option.arg: dtype_of(option.value) if option.arg == "dtype" else self.value(option.value)
+            option.arg: self.dtype(option.value) if option.arg == "dtype" else self.value(option.value)
             for option in node.keywords
             if option.arg
         }
         return self.apply(node, function, *values, **options)
+
+    def dtype(self, node: ast.expr) -> Any:
+        """The dtype that is written, or A.dtype."""
+        array = array_of_dtype(node)
+        return dtype_of(node) if array is None else as_array(self.value(array)).dtype
 
     def apply(self, node: ast.expr, function: Function, *values: Any, **options: Any) -> Any:
         """One step; whatever NumPy raises becomes an error that names the step and the shapes."""
