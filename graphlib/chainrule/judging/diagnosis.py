@@ -45,9 +45,9 @@ class Reading(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Fix:
-    """A right formula that is few changes away: what was wrong, and in which convention it is right."""
+    """A right formula that is few changes away, if it can be written: what was wrong, and where it is right."""
 
-    tree: ast.expr
+    tree: ast.expr | None
     text: str
     cost: float
     convention: str
@@ -64,8 +64,13 @@ _WORK = 150_000  # operations that the search for one change may do, and that fo
 
 def fix(tree: ast.expr, readings: Sequence[Reading]) -> Fix | None:
     """The likeliest change that makes a formula right on all cases, or two changes; None if none was found."""
-    searches = [_Search(tree, reading) for reading in readings if _tells(reading)]
-    for attempt in (_Search.one_change, _Search.one_change_and_factor, _Search.two_changes):
+    return best_of([Search(tree, reading) for reading in readings])
+
+
+def best_of(searches: Sequence[Search]) -> Fix | None:
+    """The likeliest fix that any of several searches finds, those of one change before others."""
+    searches = [search for search in searches if search.tells]
+    for attempt in (Search.one_change, Search.one_change_and_factor, Search.two_changes):
         found = [best for search in searches if (best := attempt(search)) is not None]
         if found:
             return min(found, key=lambda best: best.cost)
@@ -86,7 +91,7 @@ class _Match(NamedTuple):
 
 
 @final
-class _Search:
+class Search:
     """The search in one reading: candidates are tried on the first case, and what fits there on all of them."""
 
     def __init__(self, tree: ast.expr, reading: Reading) -> None:
@@ -98,9 +103,16 @@ class _Search:
         self._exact: list[_Match] = []
         self._multiples: list[tuple[_Match, float]] = []
         self._tried: list[Change] = []
+        self.tells = _tells(reading)
+        self._single: tuple[Fix | None] | None = None
 
     def one_change(self) -> Fix | None:
-        """The best single change; a constant factor is one too."""
+        """The best single change; a constant factor is one too. It is searched for once."""
+        if self._single is None:
+            self._single = (self._one_change() if self.tells else None,)
+        return self._single[0]
+
+    def _one_change(self) -> Fix | None:
         with np.errstate(all="ignore"):
             factor = self._constant_factor()
             for change in self._affordable(changes(self._tree, self._surroundings)):

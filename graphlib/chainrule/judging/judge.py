@@ -13,6 +13,7 @@ from chainrule.judging.explaining import Explainer, listed
 from chainrule.judging.findings import Failure, Finding, about_right, put_outcome
 from chainrule.judging.given import AnyFormula, GivenFormula, given_formula
 from chainrule.judging.ground import MEAN, PER_EXAMPLE, Convention, Draw, Ground, drawn, drawn_from, random_draws
+from chainrule.judging.helpers import Helpers
 from chainrule.judging.keys import canonical, meant
 from chainrule.judging.precedence import in_order, led_to, where_known
 from chainrule.judging.trial import Trial
@@ -134,13 +135,21 @@ class _Judge:
         """Judge every formula on its own, settle the convention, judge the chain, explain."""
         self._trial.run()
         settled = self._settled(convention)
+        self._explainer.settle(settled)
         self._judge_chain(settled or MEAN)
         found = {name: self._verdict(name, settled) for name in self._names.values()}
-        found = self._explainer.with_helpers_blamed(found)
+        found = self._with_helpers_blamed(found)
         missing = [_missing(name) for name in self._required if name not in found]
         told = {"batch": self._ground.batch, "examples": self._ground.examples, "keys": self._names}
         first = next((name for name in self._findings if not found[name].own), None)
         return Report([*found.values(), *missing], self._label(settled), first, **told)
+
+    def _with_helpers_blamed(self, verdicts: dict[str, Verdict]) -> dict[str, Verdict]:
+        wrong = [name for name, verdict in verdicts.items() if name in self._findings and not verdict.own]
+        judged = [name for name in wrong if self._findings[name].judged]
+        return (
+            Helpers(self._explainer, self._explainer.convention_of(judged[0])).blamed(verdicts) if judged else verdicts
+        )
 
     # conventions
 

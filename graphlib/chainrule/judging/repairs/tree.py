@@ -92,6 +92,13 @@ def replaced(tree: ast.expr, path: Path, new: ast.expr) -> ast.expr:
     return new
 
 
+def at(tree: ast.expr, path: Path) -> ast.expr:
+    """The part at the end of a path; raises AttributeError or IndexError where there is none."""
+    for step in path:
+        tree = _child(tree, step)
+    return tree
+
+
 def called(node: ast.expr) -> str | None:
     """The bare name of what is called: sum for np.sum(x) and for x.sum(); None when nothing is called."""
     if not isinstance(node, ast.Call):
