@@ -16,9 +16,9 @@ from chainrule.judging.closeness import Array, Values, factor_between, largest_e
 from chainrule.judging.evaluator import Evaluator
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.repairs.catalog import REPAIRS, changes, changes_at
-from chainrule.judging.repairs.change import Change, Shape, Site, Surroundings
-from chainrule.judging.repairs.expressions import binary, named, number
-from chainrule.judging.repairs.tree import sites
+from chainrule.judging.repairs.change import Change, Path, Shape, Site, Surroundings
+from chainrule.judging.repairs.expressions import binary, is_number, named, negative, number, operands
+from chainrule.judging.repairs.tree import replaced, sites
 
 _T = TypeVar("_T")
 
@@ -255,7 +255,48 @@ def _plain(c: float, near: float) -> Fraction | None:
 
 
 def _times(tree: ast.expr, c: Fraction) -> ast.expr:
+    absorbed = _absorbed(tree, c)
+    if absorbed is not None:
+        return absorbed
     top = tree if c.numerator == 1 else binary(number(c.numerator), "*", tree)
     if c.numerator == -1:
-        top = ast.UnaryOp(ast.USub(), tree)
+        top = negative(tree)
     return top if c.denominator == 1 else binary(top, "/", number(c.denominator))
+
+
+def _absorbed(tree: ast.expr, c: Fraction) -> ast.expr | None:
+    """The expression with a number that multiplies or divides all of it made c times as large, None if it has none."""
+    for site, over in _factors_of_all(tree):
+        if is_number(site.node):
+            new = Fraction(site.node.value) / c if over else Fraction(site.node.value) * c  # type: ignore[attr-defined]  # a number
+            if new == 1 and (kept := _without_one(tree, site, over)) is not None:
+                return kept
+            if new > 0 and new.denominator == 1:
+                return replaced(tree, site.path, number(float(new)))
+    return None
+
+
+def _factors_of_all(tree: ast.expr) -> list[tuple[Site, bool]]:
+    """The parts that multiply all of an expression, or divide it, with whether they divide."""
+    found: list[tuple[Site, bool]] = []
+    over: dict[Path, bool] = {(): False}
+    for site in sites(tree):
+        if site.path not in over:
+            continue
+        both = operands(site.node)
+        if isinstance(site.node, ast.BinOp) and both is not None and both[0] in "*/@":
+            over[*site.path, ("left", None)] = over[site.path]
+            over[*site.path, ("right", None)] = over[site.path] ^ (both[0] == "/")
+        elif isinstance(site.node, ast.BinOp | ast.Constant):
+            found.append((site, over[site.path]))
+    return found
+
+
+def _without_one(tree: ast.expr, site: Site, over: bool) -> ast.expr | None:
+    """The expression without a factor that is 1; where it stands over something, the 1 has to stay."""
+    if not site.path or not isinstance(site.parent, ast.BinOp):
+        return None
+    if isinstance(site.parent.op, ast.Div) and site.path[-1][0] == "left":
+        return None
+    other = site.parent.right if site.path[-1][0] == "left" else site.parent.left
+    return replaced(tree, site.path[:-1], other)

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.derivation.deriving import derivation
 from chainrule.derivation.formulas import Derivation
-from chainrule.judging.candidates import candidates, surroundings
+from chainrule.judging.candidates import candidates, makers, numbers_of_rules, surroundings
 from chainrule.judging.closeness import Array, distance
 from chainrule.judging.contributions import Contributions, with_term
 from chainrule.judging.diagnosis import Case, Fix, Reading, Search, best_of
@@ -232,7 +232,16 @@ class Explainer:
         return Reading(
             convention,
             tuple(cases),
-            functools.partial(surroundings, names, cases[0].values, spoken, examples=examples),
+            functools.partial(
+                surroundings,
+                names,
+                cases[0].values,
+                spoken,
+                examples=examples,
+                target=formula.name.removeprefix("d"),
+                numbers=numbers_of_rules(self._ground.graph),
+                made_by=makers(self._ground.graph),
+            ),
             functools.partial(self._confirms, finding, convention),
         )
 

@@ -16,6 +16,7 @@ from chainrule.judging.repairs.expressions import (
     operands,
     transposed,
 )
+from chainrule.judging.repairs.tree import replaced, sites
 
 
 def _one_minus(node: ast.expr) -> ast.expr:
@@ -156,3 +157,83 @@ def _contributions(gradient: str, value: str, near: Surroundings) -> Iterator[tu
             yield binary(named(gradient), "@", transposed(named(value))), (g[0], x[0])
         if x[0] == g[0]:
             yield binary(transposed(named(value)), "@", named(gradient)), (x[1], g[1])
+
+
+_TINY = 1e-3  # a number below it beside a value keeps a division or a logarithm away from 0
+
+
+def epsilon_extra(site: Site, near: Surroundings) -> Proposals:
+    """Take away every tiny number that is added to keep away from 0."""
+    tree, taken = site.node, []
+    while (part := next((part for part in sites(tree) if _plus_epsilon(part.node) is not None), None)) is not None:
+        kept, tiny = _plus_epsilon(part.node) or (part.node, part.node)
+        tree, taken = replaced(tree, part.path, kept), [*taken, tiny]
+    if taken:
+        yield Proposal(tree, "{} is too many" + (", wherever it is added" if len(taken) > 1 else ""), (taken[0],))
+
+
+def _plus_epsilon(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+    """What a tiny number is added to, and the number."""
+    found = operands(node)
+    if found is None or found[0] not in "+-":
+        return None
+    _, a, b = found
+    if is_number(b) and 0 < abs(b.value) <= _TINY:  # type: ignore[attr-defined]  # a number
+        return a, b
+    if found[0] == "+" and is_number(a) and 0 < abs(a.value) <= _TINY:  # type: ignore[attr-defined]  # a number
+        return b, a
+    return None
+
+
+def matrix_factor_missing(site: Site, near: Surroundings) -> Proposals:
+    """Multiply a part by a matrix near it, from the left or from the right."""
+    shape = near.shape_of(site.node)
+    outer = operands(site.parent) if site.parent is not None else None
+    if shape is None or len(shape) != 2 or (outer is not None and outer[0] == "@") or len(site.path) > 1:
+        return
+    named_in = {part.id for part in ast.walk(site.node) if isinstance(part, ast.Name)}
+    for place, name in enumerate((*near.gradients, *near.values)):
+        other = near.shapes.get(name, ())
+        if len(other) == 2 and name not in named_in:
+            for left, right in _fitting_products(site.node, shape, named(name), other):
+                new = binary(left, "@", right)
+                yield Proposal(new, "the product with {} is missing: {}", (named(name), new), 0.01 * place)
+
+
+def _fitting_products(
+    part: ast.expr, shape: Shape, other: ast.expr, size: Shape
+) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The orders and transposes in which two matrices have a product."""
+    if size[1] == shape[0]:
+        yield other, part
+    if size[0] == shape[0]:
+        yield transposed(other), part
+    if shape[1] == size[0]:
+        yield part, other
+    if shape[1] == size[1]:
+        yield part, transposed(other)
+
+
+def bessel(site: Site, near: Surroundings) -> Proposals:
+    """Divide by one less than a size, or by the size: the variance of a sample, or of all there is."""
+    found = operands(site.node)
+    if (
+        found is not None
+        and found[0] == "-"
+        and is_number(found[2])
+        and found[2].value == 1
+        and _is_a_size(found[1], near)
+    ):  # type: ignore[attr-defined]  # a number
+        yield Proposal(found[1], "{} should be {}", (site.node, found[1]))
+    elif _is_a_size(site.node, near) and not _is_less_one(site.parent):
+        new = binary(site.node, "-", ast.Constant(1))
+        yield Proposal(new, "{} should be {}: the sum is divided by one less", (site.node, new), 0.2)
+
+
+def _is_a_size(node: ast.expr, near: Surroundings) -> bool:
+    return (isinstance(node, ast.Name) and node.id == near.batch) or isinstance(node, ast.Subscript)
+
+
+def _is_less_one(node: ast.expr | None) -> bool:
+    found = operands(node) if node is not None else None
+    return found is not None and found[0] == "-" and ast.unparse(found[2]) == "1"
