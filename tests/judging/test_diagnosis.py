@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.judging import diagnosis
+from chainrule.judging import diagnosis, explaining
+from chainrule.judging.budget import A_LINE, A_REPORT, Budget
 from chainrule.judging.closeness import distance, factor_between, same, tolerance
-from chainrule.judging.diagnosis import Case, Reading, fix
+from chainrule.judging.diagnosis import Case, Reading, Search, fix
 from chainrule.judging.discrepancy import difference_text
 from chainrule.judging.evaluator import Evaluator
-from chainrule.judging.repairs import REPAIRS, Change, Surroundings, changes
+from chainrule.judging.repairs import REPAIRS, Change, Surroundings
 
 
 def tree(text):
@@ -281,7 +282,7 @@ def test_what_has_no_value_is_remembered_too():
     assert evaluator.work == 3
 
 
-@pytest.mark.parametrize(("entries", "step"), [(1, 1), (99, 1), (100, 2), (199, 2), (250, 3)])
+@pytest.mark.parametrize(("entries", "step"), [(1, 1), (999, 1), (1000, 2), (1999, 2), (2500, 3)])
 def test_work_on_much_data_counts_for_more(entries, step):
     evaluator = Evaluator({"x": np.ones(entries), "n": 3})
     evaluator.value(tree("-x"))
@@ -526,27 +527,40 @@ def test_of_changes_that_cost_the_same_the_shorter_formula_is_given():
     assert best == ("B - A", "the term B is one too many", 1.4, ("term extra",))
 
 
-def needed_work(text, given, right):
-    """How much a search has done before it comes to an expression, counted with an evaluator of its own."""
-    evaluator = Evaluator(given.cases[0].values)
-    start = tree(text)
-    evaluator.value(start)
-    before = evaluator.work
-    for change in changes(start, given.surroundings(evaluator.shape)):
-        if ast.unparse(change.tree) == right:
-            return evaluator.work - before
-        evaluator.value(change.tree)
-    raise AssertionError(f"{right} is not among the changes")
-
-
-def test_the_search_ends_when_it_has_done_its_work(monkeypatch):
+def test_the_search_ends_when_its_budget_is_used_up(monkeypatch):
     given = reading(lambda A, B, **_: np.sin(A) - B * B * B)
-    work = needed_work("np.sin(A) - B", given, "np.sin(A) - B ** 3")
     monkeypatch.setattr(diagnosis, "_FIRSTS", 0)  # of pairs, none
-    monkeypatch.setattr(diagnosis, "_WORK", work + 1)
-    assert found("np.sin(A) - B", given)[0] == "np.sin(A) - B ** 3"
-    monkeypatch.setattr(diagnosis, "_WORK", work)
-    assert found("np.sin(A) - B", given) is None
+    enough, budget = 0, Budget(10**9)
+    assert Search(tree("np.sin(A) - B"), given, budget).one_change().text == "B has to stand to the third power"
+    enough = 10**9 - budget.left
+    for left in (0, 100):
+        assert Search(tree("np.sin(A) - B"), given, Budget(left)).one_change() is None
+    assert Search(tree("np.sin(A) - B"), given, Budget(enough)).one_change() is not None
+
+
+def test_deeper_changes_and_more_operations_take_more_of_a_budget():
+    def spent(text):
+        budget = Budget(10**9)
+        Search(tree(text), reading(lambda A, B, **_: A + 7 * B), budget).one_change()
+        return 10**9 - budget.left
+
+    costs = [spent(f"{'np.exp(' * deep}A{')' * deep}") for deep in (1, 4, 16)]
+    assert costs[0] < costs[1] / 2 < costs[2] / 8
+
+
+def test_what_was_not_searched_for_is_told(monkeypatch):
+    line = {"dW": "np.sum(dh) * np.tanh(h)"}
+    monkeypatch.setattr(explaining, "A_LINE", 1)
+    assert (
+        line_graph()
+        .check(line)["dW"]
+        .diagnosis.endswith("; not all repairs were searched for, which would take too long")
+    )
+    # and of a report: what the first line takes is not there for the second
+    monkeypatch.setattr(explaining, "A_LINE", 5_000)
+    monkeypatch.setattr(explaining, "A_REPORT", 5_000)
+    report = line_graph().check({**line, "dh": "np.exp(W) @ np.exp(W.T)"})
+    assert all("not all repairs" in verdict.diagnosis for verdict in report)
 
 
 def test_of_the_first_changes_only_so_many_are_paired(monkeypatch):
@@ -767,7 +781,7 @@ def test_infinite_gradients_are_told_and_not_explained():
     ],
 )
 def test_odd_formulas_are_wrong_and_no_more(text, monkeypatch):
-    monkeypatch.setattr(diagnosis, "_WORK", 3000)  # enough to come to every repair once
+    monkeypatch.setattr(explaining, "A_LINE", 20_000)  # enough to come to every repair once
     verdict = line_graph().check({"dW": text})["dW"]
     assert (verdict.verdict, verdict.own) == ("wrong", False)
     assert verdict.diagnosis
@@ -798,8 +812,8 @@ def test_the_usual_repairs_are_tried_in_pairs_and_of_each_the_usual_proposals():
 
 
 def test_a_search_ends_where_it_was_decided_to_end():
-    """More work finds more pairs and takes longer: less than a second on one core was measured with these."""
-    assert (diagnosis._FIRSTS, diagnosis._WORK) == (150, 150_000)
+    """More finds more pairs and takes longer: at most 1.5 seconds of one core were measured with these."""
+    assert (diagnosis._FIRSTS, A_LINE, A_REPORT) == (150, 600_000, 20_000_000)
 
 
 def test_costs_count_to_their_third_digit():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, final
 import numpy as np
 
 from chainrule.errors import FormulaError
+from chainrule.judging.budget import Budget
 from chainrule.judging.closeness import Array, Values, factor_between, largest_entry, same, tolerance
 from chainrule.judging.evaluator import Evaluator
 from chainrule.judging.reading.user_formula import UserFormula
@@ -20,7 +20,7 @@ from chainrule.judging.repairs.change import Change, Path, Shape, Site, Surround
 from chainrule.judging.repairs.expressions import binary, is_number, named, negative, number, operands
 from chainrule.judging.repairs.tree import replaced, sites
 
-_T = TypeVar("_T")
+_Candidate = TypeVar("_Candidate", "Change", "_Match")
 
 
 @final
@@ -59,7 +59,9 @@ _USUAL = 0.25  # among the proposals of one repair, those that cost no more than
 _FIRSTS = 150  # of the changes that are tried first in pairs, this many
 _LARGEST_IN_FRACTION = 24  # numbers above it are hardly a forgotten 2, 1/3 or 5/6
 _DIGITS = 3  # of a cost: sums of the same costs in another order are equal
-_WORK = 150_000  # operations that the search for one change may do, and that for two: less than a second on one core
+_MOST_HELD = 1000  # cases that candidates are held to when nothing else is left
+_HELD = 100  # microseconds to hold a candidate to one more case
+_MADE, _DEEPER, _EVALUATED = 20, 3, 2  # microseconds for a candidate, for each level of its depth, for an operation
 
 
 def fix(tree: ast.expr, readings: Sequence[Reading]) -> Fix | None:
@@ -89,13 +91,19 @@ class _Match(NamedTuple):
     cost: float
     factor: str = ""
 
+    @property
+    def path(self) -> Path:
+        """The way to the last change."""
+        return self.changes[-1].path if self.changes else ()
+
 
 @final
 class Search:
     """The search in one reading: candidates are tried on the first case, and what fits there on all of them."""
 
-    def __init__(self, tree: ast.expr, reading: Reading) -> None:
+    def __init__(self, tree: ast.expr, reading: Reading, budget: Budget | None = None) -> None:
         self._tree, self._reading = tree, reading
+        self.budget = budget if budget is not None else Budget()
         self._case = reading.cases[0]
         self._evaluator = Evaluator(self._case.values)
         self._surroundings = reading.surroundings(self._evaluator.shape)
@@ -148,10 +156,14 @@ class Search:
                     if _is_usual(second):
                         yield _Match(second.tree, (first, second), first.cost + second.cost)
 
-    def _affordable(self, candidates: Iterator[_T]) -> Iterator[_T]:
-        """The candidates, until evaluating them has taken too much; counted and not timed, so always the same."""
-        most = self._evaluator.work + _WORK
-        return itertools.takewhile(lambda _: self._evaluator.work < most, candidates)
+    def _affordable(self, candidates: Iterator[_Candidate]) -> Iterator[_Candidate]:
+        """The candidates, until making and evaluating them has taken too much."""
+        before = self._evaluator.work
+        for candidate in candidates:
+            work, before = self._evaluator.work - before, self._evaluator.work
+            if not self.budget.take(_MADE + _DEEPER * len(candidate.path) + _EVALUATED * work):
+                return
+            yield candidate
 
     def _note(self, match: _Match) -> None:
         c = self._factor(match.tree)
@@ -180,6 +192,8 @@ class Search:
     def _best(self, matches: Sequence[_Match]) -> Fix | None:
         """The cheapest match that is right on all cases; of equals the shortest."""
         for match in sorted(matches, key=lambda match: (round(match.cost, _DIGITS), len(sites(match.tree)))):
+            if self.budget.left < -_HELD * _MOST_HELD:
+                return None
             if self._holds(match.tree):
                 return self._fix(match)
         return None
@@ -187,6 +201,7 @@ class Search:
     def _holds(self, tree: ast.expr) -> bool:
         try:
             formula = UserFormula.from_tree(tree)
+            self.budget.take(_HELD * len(self._reading.cases))
             fits = (same(np.asarray(formula.evaluate(case.values)), case.expected) for case in self._reading.cases)
             return all(fits) and self._reading.confirm(tree)
         except FormulaError:

@@ -60,7 +60,7 @@ class Evaluator:
         self._keep = True
         self.work = 0  # how many operations were done; one on much data counts as many
         largest = max(map(np.size, values.values()), default=0)
-        self._step = 1 + largest // 100
+        self._step = 1 + largest // 1000
         self._largest = 4 * largest + 10_000  # a product the wrong way round may have m × m entries
 
     def value(self, node: ast.expr, *, keep: bool = True) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.derivation.deriving import derivation
 from chainrule.derivation.formulas import Derivation
+from chainrule.judging.budget import A_LINE, A_REPORT, Budget
 from chainrule.judging.candidates import candidates, makers, numbers_of_rules, surroundings
 from chainrule.judging.closeness import Array, distance
 from chainrule.judging.contributions import Contributions, with_term
@@ -37,6 +38,15 @@ class Explainer:
         self._searches: dict[tuple[str, str, int], tuple[ast.expr, Search]] = {}
         self.fixed: dict[str, Fix] = {}
         self._settled: str | None = None
+        self._budgets: dict[str, Budget] = {}
+
+    def _budget(self, finding: Finding) -> Budget:
+        """What the searches for one formula may take together, of what is left for the report."""
+        name = finding.formula.name
+        if name not in self._budgets:
+            spent = sum(A_LINE - max(budget.left, 0) for budget in self._budgets.values())
+            self._budgets[name] = Budget(max(0, min(A_LINE, A_REPORT - spent)))
+        return self._budgets[name]
 
     def settle(self, convention: str | None) -> None:
         """Explain in one convention, or in either."""
@@ -66,7 +76,7 @@ class Explainer:
     def _search(self, finding: Finding, convention: str, tree: ast.expr) -> Search:
         key = (finding.formula.name, convention, id(tree))
         if key not in self._searches:
-            self._searches[key] = (tree, Search(tree, self._reading(finding, convention)))
+            self._searches[key] = (tree, Search(tree, self._reading(finding, convention), self._budget(finding)))
         return self._searches[key][1]
 
     def convention_of(self, name: str) -> str:
@@ -91,6 +101,8 @@ class Explainer:
         if formula.name in self.trial.circular:
             first = "; ".join([self.trial.circle_text(formula), *([first] if first else [])])
         diagnosis = first or self._difference(finding, settled)
+        if not first and formula.name in self._budgets and self._budgets[formula.name].left < 0:
+            diagnosis += "; not all repairs were searched for, which would take too long"
         if finding.chain_ok and found is not None and any(r in self._findings for r in formula.reads):
             diagnosis += "; its result comes out right only because another mistake cancels this one"
         repair = ast.unparse(found.tree) if found and found.tree is not None else ""

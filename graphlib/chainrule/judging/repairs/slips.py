@@ -27,9 +27,7 @@ _WHOLE = "a * (g - np.sum(g * a, axis=axis, keepdims=True))"
 _BOUND = "{a} must not be bounded"
 _RELU = "ReLU is applied to the gradient {g}; its slope, {z} > 0, has to be taken instead"
 _MASK = "the mask is taken of the gradient {g}; it has to be taken of {z}"
-_OUTER = (
-    "np.outer pairs all examples with all others: {a} and {b} need the matrix product, which sums over the same ones"
-)
+_OUTER = "np.outer pairs examples with others: {a} and {b} need the matrix product, which sums over each one"
 _EPSILON = "under the root {c} is missing"
 _FLIP = "{a} must not be flipped"
 _FLIPPED = "{a} has to be flipped"
