@@ -103,7 +103,8 @@ class Explainer:
         diagnosis = first or self._difference(finding, settled)
         if not first and formula.name in self._budgets and self._budgets[formula.name].left < 0:
             diagnosis += "; not all repairs were searched for, which would take too long"
-        if finding.chain_ok and found is not None and any(r in self._findings for r in formula.reads):
+        cancels = finding.chain_ok and not finding.lucky and found is not None
+        if cancels and any(r in self._findings for r in formula.reads):
             diagnosis += "; its result comes out right only because another mistake cancels this one"
         repair = ast.unparse(found.tree) if found and found.tree is not None else ""
         return Verdict(
@@ -141,8 +142,10 @@ class Explainer:
             return
         for convention in self._ground.conventions if settled is None else (settled,):
             outcomes = [(finding.alone[k, convention], finding.expected[k, convention]) for k in draws]
-            arrays = [out for out, right in outcomes if not isinstance(out, Failure) and out.shape == right.shape]
-            if len(arrays) == len(draws):
+            arrays = [_stretched(out, right) for out, right in outcomes if not isinstance(out, Failure)]
+            if len(arrays) == len(draws) and all(
+                a.shape == r.shape for a, (_, r) in zip(arrays, outcomes, strict=True)
+            ):
                 yield convention, Contributions(self._ground, name, draws, convention), arrays
 
     def _with_term(self, finding: Finding, convention: str, term: str) -> ast.expr | None:
@@ -260,6 +263,14 @@ class Explainer:
     def _confirms(self, finding: Finding, convention: str, tree: ast.expr) -> bool:
         """Whether a repair is right on data that it was not found on, too; of a result only that data is known."""
         return finding.formula.parsed is None or self.trial.confirms(finding.formula, tree, convention)
+
+
+def _stretched(outcome: Array, expected: Array) -> Array:
+    """A result that a sum would stretch, as large as what is expected."""
+    fits = outcome.ndim == expected.ndim and all(
+        a in (1, b) for a, b in zip(outcome.shape, expected.shape, strict=True)
+    )
+    return np.broadcast_to(outcome, expected.shape) if fits else outcome
 
 
 def _speaks_of_result(tree: ast.expr) -> bool:

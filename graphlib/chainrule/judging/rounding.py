@@ -12,16 +12,16 @@ from chainrule.core.passes import in_reverse
 from chainrule.core.rules import call_backward, call_forward
 from chainrule.judging.closeness import Array, Values
 
-_TRIALS = 3  # by chance a single one may leave an entry as it is
+_TRIALS = 4  # by chance a single one may leave an entry as it is
 _SAFETY = 64  # how many roundings of one size a result may have gone through
 
 
 @final
 class Jitter:
-    """Moves floating numbers up or down by a share of themselves, whole ones not at all.
+    """Moves floating numbers up or down by a share of themselves.
 
-    The share is the root of the rounding unit: what it does to a result, times the root once more, is what rounding
-    may do. So it tells a sum of large terms that cancel from one of small terms.
+    The share is about the root of the rounding unit: what it does to a result, times the root once more, is what
+    rounding may do. So it tells a sum of large terms that cancel from one of small terms.
     """
 
     def __init__(self, seed: int, dtype: np.dtype[Any]) -> None:
@@ -36,14 +36,15 @@ class Jitter:
         return np.asarray(x * (1 + self._by * self._sign(x.shape)).astype(x.dtype))
 
     def _sign(self, shape: tuple[int, ...]) -> Any:
-        return self._rng.integers(0, 2, shape) * 2.0 - 1.0
+        """Up or down, by half as much to half as much again: equal steps could cancel, as in 2 - 1 - 1."""
+        return (self._rng.integers(0, 2, shape) * 2.0 - 1.0) * self._rng.uniform(0.5, 1.5, shape)
 
     def of_values(self, values: Values, leaves: Collection[str]) -> dict[str, Any]:
         """Values by name, moved; sizes stay as they are, and leaves that hold whole numbers, such as labels."""
         exact = {name for name in leaves if name in values and _is_whole(values[name])}
         return {
             name: self(value) if isinstance(value, np.ndarray) and name not in exact else value
-            for name, value in values.items()
+            for name, value in sorted(values.items())  # the same on every run
         }
 
 

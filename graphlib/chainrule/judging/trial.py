@@ -189,6 +189,7 @@ class Trial:
         for base in (0, 1):
             k = self._push(finding, reads, _DECADES, convention, base)
             if not self.agrees_on(finding, k, convention):
+                finding.lucky = True
                 finding.formula = replace(finding.formula, draws=(*finding.formula.draws, k))
                 for c in self.ground.conventions:
                     self._try_pushed(finding, k, c)

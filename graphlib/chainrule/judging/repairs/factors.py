@@ -56,7 +56,11 @@ def factor_missing(site: Site, near: Surroundings) -> Proposals:
     """Multiply a part by a value near it, by 1 minus it, by the slope of an activation, or by an earlier gradient."""
     shape = None if is_product_part(site) or is_number(site.node) else near.shape_of(site.node)
     if shape is None:
+        yield from _value_of_number(site, near)
         return
+    for place, name in _stretching(near.values, shape, near):
+        new = binary(site.node, "*", named(name))
+        yield Proposal(new, "the factor {} is missing", (named(name),), 0.2 + 0.01 * place)
     for place, name in _fitting(near.values, shape, near):
         for factor, extra in _factors(name, near):
             new = binary(site.node, "*", factor)
@@ -64,6 +68,22 @@ def factor_missing(site: Site, near: Surroundings) -> Proposals:
     for place, name in _fitting(near.gradients, shape, near):
         new = binary(site.node, "*", named(name))
         yield Proposal(new, "the factor {} is missing", (named(name),), 0.2 + 0.01 * place)
+
+
+def _value_of_number(site: Site, near: Surroundings) -> Proposals:
+    """Multiply a number that is a term with a value: 0.1 * W for 0.1."""
+    outer = operands(site.parent) if site.parent is not None else None
+    shape = near.shape_of(site.parent) if site.parent is not None and outer is not None and outer[0] in "+-" else None
+    if shape and is_number(site.node):
+        for place, name in _fitting(near.values, shape, near):
+            new = binary(site.node, "*", named(name))
+            yield Proposal(new, "the factor {} is missing", (named(name),), 0.1 + 0.01 * place)
+
+
+def _stretching(names: Sequence[str], shape: Shape, near: Surroundings) -> list[tuple[int, str]]:
+    """Names whose values stretch a part that multiplies them."""
+    shapes = [(k, name, near.shapes.get(name)) for k, name in enumerate(names)]
+    return [(k, name) for k, name, large in shapes if large is not None and large != shape and _fits(shape, large)]
 
 
 def divisor_missing(site: Site, near: Surroundings) -> Proposals:
@@ -99,7 +119,10 @@ def one_minus_missing(site: Site, near: Surroundings) -> Proposals:
     """Put 1 - x for x."""
     if not is_number(site.node):
         new = _one_minus(site.node)
-        yield Proposal(new, "{} should be {}", (site.node, new))
+        of_gradient = (
+            isinstance(site.node, ast.Name) and site.node.id in near.gradients
+        )  # 1 - A is a slope, 1 - dA is not
+        yield Proposal(new, "{} should be {}", (site.node, new), 0.5 if of_gradient else 0.0)
 
 
 def one_minus_extra(site: Site, near: Surroundings) -> Proposals:

@@ -91,6 +91,8 @@ def _matches(form: ast.expr, node: ast.expr, found: Found) -> Iterator[Found]:
     parts, given = _parts(form), _parts(node)
     if parts is not None and given is not None and parts[0] == given[0] and len(parts[1]) == len(given[1]):
         yield from _all_match(parts[1], given[1], found)
+        if parts[0] in "*+":
+            yield from _all_match(parts[1], given[1][::-1], found)
 
 
 def _parts(node: ast.expr) -> tuple[str, list[ast.expr]] | None:

@@ -36,6 +36,7 @@ SLIPS: Final = (
     Slip("softmax entry by entry", "g * a * (1 - a)", _WHOLE, _SOFTMAX, 1.0),
     Slip("softmax entry by entry", "g * (a - a ** 2)", _WHOLE, _SOFTMAX, 1.0),
     Slip("softmax entry by entry", "g * (a - a * a)", _WHOLE, _SOFTMAX, 1.0),
+    Slip("softmax entry by entry", "g * a - g * a ** 2", _WHOLE, _SOFTMAX, 1.0),
     Slip("ReLU of a gradient", "np.maximum(0, g)", "g * (z > 0)", _RELU, 1.0),
     Slip("ReLU of a gradient", "np.maximum(g, 0)", "g * (z > 0)", _RELU, 1.0),
     Slip("ReLU of a gradient", "relu(g)", "g * (z > 0)", _RELU, 1.0),

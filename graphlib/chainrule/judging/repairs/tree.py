@@ -25,18 +25,26 @@ def sites(tree: ast.expr) -> list[Site]:
 
 def _steps(node: ast.expr) -> list[tuple[str, int | None]]:
     """The places at which an expression holds other values."""
+    found: list[tuple[str, int | None]] = []
     match node:
         case ast.BinOp():
-            return [("left", None), ("right", None)]
+            found = [("left", None), ("right", None)]
         case ast.UnaryOp():
-            return [("operand", None)]
+            found = [("operand", None)]
         case ast.Compare():
-            return [("left", None), *(("comparators", k) for k in range(len(node.comparators)))]
+            found = [("left", None), *(("comparators", k) for k in range(len(node.comparators)))]
         case ast.Attribute(attr="T"):
-            return [("value", None)]
+            found = [("value", None)]
+        case ast.Subscript(value=value) if not _is_shape(value):
+            found = [("value", None)]
         case ast.Call():
-            return _steps_of_call(node)
-    return []
+            found = _steps_of_call(node)
+    return found
+
+
+def _is_shape(node: ast.expr) -> bool:
+    """Whether an index takes a size, or a value by its name, and no entries of an array."""
+    return isinstance(node, ast.Attribute) or (isinstance(node, ast.Name) and node.id == "values")
 
 
 def _steps_of_call(call: ast.Call) -> list[tuple[str, int | None]]:
