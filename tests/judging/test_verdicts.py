@@ -1,5 +1,7 @@
 """Verdicts and reports as people and programs get them: the table to the letter, HTML, JSON, the order of the lines."""
 
+import json
+
 import pytest
 
 from chainrule.errors import FormulaCheckError, UnknownNameError
@@ -330,3 +332,17 @@ def test_json_is_indented_by_two_and_keeps_letters_of_other_scripts():
   ]
 }"""
     )
+
+
+def test_json_escapes_what_a_terminal_obeys():
+    text = Report([right("a\x9b31m\u202eb\u2066", "A₃ − Y")]).to_json()
+    assert not any(character in text for character in "\x9b\u202e\u2066")
+    assert "A₃ − Y" in text
+    assert json.loads(text)["lines"][0]["name"] == "a\x9b31m\u202eb\u2066"
+
+
+def test_a_remark_stands_below_a_right_line():
+    verdict = right(remark="right for labels 0 and 1 only")
+    assert "right for labels 0 and 1 only" in str(verdict)
+    assert "right for labels 0 and 1 only" in str(Report([verdict]))
+    assert "right for labels 0 and 1 only" in Report([verdict])._repr_html_()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias, final
 
@@ -226,7 +226,7 @@ def _sum_text(terms: Sequence[str]) -> str:
     return whole
 
 
-def with_term(tree: ast.expr, term: str, names: Mapping[str, object]) -> ast.expr | None:
+def with_term(tree: ast.expr, term: str, names: Collection[str]) -> ast.expr | None:
     """An expression with a term added to it, None where the term is no formula."""
     try:
         added = parse(term, names).tree

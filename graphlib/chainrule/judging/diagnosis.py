@@ -112,6 +112,7 @@ class Search:
         self._multiples: list[tuple[_Match, float]] = []
         self._tried: list[Change] = []
         self.tells = _tells(reading)
+        self.cut = False
         self._single: tuple[Fix | None] | None = None
 
     def one_change(self) -> Fix | None:
@@ -126,6 +127,7 @@ class Search:
             for change in self._affordable(changes(self._tree, self._surroundings)):
                 self._tried.append(change)
                 self._note(_Match(change.tree, (change,), change.cost))
+            self.cut = self.budget.left < 0
         return self._best([*self._exact, *factor])
 
     def one_change_and_factor(self) -> Fix | None:

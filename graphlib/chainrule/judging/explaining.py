@@ -101,8 +101,8 @@ class Explainer:
         if formula.name in self.trial.circular:
             first = "; ".join([self.trial.circle_text(formula), *([first] if first else [])])
         diagnosis = first or self._difference(finding, settled)
-        if not first and formula.name in self._budgets and self._budgets[formula.name].left < 0:
-            diagnosis += "; not all repairs were searched for, which would take too long"
+        if not first and any(one.cut for (name, _, _), (_, one) in self._searches.items() if name == formula.name):
+            diagnosis += "; not searched for all repairs, which would take too long"
         cancels = finding.chain_ok and not finding.lucky and found is not None
         if cancels and any(r in self._findings for r in formula.reads):
             diagnosis += "; its result comes out right only because another mistake cancels this one"
@@ -216,7 +216,7 @@ class Explainer:
         found = best_of([self._search(finding, convention, one) for one in trees for convention in conventions])
         if found is not None:
             self.fixed[formula.name] = found
-        return found if formula.parsed is not None or found is None or _speaks_of_result(found.tree) else None
+        return found if formula.parsed is not None or found is None or _speaks_of_result(found) else None
 
     @functools.cached_property
     def inlined(self) -> dict[str, ast.expr]:
@@ -273,9 +273,10 @@ def _stretched(outcome: Array, expected: Array) -> Array:
     return np.broadcast_to(outcome, expected.shape) if fits else outcome
 
 
-def _speaks_of_result(tree: ast.expr) -> bool:
+def _speaks_of_result(found: Fix) -> bool:
     """Whether a repair still computes with what a callable or an array gave: another formula is no repair of it."""
-    return any(isinstance(node, ast.Name) and node.id == _RESULT for node in ast.walk(tree))
+    parts = () if found.tree is None else ast.walk(found.tree)
+    return any(isinstance(node, ast.Name) and node.id == _RESULT for node in parts)
 
 
 def listed(names: Sequence[str]) -> str:

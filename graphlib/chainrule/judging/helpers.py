@@ -50,9 +50,11 @@ class Helpers:
         text, tree = found
         shown = "" if tree is None else ast.unparse(tree)
         blamed = {helper.name: Verdict(helper.name, helper.shown, False, False, "wrong", text, shown)}
-        told = {"verdict": f"wrong only because {helper.name} is", "because": (helper.name,), "own": True}
-        blank = {"diagnosis": "", "repair": "", "repairs": ()}
-        return blamed | {name: replace(verdicts[name], **told, **blank) for name in readers}
+        told = f"wrong only because {helper.name} is"
+        for name in readers:
+            formula = verdicts[name].formula
+            blamed[name] = Verdict(name, formula, False, True, told, because=(helper.name,))
+        return blamed
 
     # a name of the graph in its place
 

@@ -140,9 +140,15 @@ class _Judge:
         found = {name: self._verdict(name, settled) for name in self._names.values()}
         found = self._with_helpers_blamed(found)
         missing = [_missing(name) for name in self._required if name not in found]
-        told = {"batch": self._ground.batch, "examples": self._ground.examples, "keys": self._names}
         first = next((name for name in self._findings if not found[name].own), None)
-        return Report([*found.values(), *missing], self._label(settled), first, **told)
+        return Report(
+            [*found.values(), *missing],
+            self._label(settled),
+            first,
+            batch=self._ground.batch,
+            examples=self._ground.examples,
+            keys=self._names,
+        )
 
     def _with_helpers_blamed(self, verdicts: dict[str, Verdict]) -> dict[str, Verdict]:
         wrong = [name for name, verdict in verdicts.items() if name in self._findings and not verdict.own]
@@ -217,8 +223,8 @@ class _Judge:
             convention = finding.right_in[0] if len(finding.right_in) == 1 else "either"
         because = () if finding.chain_ok else self._culprits(finding, settled)
         if not because:
-            told = {"convention": convention, "remark": finding.remark}
-            return Verdict(name, formula.shown, True, True, "right", **told)
+            remark = finding.remark
+            return Verdict(name, formula.shown, True, True, "right", convention=convention, remark=remark)
         verdict = f"wrong only because {listed(because)} {'is' if len(because) == 1 else 'are'}"
         return Verdict(name, formula.shown, False, True, verdict, convention=convention, because=because)
 

@@ -25,7 +25,7 @@ from chainrule.judging.rounding import Jitter, slack
 from chainrule.judging.upstream import pushed
 from chainrule.symbols.dimensions import names_in
 
-_DECADES = 4.0  # of the gradients that a formula is tried on besides those of the loss
+_DECADES, _TINY = 4.0, -8.0  # by how many powers of ten the gradients that a formula is tried on differ, or are smaller
 
 
 @final
@@ -186,8 +186,8 @@ class Trial:
         first = self._push(finding, reads, 0.0, convention)
         if not self.agrees_on(finding, first, convention):
             return True
-        for base in (0, 1):
-            k = self._push(finding, reads, _DECADES, convention, base)
+        for base, decades in ((0, _DECADES), (1, _DECADES), (1, _TINY)):
+            k = self._push(finding, reads, decades, convention, base)
             if not self.agrees_on(finding, k, convention):
                 finding.lucky = True
                 finding.formula = replace(finding.formula, draws=(*finding.formula.draws, k))
@@ -199,7 +199,7 @@ class Trial:
     def gradients_read(self, formula: GivenFormula) -> set[str]:
         """The gradients that a formula reads, and those that the names of one's own that it reads do."""
         own = (r for r in formula.reads if r in self.findings and not self.findings[r].judged)
-        read = formula.reads.union(*map(self.reads_by_own, own))
+        read = set(formula.reads).union(*map(self.reads_by_own, own))
         return (read & self.ground.draws[0].gradients.keys()) - {formula.name}
 
     def reads_by_own(self, name: str) -> set[str]:
@@ -214,7 +214,7 @@ class Trial:
 
     def _push(self, finding: Finding, reads: Set[str], decades: float, convention: str, base: int = 0) -> int:
         ks = self.strict(finding.formula)
-        rng = np.random.default_rng([len(finding.formula.name), base, int(decades)])
+        rng = np.random.default_rng([len(finding.formula.name), base, int(abs(decades))])
         draw = self.ground.draws[ks[-1 if base else 0]]
         draw = pushed(self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades)
         k = self.ground.add(draw)

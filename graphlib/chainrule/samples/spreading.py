@@ -67,7 +67,9 @@ def spread_feeds(graph: BaseGraph, feeds: Mapping[str, Array], sizes: Mapping[st
     for attempt, (low, high) in enumerate(_EXPONENTS):
         rng = np.random.default_rng([seed, attempt, 2])
         spread = {node: _spread(feeds[graph.name(node)], asked[node], rng, low, high) for node in free}
-        leaves = {node: feeds[graph.name(node)] for node in graph.leaves if graph.name(node) in feeds} | spread
+        leaves: dict[Node, Array] = {
+            node: feeds[graph.name(node)] for node in graph.leaves if graph.name(node) in feeds
+        } | spread
         with np.errstate(all="ignore"):
             found = _settled(graph, leaves, free)
             if found is not None:
@@ -163,7 +165,7 @@ def _with_both_signs(
     """The leaves with signs turned wherever all that is asked of values stays met: a product is positive twice."""
     best = leaves
     for _ in range(_FLIPS if bound else 0):
-        chosen = bound[rng.integers(len(bound))]
+        chosen = bound[int(rng.integers(len(bound)))]
         alike = [node for node in bound if leaves[node].shape == leaves[chosen].shape]
         mask = rng.random(leaves[chosen].shape) < rng.choice([0.15, 0.5, 1.0])
         group = [chosen] if rng.random() < 0.5 else alike if len(alike) > 1 else list(bound)

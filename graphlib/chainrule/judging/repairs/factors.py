@@ -187,7 +187,8 @@ _TINY = 1e-3  # a number below it beside a value keeps a division or a logarithm
 
 def epsilon_extra(site: Site, near: Surroundings) -> Proposals:
     """Take away every tiny number that is added to keep away from 0."""
-    tree, taken = site.node, []
+    tree = site.node
+    taken: list[ast.expr] = []
     while (part := next((part for part in sites(tree) if _plus_epsilon(part.node) is not None), None)) is not None:
         kept, tiny = _plus_epsilon(part.node) or (part.node, part.node)
         tree, taken = replaced(tree, part.path, kept), [*taken, tiny]
@@ -240,13 +241,7 @@ def _fitting_products(
 def bessel(site: Site, near: Surroundings) -> Proposals:
     """Divide by one less than a size, or by the size: the variance of a sample, or of all there is."""
     found = operands(site.node)
-    if (
-        found is not None
-        and found[0] == "-"
-        and is_number(found[2])
-        and found[2].value == 1
-        and _is_a_size(found[1], near)
-    ):  # type: ignore[attr-defined]  # a number
+    if found is not None and _is_less_one(site.node) and _is_a_size(found[1], near):
         yield Proposal(found[1], "{} should be {}", (site.node, found[1]))
     elif _is_a_size(site.node, near) and not _is_less_one(site.parent):
         new = binary(site.node, "-", ast.Constant(1))

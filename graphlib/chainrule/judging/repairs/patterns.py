@@ -7,7 +7,7 @@ import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 from chainrule.judging.repairs.change import Proposal, Proposals, Site, Surroundings
 from chainrule.judging.repairs.expressions import LOAD, binary, named, number, operands, transposed
@@ -102,7 +102,7 @@ def _parts(node: ast.expr) -> tuple[str, list[ast.expr]] | None:
     found: tuple[str, list[ast.expr]] | None = None
     match node:
         case ast.Constant(value=value):
-            found = f"number {value}", []
+            found = f"number {value!r}", []
         case ast.Attribute(value=value, attr="T"):
             found = "transpose", [value]
         case ast.Call(keywords=[]):
@@ -142,16 +142,22 @@ def _may_be(name: str, found: Found, near: Surroundings) -> list[ast.expr]:
 
 def _put(form: ast.expr, table: Mapping[str, ast.expr]) -> ast.expr:
     """The form with expressions in the place of its names, the facts of a call among them."""
+    return _Putting(table).visit(ast.parse(ast.unparse(form), mode="eval").body)  # type: ignore[no-any-return]  # an expression
 
-    class Putting(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:  # the name that ast calls
-            return table.get(node.id, node)
 
-        def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # as above
-            inner = self.visit(node.value)
-            return transposed(inner) if node.attr == "T" else ast.Attribute(inner, node.attr, LOAD)
+@final
+class _Putting(ast.NodeTransformer):
+    """Puts expressions for names, and takes the transpose of a transpose away."""
 
-    return Putting().visit(ast.parse(ast.unparse(form), mode="eval").body)  # type: ignore[no-any-return]  # an expression
+    def __init__(self, table: Mapping[str, ast.expr]) -> None:
+        self._table = table
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # the name that ast calls
+        return self._table.get(node.id, node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:  # as above
+        inner = self.visit(node.value)
+        return transposed(inner) if node.attr == "T" else ast.Attribute(inner, node.attr, LOAD)
 
 
 def kinds() -> list[tuple[str, float, str]]:

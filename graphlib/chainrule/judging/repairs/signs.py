@@ -73,8 +73,8 @@ def number_wrong(site: Site, near: Surroundings) -> Proposals:
 
 
 def _short(value: float) -> float:
-    """A number without the digits that rounding has given it."""
-    return float(f"{value:.12g}") if isinstance(value, float) else value
+    """A number without the digits that rounding has given it; whole ones stay as they are."""
+    return value if float(value).is_integer() else float(f"{value:.12g}")
 
 
 def constant_factor(site: Site, near: Surroundings) -> Proposals:
