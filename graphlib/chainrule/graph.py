@@ -53,7 +53,9 @@ class Run(BaseRun):
     def __init__(self, graph: Graph, values: list[Array], check_finite: bool = False) -> None:
         super().__init__(graph, values, check_finite)
 
-    def compare(self, formulas: Mapping[str, AnyFormula], *, convention: JudgedConvention = "auto") -> Report:
+    def compare(
+        self, formulas: Mapping[str, AnyFormula], *, convention: JudgedConvention = "auto", require: Sequence[str] = ()
+    ) -> Report:
         """Judge arrays computed by hand, or formulas, on the data of this run; otherwise as ``Graph.check``.
 
         >>> from chainrule import Graph, Input
@@ -62,11 +64,11 @@ class Run(BaseRun):
         >>> report.ok, report["dx"].repair
         (False, '2 * result')
 
-        Raises FormulaError for text that cannot be read.
+        Raises ArgumentError for what is neither a formula, nor a callable, nor an array.
         """
         from chainrule.judging import compare
 
-        return compare(self, formulas, convention=convention)
+        return compare(self, formulas, convention=convention, require=require)
 
     def draw(self, show: Show | None = None, **options: Any) -> Drawing:
         """A picture of the run: the graph's, with values in green and, after ``backward``, gradients in pink-red.
@@ -197,13 +199,15 @@ class Graph(BaseGraph):
         *,
         convention: JudgedConvention = "auto",
         seed: int = 0,
+        require: Sequence[str] = (),
         **named: Any,
     ) -> Report:
         """Judge formulas derived by hand, and say what is wrong with those that are; ``judging.check`` says more.
 
         A formula for a gradient ``dX`` or a value is text, a callable of values, or an array. Data is drawn at random
         from ``seed``; ``feeds`` are judged on, too. ``convention`` says where 1/m stands: "mean" in the first gradient,
-        "per-example" in those of the parameters, "auto" for whichever the formulas follow.
+        "per-example" in those of the parameters, "auto" for whichever the formulas follow. ``require`` are names that
+        have to be among the formulas.
 
         >>> from chainrule import BCELoss, Input, Parameter, Sigmoid
         >>> A0, Y = Input("A0", (2, "m")), Input("Y", (1, "m"))
@@ -212,12 +216,12 @@ class Graph(BaseGraph):
         >>> report.ok, report["dW1"].diagnosis, report["dW1"].repair
         (False, 'A0 has to be transposed', '(A1 - Y) @ A0.T / m')
 
-        Raises FormulaError for text that cannot be read, ArgumentError for an array without feeds, FeedError.
+        Text that cannot be read gets a verdict of its own. Raises ArgumentError for an array without feeds, FeedError.
         """
         from chainrule.judging import check
 
         given = one_dict(formulas, named, "graph.check")
-        return check(self, given, feeds, convention=convention, seed=seed)
+        return check(self, given, feeds, convention=convention, seed=seed, require=require)
 
     def derivation(self, convention: Convention = "mean") -> Derivation:
         """The formulas, forward and backward, read off the rules; see ``Derivation``."""

@@ -164,7 +164,7 @@ REFUSED = [
     ("A1.__class__", "'.__class__' is no attribute"),
     ("A1.tofile('x')", "'.tofile' is no method"),
     ("np.load('x')", "np has no function 'load'"),
-    ("np.linalg.inv(W1)", "'.inv' is no method"),
+    ("np.linalg.inv(W1)", "np has no function 'inv'"),
     ("np.add.reduce(A1)", "'.reduce' is no method"),
     ("np.sun(A1)", "did you mean 'sum'?"),
     ("sigmod(Z1)", "did you mean 'sigmoid'?"),

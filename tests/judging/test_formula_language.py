@@ -23,7 +23,7 @@ A1, A2, c, m = VALUES.values()
 
 ALLOWED = "names, numbers, + - * / @ **, comparisons, .T, indices, np.sum and other functions of NumPy"
 KNOWN = "the values are A1, A2, c, m"
-DTYPES = "float, float32, float64, int, int32, int64, bool, float_, bool_, int_"
+DTYPES = "float, float32, float64, int, int8, int16, int32, int64, uint8, bool, float_, double, single, bool_, int_"
 ATTRIBUTES = ".T, .mT, .shape, .size, .ndim"
 CONSTANTS = "np.newaxis, np.pi, np.e, np.inf, np.nan"
 METHODS = "methods: all, any, argmax, argmin, astype, clip, copy, cumsum, dot, flatten, item, max, mean, min, prod, ..."
@@ -77,8 +77,6 @@ NOT_PART = [
     ("m + A1?", "a question mark (?)", 7, ALLOWED),
     ("A1 + f'a'", "text with a prefix, such as an f-string,", 6, ALLOWED),
     ("A1 + m'a'", "text with a prefix, such as an f-string,", 6, ALLOWED),
-    ("m + A1' * 2", "a prime (')", 5, "A.T is the transpose"),
-    ("m + c'", "a prime (')", 5, "A.T is the transpose"),
     ('A1 + Rb2"a"', "text with a prefix, such as an f-string,", 6, ALLOWED),
     ("A1 + \x07", "'\\x07'", 6, ALLOWED),
     ("A1 + 'abc'", "text ('abc')", 6, ALLOWED),
@@ -131,7 +129,7 @@ UNKNOWN = [
     ("m + A1(A2)", "no function is called 'A1'", 5, ALLOWED),
     ("m + sigmod(A2)", "no function is called 'sigmod' (did you mean 'sigmoid'?)", 5, ALLOWED),
     ("m + np.sun(A1)", "np has no function 'sun' (did you mean 'sum'?) that formulas may call", 5, ALLOWED),
-    ("m + numpy.foo(A1)", "np has no function 'foo' that formulas may call", 5, ALLOWED),
+    ("m + numpy.foo(A1)", "np has no function 'foo' (did you mean 'floor'?) that formulas may call", 5, ALLOWED),
     ("m + np.sigmoid(A1)", "np has no function 'sigmoid', but formulas have", 5, "sigmoid(A)"),
     ("m + A1.exp()", "'.exp' is no method that formulas have", 5, METHODS),
     (f"A1.{'a' * 50}()", f"'.{'a' * 40}' is no method that formulas have", 1, METHODS),
@@ -152,12 +150,22 @@ UNKNOWN = [
         "m + np.sum(A1, axes=1)",
         "np.sum: got an unexpected keyword argument 'axes'",
         5,
-        "np.sum(x, axis=None, *, keepdims=False)",
+        "np.sum(x, axis=None, *, dtype=None, keepdims=False)",
     ),
-    ("A1.sum(1, axis=2)", "A1.sum: multiple values for argument 'axis'", 1, "A1.sum(axis=None, *, keepdims=False)"),
+    (
+        "A1.sum(1, axis=2)",
+        "A1.sum: multiple values for argument 'axis'",
+        1,
+        "A1.sum(axis=None, *, dtype=None, keepdims=False)",
+    ),
     ("A1.dot()", "A1.dot: missing a required argument: 'y'", 1, "A1.dot(y)"),
     ("softmax(A1, 1, 2)", "softmax: too many positional arguments", 1, "softmax(x, axis=None)"),
-    ("np.zeros_like(A1, **A2)", "np.zeros_like: got an unexpected keyword argument '**'", 1, "np.zeros_like(x)"),
+    (
+        "np.zeros_like(A1, **A2)",
+        "np.zeros_like: got an unexpected keyword argument '**'",
+        1,
+        "np.zeros_like(x, dtype=None)",
+    ),
     ("m + A1 ** A1 ** 2", "a power in an exponent is not part of a formula", 11, "parentheses, (a ** 2) ** 3"),
     ("A1 ** -(2 + A1 ** 2)", "a power in an exponent is not part of a formula", 7, "parentheses, (a ** 2) ** 3"),
     ("m + A1 ** 1001", "the exponent is larger than 1,000", 11, ""),
@@ -174,8 +182,8 @@ def test_what_formulas_do_not_have_is_told_with_what_they_have(text, what, colum
 
 def test_subscripts_and_exponents_are_given_by_position_as_in_numpy():
     for text, remedy in (
-        ("m + np.einsum()", "np.einsum(subscripts, /, *operands)"),
-        ("m + np.einsum(subscripts='ij->ji')", "np.einsum(subscripts, /, *operands)"),
+        ("m + np.einsum()", "np.einsum(subscripts, /, *operands, optimize=False)"),
+        ("m + np.einsum(subscripts='ij->ji')", "np.einsum(subscripts, /, *operands, optimize=False)"),
         ("m + np.power(A1, y=99999)", "np.power(x, y, /)"),
         ("m + np.power(x=A1, y=99999)", "np.power(x, y, /)"),
     ):

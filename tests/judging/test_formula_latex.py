@@ -121,7 +121,7 @@ REFUSED = [
     ("A₁ / A₂ A₃", "it is unclear what the / divides by"),
     ("A₁ 2", "a number stands before a value"),
     ("A₁⁻¹", "an inverse could mean the matrix or its entries"),
-    ("A_1'", "a prime is the slope"),
+    ("A_1′", "a prime is the slope"),
     (r"\log'(A_1)", "the slope of log has no name"),
     (r"\frac{\partial Z_3}{\partial W_3} dZ_3", "∂Z3/∂W3 is a derivative of many values by many values"),
     ("∂Z₃", "∂ stands only in a gradient"),
@@ -897,7 +897,7 @@ MANY_BY_MANY = "what it comes to, such as W3.T or A3 * (1 - A3); ∂L/∂Z₃ is
         ("A^-m", "an inverse could mean the matrix or its entries", 2, "1 / A, entry by entry"),
         (r"B + \sqrt[3]{A}", "only the square root has a sign here", 5, "A^{1/3}"),
         # primes and slopes
-        ("A_1'", "a prime is the slope of σ, tanh or relu", 4, "A^T is a transpose"),
+        ("A_1′", "a prime is the slope of σ, tanh or relu", 4, "A^T is a transpose"),
         ("B + log′(A)", "the slope of log has no name here", 5, "its formula"),
         # gradients
         ("B + ∂K/∂A", "∂K/∂A is a derivative of many values by many values", 5, MANY_BY_MANY),

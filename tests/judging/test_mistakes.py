@@ -1,11 +1,13 @@
 """The judge against hundreds of wrong formulas, all of which it must flag, and right ones, none of which it may."""
 
 import mistakes
+import more_mistakes
 import numpy as np
 import pytest
 
 NETS = {net.name: net for net in mistakes.all_nets()}
-EVERY = 5  # of the single mistakes that many-th is judged here; all of them in tests/benchmarks/judge_mistakes.py
+OF_TODAY = {net.name: net for net in more_mistakes.more_nets()}
+EVERY = 9  # of the single mistakes that many-th is judged here; all of them in tests/benchmarks/judge_mistakes.py
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -53,7 +55,7 @@ def test_single_mistakes_are_flagged_and_repaired(name):
             unrepaired.append(mistake)
         elif mistakes.is_wrong(mistake.name, verdict.repair, draws):
             badly.append((mistake, verdict.repair))
-    assert len(found) >= 30
+    assert len(found) >= 15
     assert unflagged == []
     assert badly == []
     assert len(unrepaired) <= 0.05 * len(found), unrepaired
@@ -71,6 +73,60 @@ def test_two_mistakes_at_once_are_flagged(name):
     for mistake in mistakes.double_mistakes(net, step=211, limit=6):
         verdict = judged(net, mistake.name, mistake.text)[mistake.name]
         assert not verdict.own, mistake
+
+
+@pytest.mark.parametrize("name", OF_TODAY)
+def test_single_mistakes_in_networks_of_today_are_flagged_and_repaired(name):
+    net = OF_TODAY[name]
+    assert net.graph.check(net.formulas).ok
+    found = mistakes.single_mistakes(net)[::EVERY]
+    draws = [mistakes.right_values(net, seed=40 + m, m=m) for m in (4, 9)]
+    unrepaired = []
+    for mistake in found:
+        verdict = judged(net, mistake.name, mistake.text)[mistake.name]
+        assert verdict.verdict == "wrong", mistake
+        if not verdict.repair:
+            unrepaired.append(mistake)
+        else:
+            assert not mistakes.is_wrong(mistake.name, verdict.repair, draws), (mistake, verdict.repair)
+    assert len(found) >= 9
+    assert len(unrepaired) <= 0.15 * len(found), unrepaired
+
+
+@pytest.mark.parametrize("name", OF_TODAY)
+def test_the_slips_of_networks_of_today_are_named(name):
+    net = OF_TODAY[name]
+    kinds = {
+        "path forgotten": "contribution missing",
+        "slope taken of A": "function",
+        "matrix factor forgotten": "matrix factor missing",
+        "n - 1": "n for n - 1",
+        "epsilon": "epsilon extra",
+    }
+    for slip in more_mistakes.slips(net):
+        verdict = judged(net, slip.name, slip.text)[slip.name]
+        assert not verdict.own, slip
+        assert verdict.repairs == (kinds.get(slip.kind, slip.kind),), (slip, verdict)
+
+
+@pytest.mark.parametrize("name", OF_TODAY)
+def test_every_forgotten_contribution_is_told_to_be_missing(name):
+    net = OF_TODAY[name]
+    for line, text, missing in more_mistakes.forgotten(net):
+        verdict = judged(net, line, text)[line]
+        assert "missing" in verdict.diagnosis, (line, text, verdict.diagnosis)
+        assert len(missing) == 1 or "send" in verdict.diagnosis
+
+
+@pytest.mark.parametrize("name", [*NETS, *OF_TODAY])
+def test_a_part_that_is_written_otherwise_is_not_flagged(name):
+    net = (NETS | OF_TODAY)[name]
+    flagged = [(n, text) for n, text in more_mistakes.everywhere(net)[::11] if not net.graph.check({n: text}).ok]
+    assert flagged == []
+
+
+def test_parts_are_written_otherwise_in_thousands_of_ways():
+    assert sum(len(more_mistakes.everywhere(net)) for net in [*NETS.values(), *OF_TODAY.values()]) >= 2000
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -2,6 +2,8 @@
 
 import ast
 import itertools
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +14,7 @@ from chainrule.judging.evaluator import Evaluator
 from chainrule.judging.repairs import REPAIRS, Repair, Surroundings, changes, changes_at
 from chainrule.judging.repairs.expressions import number, operands, renamed, substituted, transposed
 from chainrule.judging.repairs.renaming import shifted
+from chainrule.judging.repairs.slips import SLIPS
 from chainrule.judging.repairs.tree import called, is_method, replaced, sites
 
 SHAPES = {
@@ -225,7 +228,9 @@ def test_labels_are_no_activations():
         ("a < b < c", ["X", "X < b < c", "a < X < c", "a < b < X"]),
         ("a.T", ["X", "X.T"]),
         ("a.shape", ["X"]),
-        ("a[b]", ["X"]),
+        ("a[b]", ["X", "X[b]"]),
+        ("a.shape[0]", ["X"]),
+        ("values['b']", ["X"]),
         ("a.sum(1)", ["X", "X.sum(1)"]),
         ("a.dot(b)", ["X", "X.dot(b)", "a.dot(X)"]),
         ("a.clip(b, c)", ["X", "X.clip(b, c)"]),
@@ -393,14 +398,17 @@ def test_a_name_of_the_next_layer_has_the_next_number(name, step, expected):
 # The more usual mistake comes first where several explanations are right.
 COSTS = {
     1.0: "transpose missing, transpose extra, axis or keepdims, comparison, neighboring layer, value for gradient,"
-    " 1/m missing, 1/m extra",
+    " 1/m missing, 1/m extra, epsilon extra, softmax entry by entry, ReLU of a gradient, mask of a gradient,"
+    " outer product of a batch, kernel flipped",
     1.05: "brackets, 1 - missing",
-    1.1: "operands swapped, * for @, @ for *, sum missing, sum for mean, sign, name of the same layer",
-    1.2: "einsum letters, sum extra, 1 - extra, operator, size of the wrong axis, layer shifted",
+    1.1: "operands swapped, * for @, @ for *, sum missing, sum for mean, sign, name of the same layer, bound",
+    1.2: "einsum letters, sum extra, 1 - extra, operator, size of the wrong axis, matrix factor missing,"
+    " n for n - 1, epsilon missing, layer shifted",
     1.25: "power",
-    1.3: "factor missing, factor extra, 1/m misplaced, name everywhere",
+    1.3: "factor missing, factor extra, size of another axis, 1/m misplaced, name everywhere",
     1.4: "term extra, number, constant factor, function",
     1.5: "divisor missing, term missing, other name",
+    1.6: "kernel not flipped",
     1.7: "function missing",
 }
 
@@ -410,3 +418,54 @@ def test_the_more_usual_a_mistake_the_less_it_costs():
     for repair in REPAIRS:
         found.setdefault(repair.cost, []).append(repair.name)
     assert {cost: ", ".join(names) for cost, names in sorted(found.items())} == COSTS
+
+
+# --- forms -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_slip_reads_as_python_and_says_only_what_it_holds():
+    for slip in SLIPS:
+        written, meant = (
+            {part.id for part in ast.walk(tree(text)) if isinstance(part, ast.Name)} - {"np", "relu"}
+            for text in (slip.written, slip.meant)
+        )
+        assert set(re.findall(r"{(\w+)}", slip.said)) <= written | meant, slip
+        assert meant - written <= {"z", "axis", "c"}, slip
+        assert slip.written != slip.meant
+
+
+def test_a_form_is_found_in_a_product_in_any_order_and_with_more_factors():
+    for text in ("dA2 * A2 * (1 - A2)", "(1 - A2) * (dA2 * A2)", "np.multiply(A2, 1 - A2) * dA2"):
+        assert "A2 * (dA2 - np.sum(dA2 * A2, axis=0, keepdims=True))" in proposals(text), text
+    for text in ("dA2 * A2 * (1 - Z2)", "dA2 * A2 * (1 + A2)", "dA2 + A2 * (1 - A2)"):
+        assert not any("np.sum" in new and "axis" in new and "- np.sum" in new for new in proposals(text)), text
+
+
+def test_a_number_of_the_graph_is_put_for_another_number_first():
+    near = scene()
+    near = replace(near, numbers=(0.01,))
+    found = [change for change in changes(tree("0.1 * dA2"), near) if change.repair == "number"]
+    assert (ast.unparse(min(found, key=lambda change: change.cost).tree)) == "0.01 * dA2"
+    under_a_root = [ast.unparse(change.tree) for change in changes(tree("np.sqrt(A2)"), near)]
+    assert "np.sqrt(A2 + 0.01)" in under_a_root
+
+
+def test_a_function_that_a_value_is_made_by_is_one_too_many():
+    near = replace(scene(), made_by={"A2": "tanh"})
+    found = {change.text: change for change in changes(tree("1 - np.tanh(A2) ** 2"), near)}
+    told = found["A2 is tanh already: np.tanh is one too many"]
+    assert ast.unparse(told.tree) == "1 - A2 ** 2"
+    assert not any("abs" in ast.unparse(change.tree) for change in changes(tree("np.sin(A2)"), near))
+
+
+def test_a_mask_is_taken_of_the_value_whose_gradient_it_is_first():
+    near = replace(scene(), target="Z2")
+    found = [c for c in changes(tree("np.maximum(0, dA2)"), near) if c.repair == "ReLU of a gradient"]
+    assert ast.unparse(found[0].tree) == "dA2 * (Z2 > 0)"
+
+
+def test_the_bound_of_a_maximum_is_no_number_to_be_wrong_about():
+    kinds = ("number", "sign", "constant factor")
+    found = [ast.unparse(c.tree) for c in changes(tree("np.maximum(dA2, -1)"), scene()) if c.repair in kinds]
+    assert found
+    assert all(", -1)" in text for text in found)

@@ -1,5 +1,7 @@
 """Verdicts and reports as people and programs get them: the table to the letter, HTML, JSON, the order of the lines."""
 
+import json
+
 import pytest
 
 from chainrule.errors import FormulaCheckError, UnknownNameError
@@ -43,7 +45,7 @@ def test_the_table_to_the_letter():
         "         A2 has to be transposed\n"
         "         dW3 = dZ3 @ A2.T\n"
         "  ✗ dB3    dZ3.sum()                                   wrong only because dW3 is\n"
-        "  ✓ slope  A2 * A2                                                          kept\n"
+        "  · slope  A2 * A2                                                          kept\n"
         "\n"
         "2 of 3 lines are right; the first wrong one is dW3."
     )
@@ -140,8 +142,8 @@ def test_many_lines_are_printed_once_each():
 @pytest.mark.parametrize(
     ("verdicts", "told"),
     [
-        ([], "No line to judge."),
-        ([kept()], "No line to judge."),
+        ([], "No line was judged."),
+        ([kept()], "No line was judged."),
         ([right()], "The line is right."),
         ([right(), kept()], "The line is right."),
         ([wrong()], "The line is wrong."),
@@ -190,7 +192,8 @@ def test_a_verdict_says_no_more_than_it_is_given():
 
 
 def test_a_report_is_ok_when_every_line_and_its_result_are():
-    assert Report([]).ok
+    assert not Report([]).ok
+    assert not Report([kept()]).ok  # nothing was judged
     assert Report([right(), kept()]).ok
     assert not Report([right(), wrong()]).ok
     assert not Report([right(), suffering()]).ok
@@ -286,6 +289,7 @@ def test_plain_data_has_lists_and_numbers_alone():
                 "convention": "mean",
                 "because": ["dZ3", "dB3"],
                 "repairs": ["transpose missing"],
+                "remark": "",
             },
             {
                 "name": "dZ3",
@@ -298,6 +302,7 @@ def test_plain_data_has_lists_and_numbers_alone():
                 "convention": None,
                 "because": [],
                 "repairs": [],
+                "remark": "",
             },
         ],
     }
@@ -321,8 +326,23 @@ def test_json_is_indented_by_two_and_keeps_letters_of_other_scripts():
       "repair": "",
       "convention": "either",
       "because": [],
-      "repairs": []
+      "repairs": [],
+      "remark": ""
     }
   ]
 }"""
     )
+
+
+def test_json_escapes_what_a_terminal_obeys():
+    text = Report([right("a\x9b31m\u202eb\u2066", "A₃ − Y")]).to_json()
+    assert not any(character in text for character in "\x9b\u202e\u2066")
+    assert "A₃ − Y" in text
+    assert json.loads(text)["lines"][0]["name"] == "a\x9b31m\u202eb\u2066"
+
+
+def test_a_remark_stands_below_a_right_line():
+    verdict = right(remark="right for labels 0 and 1 only")
+    assert "right for labels 0 and 1 only" in str(verdict)
+    assert "right for labels 0 and 1 only" in str(Report([verdict]))
+    assert "right for labels 0 and 1 only" in Report([verdict])._repr_html_()

@@ -13,11 +13,11 @@ from chainrule.commands.npz import load_feeds
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.judging import names_of
-from chainrule.judging.reading import parse_lines
+from chainrule.judging.unreadable import lines_of
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 
 _LARGEST_TEXT = 1 << 20  # bytes: more than a thousand formulas of the largest size that is read by hand
-DONE, WRONG = 0, 1  # exit codes
+DONE, WRONG, UNUSABLE = 0, 1, 2  # exit codes
 
 
 @final
@@ -97,6 +97,13 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--feeds", metavar="DATA.npz", help="arrays by name, to judge on besides random data")
     parser.add_argument("--seed", type=_whole(0), default=0, help="of the data drawn at random (default: %(default)s)")
     parser.add_argument(
+        "--require",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name that has to be among the lines",
+    )
+    parser.add_argument(
         "--convention",
         choices=("auto", "mean", "per-example"),
         default="auto",
@@ -104,15 +111,18 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_NOT_READ = ("unreadable", "unknown name")
+
+
 def _check(given: argparse.Namespace) -> int:
     graph = load_graph(given.net)
-    formulas = parse_lines(_text(given.formulas), names_of(graph))
+    formulas = lines_of(_text(given.formulas), names_of(graph))
     if not formulas:
         raise ArgumentError(f"{given.formulas} holds no formula", remedy="dW3 = dZ3 @ A2.T / m")
     feeds = None if given.feeds is None else load_feeds(given.feeds)
-    report = graph.check(formulas, feeds, convention=given.convention, seed=given.seed)
+    report = graph.check(formulas, feeds, convention=given.convention, seed=given.seed, require=given.require)
     print(report.to_json() if given.json else report)
-    return DONE if report.ok else WRONG
+    return UNUSABLE if any(verdict.verdict in _NOT_READ for verdict in report) else DONE if report.ok else WRONG
 
 
 def _text(path: str) -> str:

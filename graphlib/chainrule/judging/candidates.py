@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import numpy as np
 
+from chainrule.core.graph import BaseGraph
+from chainrule.core.leaves import Constant, Leaf
+from chainrule.core.node import Node
 from chainrule.judging.closeness import Values
 from chainrule.judging.given import GivenFormula
 from chainrule.judging.ground import Ground
 from chainrule.judging.reach import REACH, distances_from, reachable
 from chainrule.judging.repairs.change import Shape, Surroundings
 from chainrule.judging.repairs.renaming import shifted
+from chainrule.nodes.elementwise import Cos, Exp, Log, ReLU, Sigmoid, Sin, Sqrt, Square, Tanh
+
+_MADE_BY: Final[Mapping[type[Node], str]] = {
+    Exp: "exp",
+    Log: "log",
+    Tanh: "tanh",
+    Sin: "sin",
+    Cos: "cos",
+    Sqrt: "sqrt",
+    Square: "square",
+    Sigmoid: "sigmoid",
+    ReLU: "relu",
+}
+_PLAIN: Final = (0.0, 1.0, 2.0, -1.0)
+_MOST_NUMBERS: Final = 8
 
 
 def candidates(ground: Ground, formula: GivenFormula) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -21,6 +40,8 @@ def candidates(ground: Ground, formula: GivenFormula) -> tuple[tuple[str, ...], 
     A formula for a value is computed from what comes before it, and from no gradient.
     """
     graph = ground.graph
+    if formula.name not in ground.draws[0].values and formula.name not in ground.draws[0].gradients:
+        return tuple(map(graph.name, graph.inputs)), ()  # a size
     is_value = formula.name in graph
     target = graph.position(formula.name if is_value else formula.name[1:])
     read = [name for name in formula.reads if name in graph or name in ground.draws[0].gradients]
@@ -46,9 +67,30 @@ def surroundings(
     values: Values,
     batch: str | None,
     shape_of: Callable[[ast.expr], Shape | None],
+    *,
     examples: str = "columns",
+    target: str = "",
+    numbers: tuple[float, ...] = (),
+    made_by: Mapping[str, str] | None = None,
 ) -> Surroundings:
     """What a formula can be written with, from the names near it and the values of all."""
     shapes = {name: np.shape(value) for name, value in values.items()}
     whole = frozenset(name for name, value in values.items() if np.array_equal(value, np.round(value)))
-    return Surroundings(*names, shapes, batch, shape_of, whole, examples)
+    return Surroundings(*names, shapes, batch, shape_of, whole, examples, target, numbers, made_by or {})
+
+
+def numbers_of_rules(graph: BaseGraph) -> tuple[float, ...]:
+    """The numbers that the rules of a graph are written with, other than 0, 1 and 2: slopes, bounds, constants."""
+    found: list[float] = []
+    for node in graph.order:
+        if isinstance(node, Constant):
+            found += [float(node.value)] if node.value.size == 1 else []
+        elif not isinstance(node, Leaf):
+            facts = {key: value for key, value in node.facts.items() if isinstance(value, float)}
+            found += facts.values()
+    return tuple(dict.fromkeys(value for value in found if value not in _PLAIN and np.isfinite(value)))[:_MOST_NUMBERS]
+
+
+def makers(graph: BaseGraph) -> dict[str, str]:
+    """The function that gave every value that one did, by the name that formulas have for it."""
+    return {graph.name(node): _MADE_BY[type(node)] for node in graph.order if type(node) in _MADE_BY}

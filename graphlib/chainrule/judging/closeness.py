@@ -30,6 +30,14 @@ def same(value: Array, expected: Array) -> bool:
     return distance(value, expected) <= tolerance(expected.dtype)
 
 
+def agrees(value: Array, expected: Array, slack: Array | float = 0.0) -> Array:
+    """Which entries of an array are those expected but for rounding: to six digits in float64, or within the slack."""
+    with np.errstate(all="ignore"):
+        gap = np.abs(np.subtract(value, expected, dtype=float))
+        near = gap <= tolerance(expected.dtype) * np.abs(expected) + slack
+    return np.asarray((value == expected) | (near & np.isfinite(gap)))
+
+
 def distance(value: Array, expected: Array) -> float:
     """The largest difference of two arrays of one shape, relative to the largest finite entry expected."""
     if not expected.size:

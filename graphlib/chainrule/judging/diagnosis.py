@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,15 +11,16 @@ from typing import Any, NamedTuple, TypeVar, final
 import numpy as np
 
 from chainrule.errors import FormulaError
+from chainrule.judging.budget import Budget
 from chainrule.judging.closeness import Array, Values, factor_between, largest_entry, same, tolerance
 from chainrule.judging.evaluator import Evaluator
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.repairs.catalog import REPAIRS, changes, changes_at
-from chainrule.judging.repairs.change import Change, Shape, Site, Surroundings
-from chainrule.judging.repairs.expressions import binary, named, number
-from chainrule.judging.repairs.tree import sites
+from chainrule.judging.repairs.change import Change, Path, Shape, Site, Surroundings
+from chainrule.judging.repairs.expressions import binary, is_number, named, negative, number, operands
+from chainrule.judging.repairs.tree import replaced, sites
 
-_T = TypeVar("_T")
+_Candidate = TypeVar("_Candidate", "Change", "_Match")
 
 
 @final
@@ -39,14 +39,15 @@ class Reading(NamedTuple):
     convention: str
     cases: tuple[Case, ...]
     surroundings: Callable[[Callable[[ast.expr], Shape | None]], Surroundings]
+    confirm: Callable[[ast.expr], bool] = lambda tree: True
 
 
 @final
 @dataclass(frozen=True)
 class Fix:
-    """A right formula that is few changes away: what was wrong, and in which convention it is right."""
+    """A right formula that is few changes away, if it can be written: what was wrong, and where it is right."""
 
-    tree: ast.expr
+    tree: ast.expr | None
     text: str
     cost: float
     convention: str
@@ -58,13 +59,20 @@ _USUAL = 0.25  # among the proposals of one repair, those that cost no more than
 _FIRSTS = 150  # of the changes that are tried first in pairs, this many
 _LARGEST_IN_FRACTION = 24  # numbers above it are hardly a forgotten 2, 1/3 or 5/6
 _DIGITS = 3  # of a cost: sums of the same costs in another order are equal
-_WORK = 150_000  # operations that the search for one change may do, and that for two: less than a second on one core
+_MOST_HELD = 1000  # cases that candidates are held to when nothing else is left
+_HELD = 100  # microseconds to hold a candidate to one more case
+_MADE, _DEEPER, _EVALUATED = 20, 3, 2  # microseconds for a candidate, for each level of its depth, for an operation
 
 
 def fix(tree: ast.expr, readings: Sequence[Reading]) -> Fix | None:
     """The likeliest change that makes a formula right on all cases, or two changes; None if none was found."""
-    searches = [_Search(tree, reading) for reading in readings if _tells(reading)]
-    for attempt in (_Search.one_change, _Search.one_change_and_factor, _Search.two_changes):
+    return best_of([Search(tree, reading) for reading in readings])
+
+
+def best_of(searches: Sequence[Search]) -> Fix | None:
+    """The likeliest fix that any of several searches finds, those of one change before others."""
+    searches = [search for search in searches if search.tells]
+    for attempt in (Search.one_change, Search.one_change_and_factor, Search.two_changes):
         found = [best for search in searches if (best := attempt(search)) is not None]
         if found:
             return min(found, key=lambda best: best.cost)
@@ -83,13 +91,19 @@ class _Match(NamedTuple):
     cost: float
     factor: str = ""
 
+    @property
+    def path(self) -> Path:
+        """The way to the last change."""
+        return self.changes[-1].path if self.changes else ()
+
 
 @final
-class _Search:
+class Search:
     """The search in one reading: candidates are tried on the first case, and what fits there on all of them."""
 
-    def __init__(self, tree: ast.expr, reading: Reading) -> None:
+    def __init__(self, tree: ast.expr, reading: Reading, budget: Budget | None = None) -> None:
         self._tree, self._reading = tree, reading
+        self.budget = budget if budget is not None else Budget()
         self._case = reading.cases[0]
         self._evaluator = Evaluator(self._case.values)
         self._surroundings = reading.surroundings(self._evaluator.shape)
@@ -97,14 +111,23 @@ class _Search:
         self._exact: list[_Match] = []
         self._multiples: list[tuple[_Match, float]] = []
         self._tried: list[Change] = []
+        self.tells = _tells(reading)
+        self.cut = False
+        self._single: tuple[Fix | None] | None = None
 
     def one_change(self) -> Fix | None:
-        """The best single change; a constant factor is one too."""
+        """The best single change; a constant factor is one too. It is searched for once."""
+        if self._single is None:
+            self._single = (self._one_change() if self.tells else None,)
+        return self._single[0]
+
+    def _one_change(self) -> Fix | None:
         with np.errstate(all="ignore"):
             factor = self._constant_factor()
             for change in self._affordable(changes(self._tree, self._surroundings)):
                 self._tried.append(change)
                 self._note(_Match(change.tree, (change,), change.cost))
+            self.cut = self.budget.left < 0
         return self._best([*self._exact, *factor])
 
     def one_change_and_factor(self) -> Fix | None:
@@ -135,10 +158,14 @@ class _Search:
                     if _is_usual(second):
                         yield _Match(second.tree, (first, second), first.cost + second.cost)
 
-    def _affordable(self, candidates: Iterator[_T]) -> Iterator[_T]:
-        """The candidates, until evaluating them has taken too much; counted and not timed, so always the same."""
-        most = self._evaluator.work + _WORK
-        return itertools.takewhile(lambda _: self._evaluator.work < most, candidates)
+    def _affordable(self, candidates: Iterator[_Candidate]) -> Iterator[_Candidate]:
+        """The candidates, until making and evaluating them has taken too much."""
+        before = self._evaluator.work
+        for candidate in candidates:
+            work, before = self._evaluator.work - before, self._evaluator.work
+            if not self.budget.take(_MADE + _DEEPER * len(candidate.path) + _EVALUATED * work):
+                return
+            yield candidate
 
     def _note(self, match: _Match) -> None:
         c = self._factor(match.tree)
@@ -167,6 +194,8 @@ class _Search:
     def _best(self, matches: Sequence[_Match]) -> Fix | None:
         """The cheapest match that is right on all cases; of equals the shortest."""
         for match in sorted(matches, key=lambda match: (round(match.cost, _DIGITS), len(sites(match.tree)))):
+            if self.budget.left < -_HELD * _MOST_HELD:
+                return None
             if self._holds(match.tree):
                 return self._fix(match)
         return None
@@ -174,7 +203,9 @@ class _Search:
     def _holds(self, tree: ast.expr) -> bool:
         try:
             formula = UserFormula.from_tree(tree)
-            return all(same(np.asarray(formula.evaluate(case.values)), case.expected) for case in self._reading.cases)
+            self.budget.take(_HELD * len(self._reading.cases))
+            fits = (same(np.asarray(formula.evaluate(case.values)), case.expected) for case in self._reading.cases)
+            return all(fits) and self._reading.confirm(tree)
         except FormulaError:
             return False
 
@@ -241,7 +272,48 @@ def _plain(c: float, near: float) -> Fraction | None:
 
 
 def _times(tree: ast.expr, c: Fraction) -> ast.expr:
+    absorbed = _absorbed(tree, c)
+    if absorbed is not None:
+        return absorbed
     top = tree if c.numerator == 1 else binary(number(c.numerator), "*", tree)
     if c.numerator == -1:
-        top = ast.UnaryOp(ast.USub(), tree)
+        top = negative(tree)
     return top if c.denominator == 1 else binary(top, "/", number(c.denominator))
+
+
+def _absorbed(tree: ast.expr, c: Fraction) -> ast.expr | None:
+    """The expression with a number that multiplies or divides all of it made c times as large, None if it has none."""
+    for site, over in _factors_of_all(tree):
+        if is_number(site.node):
+            new = Fraction(site.node.value) / c if over else Fraction(site.node.value) * c  # type: ignore[attr-defined]  # a number
+            if new == 1 and (kept := _without_one(tree, site, over)) is not None:
+                return kept
+            if new > 0 and new.denominator == 1:
+                return replaced(tree, site.path, number(float(new)))
+    return None
+
+
+def _factors_of_all(tree: ast.expr) -> list[tuple[Site, bool]]:
+    """The parts that multiply all of an expression, or divide it, with whether they divide."""
+    found: list[tuple[Site, bool]] = []
+    over: dict[Path, bool] = {(): False}
+    for site in sites(tree):
+        if site.path not in over:
+            continue
+        both = operands(site.node)
+        if isinstance(site.node, ast.BinOp) and both is not None and both[0] in "*/@":
+            over[*site.path, ("left", None)] = over[site.path]
+            over[*site.path, ("right", None)] = over[site.path] ^ (both[0] == "/")
+        elif isinstance(site.node, ast.BinOp | ast.Constant):
+            found.append((site, over[site.path]))
+    return found
+
+
+def _without_one(tree: ast.expr, site: Site, over: bool) -> ast.expr | None:
+    """The expression without a factor that is 1; where it stands over something, the 1 has to stay."""
+    if not site.path or not isinstance(site.parent, ast.BinOp):
+        return None
+    if isinstance(site.parent.op, ast.Div) and site.path[-1][0] == "left":
+        return None
+    other = site.parent.right if site.path[-1][0] == "left" else site.parent.left
+    return replaced(tree, site.path[:-1], other)

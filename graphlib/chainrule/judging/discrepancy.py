@@ -27,7 +27,8 @@ def _ratio_pattern(value: Array, expected: Array, name: str) -> str:
         return "it is 0 in every entry"
     ratio, near = np.asarray(value / expected), 10 * tolerance(expected.dtype)
     if _all_close(ratio, ratio.flat[0], near):
-        return f"it is {ratio.flat[0]:.6g} times as large as {name} in every entry"
+        times = _told_apart(float(ratio.flat[0]), 1.0)[0]
+        return f"it is {times} times as large as {name} in every entry"
     if ratio.ndim == 2 and min(ratio.shape) > 1:
         for word, first in (("row", ratio[:, :1]), ("column", ratio[:1, :])):
             if _all_close(ratio, first, near):
@@ -44,6 +45,15 @@ def _all_close(values: Array, to: Any, near: float) -> bool:
     return bool(np.all(np.abs(values - to) <= near * np.abs(to)))
 
 
+def _told_apart(value: float, expected: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ, six at least."""
+    for digits in range(6, 17):
+        shown = f"{value:.{digits}g}", f"{expected:.{digits}g}"
+        if shown[0] != shown[1]:
+            return shown
+    return repr(value), repr(expected)
+
+
 def _worst_entries(value: Array, expected: Array) -> str:
     with np.errstate(all="ignore"):
         gap = np.where(value == expected, 0, np.nan_to_num(np.abs(value - expected), nan=np.inf))
@@ -52,5 +62,6 @@ def _worst_entries(value: Array, expected: Array) -> str:
     for k in np.argsort(-gap, axis=None, kind="stable")[: min(3, wrong)]:
         place = ", ".join(map(str, np.unravel_index(int(k), gap.shape)))
         entry = f"entry [{place}]" if place else "it"
-        shown.append(f"{entry} is {value.flat[k]:.6g}, not {expected.flat[k]:.6g}")
+        given, right = _told_apart(float(value.flat[k]), float(expected.flat[k]))
+        shown.append(f"{entry} is {given}, not {right}")
     return f"{wrong} of {value.size} entries differ: {'; '.join(shown)}"

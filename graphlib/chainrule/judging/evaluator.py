@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import itertools
 import math
 import operator
@@ -12,8 +11,10 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.errors import FormulaError
 from chainrule.judging.closeness import Values
-from chainrule.judging.reading.user_formula import UserFormula
+from chainrule.judging.reading.evaluation import Evaluation, as_value
+from chainrule.judging.reading.work import Work
 from chainrule.judging.repairs.change import Shape
 from chainrule.judging.repairs.tree import called, is_method
 from chainrule.symbols.elementary import sigmoid
@@ -40,6 +41,7 @@ _OF_ONE: dict[str, Callable[[Any], Any]] = {
     **{name: getattr(np, name) for name in "exp log tanh sin cos sqrt abs sign square".split()},
     "sigmoid": lambda z: sigmoid(np.asarray(z, float)),
 }
+_OTHER = 3  # what another step costs, measured against one of these
 
 
 @final
@@ -47,15 +49,18 @@ class Evaluator:
     """Values of expressions on one case; what was evaluated once is looked up when it is a part of another one.
 
     A value is None where there is none: shapes that do not fit, a name that is unknown. The commonest operations are
-    done here, because a search asks for thousands of expressions; the rest is left to UserFormula.
+    done here, because a search asks for thousands of expressions; the rest is left to the vocabulary of formulas.
     """
 
     def __init__(self, values: Values) -> None:
         self._values = values
+        given = {name: as_value(value, name) for name, value in values.items()}
+        self._evaluation = Evaluation(given, part=self._part)
         self._known: dict[int, tuple[ast.expr, Any]] = {}  # the expression is kept so that its id stays its own
+        self._keep = True
         self.work = 0  # how many operations were done; one on much data counts as many
         largest = max(map(np.size, values.values()), default=0)
-        self._step = 1 + largest // 100
+        self._step = 1 + largest // 1000
         self._largest = 4 * largest + 10_000  # a product the wrong way round may have m × m entries
 
     def value(self, node: ast.expr, *, keep: bool = True) -> Any:
@@ -95,7 +100,7 @@ class Evaluator:
             case ast.Call():
                 value = self._call(node, keep)
             case _:
-                value = self._other(node)
+                value = self._other(node, keep)
         return value
 
     def _one(self, function: Callable[[Any], Any], inner: ast.expr, keep: bool) -> Any:
@@ -115,16 +120,19 @@ class Evaluator:
             return self._both(_OF_TWO[name], plain[0], plain[1], keep)
         if name in _OF_ONE and len(plain) == 1:
             return self._one(_OF_ONE[name], plain[0], keep)
-        facts = {k.arg: k.value.value for k in node.keywords if k.arg and isinstance(k.value, ast.Constant)}
-        places = 0 if is_method(node) else 1
-        if name in ("sum", "mean") and len(facts) == len(node.keywords) and len(node.args) == places:
-            inner = node.func.value if is_method(node) else node.args[0]  # type: ignore[attr-defined]  # a call
-            return self._one(functools.partial(getattr(np, name), **facts), inner, keep)
-        return self._other(node)
+        return self._other(node, keep)
 
-    def _other(self, node: ast.expr) -> Any:
-        self.work += 20 * self._step  # measured against one of the operations above
-        return UserFormula.from_tree(node).evaluate(self._values)
+    def _other(self, node: ast.expr, keep: bool) -> Any:
+        self._keep = keep
+        self.work += _OTHER * self._step
+        self._evaluation.work = Work((), largest=self._largest)
+        return self._evaluation.computed(node)
+
+    def _part(self, node: ast.expr) -> Any:
+        value = self.value(node, keep=self._keep)
+        if value is None and not (isinstance(node, ast.Constant) and node.value is None):
+            raise FormulaError("a part has no value")
+        return value
 
 
 _MATRIX_PRODUCTS = (operator.matmul, np.matmul, np.dot)

@@ -23,12 +23,17 @@ Outcome: TypeAlias = "Array | Failure"
 @final
 @dataclass
 class Finding:
-    """What was found about a formula: its results by draw and convention, and in which conventions it is right."""
+    """What was found about a formula: its results by draw and convention, and in which conventions it is right.
+
+    ``lucky`` is one that is right with the gradients of the loss, and not with larger or smaller ones.
+    """
 
     formula: GivenFormula
     expected: dict[tuple[int, str], Array] = field(default_factory=dict)
     alone: dict[tuple[int, str], Outcome] = field(default_factory=dict)
     right_in: tuple[str, ...] = ()
+    remark: str = ""
+    lucky: bool = False
     chained: dict[int, Outcome] = field(default_factory=dict)
     chain_ok: bool = True
 

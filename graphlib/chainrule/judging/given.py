@@ -17,7 +17,19 @@ from chainrule.judging.ground import MEAN, Ground
 from chainrule.judging.reading.parsing import parse
 from chainrule.judging.reading.user_formula import UserFormula
 
-AnyFormula: TypeAlias = "str | UserFormula | Callable[..., npt.ArrayLike] | npt.ArrayLike"
+AnyFormula: TypeAlias = "str | UserFormula | Unread | Callable[..., npt.ArrayLike] | npt.ArrayLike"
+
+
+@final
+@dataclass(frozen=True)
+class Unread:
+    """A formula of a file that cannot be read: its text, and the error."""
+
+    text: str
+    error: FormulaError
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @final
@@ -38,6 +50,8 @@ def given_formula(name: str, given: AnyFormula, ground: Ground, others: Iterable
     own = [k for k, draw in enumerate(ground.draws) if draw.given]
     everywhere = tuple(range(len(ground.draws)))
     known = dict.fromkeys([*ground.names, *others])
+    if isinstance(given, Unread):
+        raise given.error
     if isinstance(given, str | UserFormula):
         parsed = given if isinstance(given, UserFormula) else _parsed(name, given, known)
         return GivenFormula(name, parsed.source.strip(), frozenset(parsed.names), parsed.evaluate, parsed, everywhere)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, final
 
@@ -17,14 +18,18 @@ from chainrule.core.rewriting import fusion
 from chainrule.core.run import BaseRun
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.judging.closeness import Array, Values, same
+from chainrule.judging.rounding import slack_of_graph
 from chainrule.nodes.batch_of_graph import batch_name, examples_word
 from chainrule.samples.sampling import generic_sizes, sample_feeds
+from chainrule.samples.spreading import soft_feeds, spread_feeds
 from chainrule.symbols.dimensions import Dimension, Size, names_in
 
 Convention: TypeAlias = Literal["auto", "mean", "per-example"]
 MEAN, PER_EXAMPLE = "mean", "per-example"
 
 _DRAWS = 3  # sets of random data: what is right on three of other sizes is not right by accident
+_FRESH = 1000  # the seed of data that repairs are confirmed on
+_WILD = 2  # sets of data that is large and tiny, of both signs and close to kinks
 
 # --- one draw ------------------------------------------------------------------------------------------------------
 
@@ -38,12 +43,15 @@ class Draw:
     gradients: dict[str, Array]
     sizes: dict[str, int]
     given: bool
+    starts: dict[int, Array] = field(default_factory=dict)  # where gradients start, and which: by position of a node
+    only: str = ""  # what to remark of a formula that is right on all draws but this one, which is more than asked
 
 
 def drawn(graph: BaseGraph, computed: Sequence[Array], seed: int, *, given: bool = False) -> Draw:
     """Values with their gradients; a gradient of an output that is no number starts from a random one."""
     values = dict(zip(graph.names, computed, strict=True))
-    return _draw(graph, values, _from(graph, computed, _starts(graph, values, seed)), given)
+    starts = _starts(graph, values, seed)
+    return _draw(graph, values, _from(graph, computed, starts), given, starts)
 
 
 def drawn_from(run: BaseRun) -> Draw:
@@ -52,12 +60,16 @@ def drawn_from(run: BaseRun) -> Draw:
     if not run.has_gradients:
         return drawn(run.graph, computed, 0, given=True)
     gradients = {str(name): gradient for name, gradient in run.gradients.items()}
-    return _draw(run.graph, dict(zip(run.graph.names, computed, strict=True)), gradients, True)
+    starts = {node: run.gradients[node] for node in run.graph.outputs if not run.graph.consumers(node)}
+    return _draw(run.graph, dict(zip(run.graph.names, computed, strict=True)), gradients, True, starts)
 
 
-def _draw(graph: BaseGraph, values: dict[str, Array], gradients: dict[str, Array], given: bool) -> Draw:
+def _draw(
+    graph: BaseGraph, values: dict[str, Array], gradients: dict[str, Array], given: bool, starts: Mapping[Node, Any]
+) -> Draw:
     exact = gradients | _fused_gradients(graph, values, gradients) if given else gradients
-    return Draw(values, {f"d{name}": g for name, g in exact.items()}, _sizes(graph, values), given)
+    at = {graph.position(n): np.asarray(start, values[graph.name(n)].dtype) for n, start in starts.items()}
+    return Draw(values, {f"d{name}": g for name, g in exact.items()}, _sizes(graph, values), given, at)
 
 
 def _starts(graph: BaseGraph, values: Values, seed: int) -> dict[Node, Any]:
@@ -107,17 +119,44 @@ def _is_name(size: Size) -> bool:
 
 
 def random_draws(graph: BaseGraph, seed: int, given: bool) -> list[Draw]:
-    """Draws with small sizes first, none where data of the user's is all there can be."""
+    """Draws with small sizes first, none where data of the user's is all there can be.
+
+    The first are normal numbers; then come magnitudes, signs and kinks, and last labels that are no labels.
+    """
     try:
         sizes = generic_sizes(graph, _DRAWS)
         feeds = [sample_feeds(graph, seed + k, sizes=numbers) for k, numbers in enumerate(sizes)]
-        return [drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)]
+        return [drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)] + _wild_draws(
+            graph, feeds, sizes, seed
+        )
     except ChainruleError as error:
         if given:
             return []
         raise ArgumentError(
             "no data could be drawn at random for this graph", given=str(error), remedy="graph.check(formulas, feeds)"
         ) from error
+
+
+def _wild_draws(
+    graph: BaseGraph, feeds: Sequence[Mapping[str, Array]], sizes: Sequence[Mapping[str, int]], seed: int
+) -> list[Draw]:
+    """Draws that are not tame, as many as there are."""
+    found = []
+    for k in range(_WILD):
+        wild = spread_feeds(graph, feeds[k], sizes[k], seed + k)
+        with contextlib.suppress(ChainruleError), np.errstate(all="ignore"):
+            found.append(drawn(graph, forward(graph, wild), seed + k))
+    soft = soft_feeds(graph, feeds[0], sizes[0], seed)
+    if soft is not None:
+        only = f"right for {'one-hot labels' if soft[1] else 'labels 0 and 1'} only"
+        with contextlib.suppress(ChainruleError), np.errstate(all="ignore"):
+            found.append(replace(drawn(graph, forward(graph, soft[0]), seed), only=only))
+    return [draw for draw in found if _is_finite(draw)]
+
+
+def _is_finite(draw: Draw) -> bool:
+    """Whether all numbers of a draw are: what overflows tells nothing of a formula."""
+    return all(np.isfinite(array).all() for array in (*draw.values.values(), *draw.gradients.values()))
 
 
 # --- all draws -----------------------------------------------------------------------------------------------------
@@ -134,9 +173,12 @@ class Ground:
         self.scaled = self._per_example() if self.batch and self._is_mean() else frozenset()
         self.conventions = (MEAN, PER_EXAMPLE) if self.scaled else (MEAN,)
         first = draws[0]
-        self.judged = {**first.values, **first.gradients}.keys()
+        sizes = {name: size for name, size in first.sizes.items() if name not in first.gradients}
+        self.judged = {**sizes, **first.values, **first.gradients}.keys()
         self.names = {**first.sizes, **first.gradients, **first.values}.keys()
         self._known: dict[tuple[int, str], Values] = {}
+        self._fresh: tuple[int, ...] | None = None
+        self._slack: dict[int, dict[str, Array]] = {}
 
     def values(self, k: int, convention: str) -> Values:
         """What every name stands for on a draw: a value comes before a gradient, and both before a size."""
@@ -145,6 +187,36 @@ class Ground:
             gradients = {name: self._in(convention, name, draw) for name in draw.gradients}
             self._known[k, convention] = MappingProxyType({**draw.sizes, **gradients, **draw.values})
         return self._known[k, convention]
+
+    def slack(self, k: int, convention: str, name: str) -> Array:
+        """How far rounding may have moved every entry of what is right on a draw."""
+        if k not in self._slack:
+            draw = self.draws[k]
+            values = [draw.values[name] for name in self.graph.names]
+            try:
+                forth, back = slack_of_graph(self.graph, values, draw.starts)
+            except ChainruleError:  # a rule may refuse numbers that are a little off
+                forth, back = [np.zeros(value.shape) for value in values], [None] * len(values)
+            names = self.graph.names
+            gradients = {f"d{name}": grad for name, grad in zip(names, back, strict=True) if grad is not None}
+            self._slack[k] = {**gradients, **dict(zip(names, forth, strict=True))}
+        draw, found = self.draws[k], self._slack[k]
+        if name not in found:
+            return np.zeros(np.shape(self.values(k, convention)[name]))
+        scaled = convention != MEAN and name in self.scaled and name not in draw.values
+        return found[name] * draw.sizes[self.batch] if scaled else found[name]
+
+    def fresh(self) -> tuple[int, ...]:
+        """The numbers of draws that no formula was judged on."""
+        if self._fresh is None:
+            draws = [draw for draw in random_draws(self.graph, _FRESH, True) if not draw.only]
+            self._fresh = tuple(map(self.add, draws))
+        return self._fresh
+
+    def add(self, draw: Draw) -> int:
+        """Take one more draw; its number."""
+        self.draws = [*self.draws, draw]
+        return len(self.draws) - 1
 
     def _in(self, convention: str, name: str, draw: Draw) -> Array:
         gradient = draw.gradients[name]

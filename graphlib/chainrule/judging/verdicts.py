@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any, final
@@ -15,6 +16,7 @@ from chainrule.text import clipped, on_one_line
 
 _WIDTH, _NAME_WIDTH = 80, 16  # of the table, and of the longest name in it
 _INDENT = " " * 9
+_JSON_ESCAPED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _CONVENTIONS = {
     "mean": "gradients of the mean loss: the division by {m} stands in the first gradient, and nowhere else",
     "per-example": "gradients per example: the division by {m} stands where {examples} are summed, for the parameters",
@@ -28,10 +30,13 @@ class Verdict:
     """The verdict on one formula.
 
     ``ok``: the formula and its result are right. ``own``: the formula is right when everything on its right-hand side
-    is. ``verdict`` is "right", "wrong", "wrong only because dZ2 is", or "kept" for a name that the graph does not know.
+    is. ``verdict`` is "right", "wrong", "wrong only because dZ2 is"; "kept" for a name of one's own; and where nothing
+    could be judged "unreadable", "not judged" (it reads what is unreadable), "unknown name" (nearly one of the graph's)
+    or "missing" (required, and not given).
     ``diagnosis`` says what is wrong, ``repair`` is the corrected right-hand side; both are "" where there is nothing
     to say. ``convention`` is the one in which the formula is right, "either" where it makes no difference, None when
     it is wrong. ``because`` are the names that make the result wrong. ``repairs`` are the kinds of change made.
+    ``remark`` says for which data a right formula is right, where that is not all.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Verdict:
     convention: str | None = None
     because: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    remark: str = ""
 
     def __str__(self) -> str:
         return "\n".join(
@@ -55,8 +61,9 @@ class Verdict:
 class Report:
     """The verdicts on all formulas; ``report["dW3"]`` is one of them.
 
-    ``ok`` says whether all are right. ``convention`` is "mean", "per-example", "mixed", or None when no formula depends
-    on it. ``first_wrong`` is the name of the first wrong one on the way back from the loss, None when all are right.
+    ``ok`` says whether all are right, and at least one was judged. ``convention`` is "mean", "per-example", "mixed", or
+    None when no formula depends on it. ``first_wrong`` is the name of the first wrong one on the way back from the
+    loss, None when all are right.
 
     >>> report = Report([Verdict("dW", "dZ @ A", False, False, "wrong", "A has to be transposed", "dZ @ A.T")])
     >>> report.ok, report["dW"].repair
@@ -74,26 +81,30 @@ class Report:
         verdicts: Sequence[Verdict],
         convention: str | None = None,
         first_wrong: str | None = None,
+        *,
         batch: str = "m",
         examples: str = "columns",
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         self._verdicts = {verdict.name: verdict for verdict in verdicts}
+        self._keys = dict(keys or {})
         wrong = [verdict.name for verdict in verdicts if not verdict.own]
         self.convention, self._batch, self._examples = convention, batch, examples
         self.first_wrong = first_wrong if first_wrong is not None else next(iter(wrong), None)
 
     @property
     def ok(self) -> bool:
-        """Whether every formula is right."""
-        return all(verdict.ok for verdict in self)
+        """Whether every formula is right; not so where none was judged."""
+        return all(verdict.ok for verdict in self) and any(verdict.verdict != "kept" for verdict in self)
 
     def __getitem__(self, name: str) -> Verdict:
+        name = self._keys.get(name, name)
         if name not in self._verdicts:
             raise UnknownNameError(f"no line was called {did_you_mean(str(name), self._verdicts)}")
         return self._verdicts[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._verdicts
+        return self._keys.get(str(name), name) in self._verdicts
 
     def __iter__(self) -> Iterator[Verdict]:
         return iter(self._verdicts.values())
@@ -115,7 +126,7 @@ class Report:
 
     def to_json(self) -> str:
         """The report as JSON text."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2)
+        return _JSON_ESCAPED.sub(_escaped, json.dumps(self.to_dict(), ensure_ascii=False, indent=2))
 
     def __str__(self) -> str:
         rows = [row for verdict in self for row in self._rows(verdict)]
@@ -134,7 +145,9 @@ class Report:
 
     def _html_row(self, verdict: Verdict) -> str:
         arrow = "→ " if verdict.name == self.first_wrong else ""
-        told = "".join(f"<br>{escape(text)}" for text in (verdict.diagnosis, _repaired(verdict)) if text)
+        told = "".join(
+            f"<br>{escape(text)}" for text in (verdict.remark, verdict.diagnosis, _repaired(verdict)) if text
+        )
         cells = (escape(verdict.name), f"<code>{escape(verdict.formula)}</code>", escape(verdict.verdict) + told)
         style = ' style="text-align:left"'
         return f"<tr><td>{arrow}{_mark(verdict)}</td>{''.join(f'<td{style}>{cell}</td>' for cell in cells)}</tr>"
@@ -155,9 +168,16 @@ class Report:
         return max(len(clipped(on_one_line(verdict.name), _NAME_WIDTH)) for verdict in self)
 
     def _count(self) -> str:
-        judged = [verdict for verdict in self if verdict.verdict != "kept"]
+        judged = [verdict for verdict in self if verdict.verdict == "right" or verdict.verdict.startswith("wrong")]
+        others = len([verdict for verdict in self if verdict.verdict != "kept"]) - len(judged)
+        told = self._count_of(judged)
+        if others:
+            told += f" {others} more {'line was' if others == 1 else 'lines were'} not judged."
+        return told
+
+    def _count_of(self, judged: Sequence[Verdict]) -> str:
         if not judged:
-            return "No line to judge."
+            return "No line was judged."
         right = sum(verdict.own for verdict in judged)
         if len(judged) == 1:
             return "The line is right." if right else "The line is wrong."
@@ -172,8 +192,13 @@ class Report:
         return f"Convention: {_CONVENTIONS[self.convention].format(m=self._batch, examples=self._examples)}."
 
 
+def _escaped(found: re.Match[str]) -> str:
+    """What a terminal would obey and JSON leaves as it is: control characters above ASCII, and marks of direction."""
+    return f"\\u{ord(found[0]):04x}"
+
+
 def _mark(verdict: Verdict) -> str:
-    return "✓" if verdict.ok else "✗"
+    return "·" if verdict.verdict == "kept" else "✓" if verdict.ok else "✗"
 
 
 def _repaired(verdict: Verdict) -> str:
@@ -181,7 +206,7 @@ def _repaired(verdict: Verdict) -> str:
 
 
 def _explained(verdict: Verdict) -> list[str]:
-    return [line for text in (verdict.diagnosis, _repaired(verdict)) for line in _wrapped(text)]
+    return [line for text in (verdict.remark, verdict.diagnosis, _repaired(verdict)) for line in _wrapped(text)]
 
 
 def _wrapped(text: str) -> list[str]:

@@ -17,7 +17,8 @@ depth, powers and the size of every result are bounded, and a small interpreter 
 """
 
 from chainrule.judging.reading.forms import name_in
-from chainrule.judging.reading.parsing import parse, parse_lines
+from chainrule.judging.reading.lines import parse_lines
+from chainrule.judging.reading.parsing import parse
 from chainrule.judging.reading.user_formula import UserFormula
 
 __all__ = ["UserFormula", "name_in", "parse", "parse_lines"]

@@ -12,6 +12,7 @@ from chainrule.judging.reading.operands import (
     Operand,
     as_array,
     as_axis,
+    as_flag,
     as_floating,
     as_operand,
     as_shape,
@@ -144,6 +145,75 @@ def triangle_of(function: Function) -> Function:
     return triangle
 
 
+def joined_by(function: Function) -> Function:
+    """A function of NumPy that lays values side by side in the way of its name, such as vstack."""
+
+    def join(work: Work, tup: Operand) -> Any:
+        parts = _parts(tup)
+        work(size_of(parts), 2)
+        return function(parts)
+
+    return join
+
+
+def append(work: Work, arr: Operand, values: Operand, axis: Operand = None) -> Any:
+    """One value behind another along an axis, or both in one row."""
+    parts = [as_array(arr), as_array(values)]
+    work(size_of(parts), 2)
+    return np.append(*parts, axis=as_axis(axis))
+
+
+def turned_by(function: Function) -> Function:
+    """A function of NumPy that turns the two axes of a matrix about, such as fliplr."""
+
+    def turn(work: Work, m: Operand) -> Any:
+        work(0)
+        return function(as_array(m))
+
+    return turn
+
+
+def flip(work: Work, m: Operand, axis: Operand = None) -> Any:
+    """The entries in reverse order along axes, or along all."""
+    work(0)
+    return np.flip(as_array(m), as_axis(axis))
+
+
+def rot90(work: Work, m: Operand, k: Operand = 1) -> Any:
+    """A matrix turned by quarters."""
+    work(0)
+    return np.rot90(as_array(m), whole(k, "the number of quarters"))
+
+
+def roll(work: Work, a: Operand, shift: Operand, axis: Operand = None) -> Any:
+    """The entries moved along, what falls off at the end put in front."""
+    a = as_array(a)
+    work(a.size, 4)
+    return np.roll(a, as_axis(shift), as_axis(axis))
+
+
+def moveaxis(work: Work, a: Operand, source: Operand, destination: Operand) -> Any:
+    """Axes in other places."""
+    work(0)
+    return np.moveaxis(as_array(a), as_axis(source), as_axis(destination))
+
+
+def atleast_2d(work: Work, x: Operand) -> Any:
+    """x with two axes at least."""
+    work(0)
+    return np.atleast_2d(as_array(x))
+
+
+def pad(work: Work, array: Operand, pad_width: Operand) -> Any:
+    """Zeros around an array."""
+    array, around = as_array(array), np.asarray(pad_width)
+    if around.dtype.kind not in "iu" or around.size > 2 * max(array.ndim, 1) or around.min(initial=0) < 0:
+        raise FormulaError("the widths of a padding are whole numbers, 0 or more", remedy="np.pad(x, ((0, 0), (1, 1)))")
+    widths = np.broadcast_to(around, (array.ndim, 2)).sum(axis=1).tolist()
+    work(math.prod(size + width for size, width in zip(array.shape, widths, strict=True)), 4)
+    return np.pad(array, around)
+
+
 # --- new arrays ----------------------------------------------------------------------------------------------------
 
 
@@ -169,21 +239,21 @@ def full(work: Work, shape: Operand, fill_value: Operand, dtype: Any = None) -> 
     return np.full(as_sizes(shape), as_operand(fill_value), dtype)
 
 
-def zeros_like(work: Work, x: Operand) -> Any:
+def zeros_like(work: Work, x: Operand, dtype: Any = None) -> Any:
     """Zeros of the shape of x."""
-    return full_like(work, x, 0)
+    return full_like(work, x, 0, dtype)
 
 
-def ones_like(work: Work, x: Operand) -> Any:
+def ones_like(work: Work, x: Operand, dtype: Any = None) -> Any:
     """Ones of the shape of x."""
-    return full_like(work, x, 1)
+    return full_like(work, x, 1, dtype)
 
 
-def full_like(work: Work, x: Operand, fill_value: Operand) -> Any:
+def full_like(work: Work, x: Operand, fill_value: Operand, dtype: Any = None) -> Any:
     """One number in every place of the shape of x."""
     x = as_array(x)
     work(x.size)
-    return np.full_like(x, as_operand(fill_value))
+    return np.full_like(x, as_operand(fill_value), dtype)
 
 
 def eye(work: Work, N: Operand, M: Operand = None, dtype: Any = None) -> Any:
@@ -194,11 +264,12 @@ def eye(work: Work, N: Operand, M: Operand = None, dtype: Any = None) -> Any:
     return np.eye(rows, columns, dtype=dtype)
 
 
-def arange(work: Work, stop: Operand) -> Any:
-    """0, 1, 2, … below a number."""
-    count = whole(stop, "the end of arange")
-    work(max(count, 0))
-    return np.arange(count)
+def arange(work: Work, stop: Operand, end: Operand = None, /) -> Any:
+    """0, 1, 2, … below a number; with two numbers from the first on."""
+    last = whole(stop if end is None else end, "the end of arange")
+    first = 0 if end is None else whole(stop, "the start of arange")
+    work(max(last - first, 0))
+    return np.arange(first, last)
 
 
 # --- conversions ---------------------------------------------------------------------------------------------------
@@ -210,11 +281,22 @@ def copy(work: Work, x: Operand) -> Any:
     return as_array(x).copy()
 
 
-def astype(work: Work, x: Operand, dtype: Any) -> Any:
-    """The values converted to a dtype."""
+def astype(work: Work, x: Operand, dtype: Any, *, copy: Operand = True) -> Any:
+    """The values converted to a dtype; whether they were copied, nobody can see."""
     x = as_array(x)
+    as_flag(copy)
     work(x.size, 2)
     return x.astype(dtype)
+
+
+def conversion(dtype: np.dtype[Any]) -> Function:
+    """np.int64 and its like called as functions: they convert numbers and whole arrays."""
+
+    def convert(work: Work, x: Operand = 0) -> Any:
+        converted = astype(work, x, dtype)
+        return exact(converted[()]) if is_number(x) else converted
+
+    return convert
 
 
 def length(work: Work, x: Operand) -> Any:

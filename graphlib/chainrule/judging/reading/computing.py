@@ -22,6 +22,7 @@ from chainrule.judging.reading.operands import (
     as_operand,
     exact,
     is_number,
+    whole,
 )
 from chainrule.judging.reading.work import Function, Work
 from chainrule.symbols import elementary
@@ -58,10 +59,11 @@ def broadcast_size(*operands: Operand) -> int:
 _CHEAP: Final = (
     "add subtract multiply divide true_divide negative positive maximum minimum absolute abs fabs sign sqrt square"
     " reciprocal greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not logical_xor"
-    " bitwise_and bitwise_or bitwise_xor invert isnan isfinite isinf"
+    " bitwise_and bitwise_or bitwise_xor invert isnan isfinite isinf floor ceil rint trunc"
 ).split()
 _COSTLY: Final = (
     "exp exp2 expm1 log log1p log2 log10 sin cos tan tanh sinh cosh arctan arcsin arccos logaddexp heaviside cbrt"
+    " arctan2 hypot arcsinh arccosh arctanh fmax fmin"
 ).split()
 
 ENTRYWISE: Mapping[str, Function] = MappingProxyType(
@@ -85,18 +87,6 @@ def power(work: Work, x: Operand, y: Operand, /) -> Any:
         return multiply(work, x, x)
     work(broadcast_size(x, y), 60)
     return np.power(float(x) if is_number(x) else as_floating(x), y)
-
-
-def relu(work: Work, z: Operand) -> Any:
-    """max(z, 0)."""
-    return maximum(work, z, 0)
-
-
-def relu_slope(work: Work, z: Operand) -> Any:
-    """1 where z is above 0, else 0."""
-    z = as_floating(z)
-    work(z.size, 2)
-    return (z > 0).astype(z.dtype)
 
 
 def where(work: Work, condition: Operand, x: Operand, y: Operand) -> Any:
@@ -175,6 +165,63 @@ def reduction(function: Function, steps: int, of_none: bool = True) -> Function:
     return reduce
 
 
+def converted_first(reduce: Function) -> Function:
+    """A sum or a mean that may be told of what type its numbers are to be."""
+
+    def call(work: Work, x: Operand, axis: Operand = None, *, dtype: Any = None, keepdims: Operand = False) -> Any:
+        return reduce(work, x if dtype is None else as_array(x).astype(dtype), axis, keepdims=keepdims)
+
+    return call
+
+
+def spread(function: Function, steps: int) -> Function:
+    """np.var and np.std, which may divide by the number of entries less ``ddof``."""
+
+    def reduce(work: Work, x: Operand, axis: Operand = None, *, ddof: Operand = 0, keepdims: Operand = False) -> Any:
+        x, less = as_array(x), whole(ddof, "ddof")
+        work(x.size, steps)
+        along = as_axis(axis)
+        count = x.size if along is None else math.prod(np.atleast_1d(np.take(x.shape, along)).tolist())
+        if not x.size or count <= less:  # NumPy would warn
+            raise FormulaError(f"an array of shape {x.shape} holds too little to divide by {count} - {less}")
+        return function(x, axis=along, ddof=less, keepdims=as_flag(keepdims))
+
+    return reduce
+
+
+def average(work: Work, a: Operand, axis: Operand = None, weights: Operand = None, *, keepdims: Operand = False) -> Any:
+    """The mean, or the one in which every entry has a weight."""
+    a, along, keep = as_array(a), as_axis(axis), as_flag(keepdims)
+    weights = None if weights is None else as_array(weights)
+    work(a.size, 20)
+    if not a.size:
+        raise FormulaError(f"an array of shape {a.shape} holds nothing to reduce")
+    return np.average(a, along, weights, keepdims=keep)
+
+
+def norm(
+    work: Work,
+    x: Operand,
+    ord: Operand = None,  # noqa: A002 - as NumPy calls it
+    axis: Operand = None,
+    *,
+    keepdims: Operand = False,
+) -> Any:
+    """The length of vectors: the root of the sum of the squares, or of a whole array."""
+    x, along, keep = as_floating(x), as_axis(axis), as_flag(keepdims)
+    if not (ord is None or (is_number(ord) and ord == 2 and (x.ndim < 2 or isinstance(along, int)))):
+        raise FormulaError("formulas have the norm that is the root of a sum of squares", remedy="np.linalg.norm(W)")
+    work(x.size, 8)
+    return np.sqrt(np.sum(x * x, axis=along, keepdims=keep))
+
+
+def trace(work: Work, a: Operand) -> Any:
+    """The sum of the diagonal of a matrix."""
+    a = as_array(a)
+    work(a.size)
+    return np.trace(a)
+
+
 def cumsum(work: Work, x: Operand, axis: Operand = None) -> Any:
     """Running sums."""
     x = as_array(x)
@@ -210,6 +257,40 @@ def dot(work: Work, x: Operand, y: Operand) -> Any:
     return np.dot(x, y)
 
 
+def inner(work: Work, x: Operand, y: Operand) -> Any:
+    """Sums of products along the last axes of both."""
+    x, y = as_array(x), as_array(y)
+    if not (x.ndim and y.ndim):
+        return multiply(work, x, y)
+    common = max(x.shape[-1], 1)
+    work((x.size // common) * (y.size // common), 1 + common)
+    return np.inner(x, y)
+
+
+def vdot(work: Work, x: Operand, y: Operand) -> Any:
+    """The sum of all products of entries."""
+    x, y = as_array(x), as_array(y)
+    work(max(x.size, y.size), 3)
+    return np.vdot(x, y)
+
+
+def tensordot(work: Work, a: Operand, b: Operand, axes: Operand = 2) -> Any:
+    """Sums of products along axes of both: as many as said, the last of a and the first of b, or those named."""
+    a, b = as_array(a), as_array(b)
+    if isinstance(axes, (tuple, list)):
+        if len(axes) != 2:
+            raise FormulaError("the axes of tensordot are those of a and those of b", remedy="axes=(1, 1)")
+        over = tuple(np.atleast_1d(as_axis(part)).tolist() for part in axes)
+    else:
+        count = whole(axes, "the number of axes")
+        if not 0 <= count <= min(a.ndim, b.ndim):
+            raise FormulaError(f"tensordot over {count} axes needs as many in {_shapes([a, b])}")
+        over = (list(range(a.ndim - count, a.ndim)), list(range(count)))
+    common = max(math.prod(a.shape[axis] for axis in over[0]), 1)
+    work((a.size // common) * (b.size // max(math.prod(b.shape[axis] for axis in over[1]), 1)), 1 + common)
+    return np.tensordot(a, b, over)
+
+
 def outer(work: Work, x: Operand, y: Operand) -> Any:
     """Every entry of x times every entry of y."""
     x, y = as_array(x), as_array(y)
@@ -220,8 +301,9 @@ def outer(work: Work, x: Operand, y: Operand) -> Any:
 _SUBSCRIPTS: Final = re.compile(r"[A-Za-z]*(,[A-Za-z]*)*(->[A-Za-z]*)?")
 
 
-def einsum(work: Work, subscripts: str, /, *operands: Operand) -> Any:
-    """Einstein's sum over named axes, such as "ij,kj->ik"."""
+def einsum(work: Work, subscripts: str, /, *operands: Operand, optimize: Operand = False) -> Any:
+    """Einstein's sum over named axes, such as "ij,kj->ik"; in which order it is computed makes no difference."""
+    as_flag(optimize)
     arrays = [as_array(operand) for operand in operands]
     sizes = _label_sizes(subscripts, arrays)
     work(math.prod(sizes.values()), 2 + len(arrays))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from chainrule.errors import ChainruleError, FormulaError
 from chainrule.judging.reading.arranging import index
 from chainrule.judging.reading.forms import is_of_numpy, name_in
-from chainrule.judging.reading.lookup import OPERATORS, dtype_of, function_of, given_by_place, is_slices
+from chainrule.judging.reading.lookup import OPERATORS, array_of_dtype, dtype_of, function_of, given_by_place, is_slices
 from chainrule.judging.reading.messages import NO_ROOM
 from chainrule.judging.reading.operands import as_array, exact
 from chainrule.judging.reading.vocabulary import ATTRIBUTES, CONSTANTS, NUMPY
@@ -40,10 +40,19 @@ def as_value(value: Any, name: str) -> Any:
 
 @final
 class Evaluation:
-    """One computation of an expression that has passed the whitelist."""
+    """One computation of an expression that has passed the whitelist.
 
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.values = values
+    ``after`` is applied to what each step gives. ``part`` gives the values of parts that are known from elsewhere, and
+    what NumPy raises is then raised as it is.
+    """
+
+    def __init__(
+        self,
+        values: dict[str, Any],
+        after: Callable[[Any], Any] | None = None,
+        part: Callable[[ast.expr], Any] | None = None,
+    ) -> None:
+        self.values, self.after, self.part = values, after, part
         self.work = Work(list(values.values()))
 
     def result(self, tree: ast.expr) -> Array:
@@ -57,6 +66,10 @@ class Evaluation:
 
     def value(self, node: ast.expr) -> Any:
         """The value of a node; the whitelist has bounded the depth."""
+        return self.computed(node) if self.part is None else self.part(node)
+
+    def computed(self, node: ast.expr) -> Any:
+        """The value of a node from those of its parts."""
         return _VALUES[type(node)](self, node)
 
     def named(self, node: ast.Name) -> Any:
@@ -108,18 +121,26 @@ class Evaluation:
         assert function is not None  # the whitelist has looked it up
         given = given_by_place(node)
         dtype_last = function is NUMPY["astype"] and len(given) == 2
-        values = [dtype_of(part) if dtype_last and k == 1 else self.value(part) for k, part in enumerate(given)]
+        values = [self.dtype(part) if dtype_last and k == 1 else self.value(part) for k, part in enumerate(given)]
         options = {
-            option.arg: dtype_of(option.value) if option.arg == "dtype" else self.value(option.value)
+            option.arg: self.dtype(option.value) if option.arg == "dtype" else self.value(option.value)
             for option in node.keywords
             if option.arg
         }
         return self.apply(node, function, *values, **options)
 
+    def dtype(self, node: ast.expr) -> Any:
+        """The dtype that is written, or A.dtype."""
+        array = array_of_dtype(node)
+        return dtype_of(node) if array is None else as_array(self.value(array)).dtype
+
     def apply(self, node: ast.expr, function: Function, *values: Any, **options: Any) -> Any:
         """One step; whatever NumPy raises becomes an error that names the step and the shapes."""
-        try:
+        if self.part is not None:
             return function(self.work, *values, **options)
+        try:
+            result = function(self.work, *values, **options)
+            return result if self.after is None else self.after(result)
         except FormulaError as error:
             raise self.failed(node, error.what, values, error.remedy) from None
         except Exception as error:  # NumPy raises whatever it likes, and all of it means: not on these values

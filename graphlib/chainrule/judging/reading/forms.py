@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+from collections.abc import Mapping
 from typing import Final
 
 MODULES: Final = ("np", "numpy")
@@ -79,3 +80,37 @@ def _is_one_minus(whole: ast.expr, part: ast.expr) -> bool:
         and whole.left.value == 1
         and ast.dump(whole.right) == ast.dump(part)
     )
+
+
+def size_of_tree(tree: ast.expr) -> int:
+    """How many expressions an expression is made of."""
+    return sum(isinstance(node, ast.expr) for node in ast.walk(tree))
+
+
+def put_in_place(tree: ast.expr, trees: Mapping[str, ast.expr]) -> ast.expr:
+    """The expression with expressions in the place of names; neither is changed.
+
+    >>> x = ast.parse("x - y", mode="eval").body
+    >>> ast.unparse(put_in_place(ast.parse("a * b + a", mode="eval").body, {"a": x}))
+    '(x - y) * b + (x - y)'
+    """
+    whole = ast.Expression(tree)
+    waiting: list[ast.AST] = [whole]
+    while waiting:
+        node = waiting.pop()
+        for field, child in ast.iter_fields(node):
+            if isinstance(child, ast.AST):
+                setattr(node, field, _twin(child, trees, waiting))
+            elif isinstance(child, list):
+                setattr(node, field, [_twin(part, trees, waiting) for part in child])
+    return whole.body
+
+
+def _twin(node: ast.AST, trees: Mapping[str, ast.expr], waiting: list[ast.AST]) -> ast.AST:
+    name = name_in(node) if isinstance(node, ast.expr) else None
+    if name in trees:
+        return trees[name]
+    twin = type(node).__new__(type(node))
+    twin.__dict__.update(node.__dict__)
+    waiting.append(twin)
+    return twin

@@ -59,6 +59,11 @@ def given_by_place(node: ast.Call) -> list[ast.expr]:
     return node.args
 
 
+def array_of_dtype(node: ast.expr) -> ast.expr | None:
+    """The array whose dtype is asked for, as in ``A.dtype``; None where a dtype is written."""
+    return node.value if isinstance(node, ast.Attribute) and node.attr == "dtype" else None
+
+
 def dtype_of(node: ast.expr) -> np.dtype[Any] | None:
     """The dtype that is written, None if it is none that formulas have."""
     match node:

@@ -1,4 +1,4 @@
-"""The formulas of a text or of a file, in whichever notation each is written."""
+"""The formula of a text, in whichever notation it is written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from chainrule.errors import FormulaError
-from chainrule.judging.reading.bounds import DEEPEST, LONGEST, MOST_FORMULAS
+from chainrule.judging.reading import octave, spelling
+from chainrule.judging.reading.bounds import DEEPEST, LONGEST
 from chainrule.judging.reading.forms import name_in
 from chainrule.judging.reading.latex import read
 from chainrule.judging.reading.messages import NO_ROOM, readable
@@ -16,7 +17,8 @@ from chainrule.judging.reading.numpy_text import STRING, read_numpy
 from chainrule.judging.reading.passage import Passage
 from chainrule.judging.reading.user_formula import UserFormula, formula_of
 
-_NESTING: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
+NESTING: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
+"""How a bracket changes the depth."""
 
 
 def parse(text: str, names: Iterable[str] | None = None) -> UserFormula:
@@ -37,78 +39,27 @@ def parse(text: str, names: Iterable[str] | None = None) -> UserFormula:
     return _parse(Passage(text), None if names is None else dict.fromkeys(names))
 
 
-def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, UserFormula]:
-    r"""The formulas of a file: lines ``name = formula``, comments behind ``#`` or ``%``, empty lines.
-
-    A line may use the names of the lines above it. Raises FormulaError, with line and column, for a line that is no
-    formula, for a name that is given twice, and for more than 1,000 formulas.
-
-    >>> formulas = parse_lines("dZ3 = A3 - Y  # per example\n\ndW_3 = dZ_3 A_2^T")
-    >>> {name: formula.text for name, formula in formulas.items()}
-    {'dZ3': 'A3 - Y', 'dW3': 'dZ3 @ A2.T'}
-    """
-    if not isinstance(text, str):
-        raise FormulaError(f"formulas are text, not {type(text).__name__}")
-    known = None if names is None else dict.fromkeys(names)
-    formulas: dict[str, UserFormula] = {}
-    lines: dict[str, int] = {}
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
-        content = _without_comment(line)
-        if not content.strip():
-            continue
-        if len(formulas) == MOST_FORMULAS:
-            raise Passage(content, number).error(0, f"there are more than {MOST_FORMULAS:,} formulas")
-        left, right = _sides(content, number)
-        name = _left_name(left, known)
-        if name in lines:
-            raise left.error(left.indent, f"{name!r} is given in line {lines[name]} already")
-        formulas[name], lines[name] = _parse(right, known), number
-        if known is not None:
-            known[name] = None
-    return formulas
-
-
-# --- lines ---------------------------------------------------------------------------------------------------------
-
-
-def _without_comment(line: str) -> str:
-    return re.split(r"#|(?<!\\)%", line)[0].rstrip().removesuffix("\\\\")
-
-
-def _sides(content: str, number: int) -> tuple[Passage, Passage]:
-    """The text on both sides of the first equals sign that stands in no parentheses and is no comparison."""
-    depth = 0
-    for at, character in enumerate(content):
-        depth += _NESTING.get(character, 0)
-        alone = content[at + 1 : at + 2] != "=" and content[at - 1 : at] not in ("=", "<", ">", "!", ":")
-        if character == "=" and depth == 0 and alone:
-            left = content[:at].rstrip().removesuffix("&")
-            return Passage(left, number), Passage(content[at + 1 :], number, at + 2)
-    line = Passage(content, number)
-    raise line.error(line.indent, f"{readable(content.strip())} is no line of the form name = formula")
-
-
-def _left_name(left: Passage, known: Collection[str] | None) -> str:
-    """The name on the left, in whichever notation."""
-    if left.text.strip() in (known or ()):
-        return left.text.strip()
-    name = name_in(_tree(left, known))
-    if name is None:
-        raise left.error(left.indent, f"{readable(left.text.strip())} is no name to the left of =")
-    return name
-
-
 # --- text to expression --------------------------------------------------------------------------------------------
 
 
 def _parse(passage: Passage, known: dict[str, None] | None) -> UserFormula:
-    return formula_of(_tree(passage, known), passage.text, passage, known)
+    return formula_of(expression(passage, known), passage.text, passage, known)
+
+
+def expression(passage: Passage, known: Collection[str] | None) -> ast.expr:
+    """The expression of a text in whichever notation it is, before it is held to the whitelist."""
+    _bound_text(passage)
+    return spelling.plain(_tree(passage, known), passage, known)
 
 
 def _tree(passage: Passage, known: Collection[str] | None) -> ast.expr:
-    """The expression of a text in whichever notation it is."""
-    _bound_text(passage)
-    written = is_written(STRING.sub("", passage.text))
+    bare = STRING.sub("", passage.text)
+    plain = bare.isascii() and not any(mark in bare for mark in "\\{}$")
+    sign = octave.octave_sign(passage.text) if plain else None
+    if sign is not None:
+        shown = octave.in_numpy(passage.text.strip())
+        raise passage.error(sign, "this is Octave's notation, and formulas are in NumPy's", shown)
+    written = is_written(bare)
     try:
         return read(passage, known or ()) if written else read_numpy(passage, known)
     except FormulaError:
@@ -117,6 +68,19 @@ def _tree(passage: Passage, known: Collection[str] | None) -> ast.expr:
         return read(passage, known or ())
     except (RecursionError, MemoryError):
         raise passage.error(0, NO_ROOM) from None
+
+
+def read_name(text: str, names: Iterable[str] | None = None) -> str:
+    """The name that a text is, in whichever notation; raises FormulaError for anything else.
+
+    >>> read_name("dZ_3"), read_name("dW₃")
+    ('dZ3', 'dW3')
+    """
+    passage = Passage(text)
+    name = name_in(_tree(passage, None if names is None else dict.fromkeys(names)))
+    if name is None:
+        raise passage.error(passage.indent, f"{readable(text.strip())} is no name")
+    return name
 
 
 def is_written(text: str) -> bool:
@@ -135,6 +99,6 @@ def _bound_text(passage: Passage) -> None:
         raise passage.error(0, "there is no formula")
     depth = 0
     for at, character in enumerate(passage.text):
-        depth += _NESTING.get(character, 0)
+        depth += NESTING.get(character, 0)
         if depth > DEEPEST:
             raise passage.error(at, f"brackets stand more than {DEEPEST} deep")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -39,8 +39,10 @@ class UserFormula:
         """The formula of an expression; raises FormulaError when the expression is not on the whitelist."""
         return formula_of(tree, source, Passage(""), None)
 
-    def evaluate(self, values: Mapping[str, Any]) -> Array:
+    def evaluate(self, values: Mapping[str, Any], *, after: Callable[[Any], Any] | None = None) -> Array:
         """The formula computed on arrays and numbers by name: a new array.
+
+        ``after`` is applied to what each step gives.
 
         Division by zero and the like give inf and nan, silently. Raises FormulaError for a missing value, shapes that
         do not fit (naming them), and a result too large to build.
@@ -49,7 +51,7 @@ class UserFormula:
         if missing:
             shown = ", ".join(suggested(name, values) for name in missing)
             raise FormulaError(f"no value is called {shown}", where=self.text, remedy=listed(values))
-        evaluation = Evaluation({name: as_value(values[name], name) for name in self.names})
+        evaluation = Evaluation({name: as_value(values[name], name) for name in self.names}, after)
         with np.errstate(all="ignore"):
             return evaluation.result(self.tree)
 

@@ -11,34 +11,55 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from chainrule.judging.reading import arranging, computing
+from chainrule.judging.reading import activations, arranging, computing
 from chainrule.judging.reading.work import Function
 from chainrule.symbols import elementary
+
+DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
+    {
+        **{name: np.dtype(name) for name in "float float32 float64 int int8 int16 int32 int64 uint8 bool".split()},
+        "float_": np.dtype(float),
+        "double": np.dtype(float),
+        "single": np.dtype(np.float32),
+        "bool_": np.dtype(bool),
+        "int_": np.dtype(int),
+    }
+)
+"""The dtypes that a formula may convert to; none is complex, an object, or text."""
 
 # Steps per number: measured in nanoseconds on float64, rounded up.
 _NUMPY: dict[str, Function] = {
     **computing.ENTRYWISE,
     **{
         name: computing.reduction(getattr(np, name), 3)
-        for name in "sum prod max min amax amin any all argmax argmin".split()
+        for name in "max min amax amin any all argmax argmin nansum count_nonzero".split()
     },
-    **{name: computing.reduction(getattr(np, name), 8, of_none=False) for name in ("mean", "var", "std")},
+    **{name: computing.converted_first(computing.reduction(getattr(np, name), 3)) for name in ("sum", "prod")},
+    "mean": computing.converted_first(computing.reduction(np.mean, 8, of_none=False)),
+    **{name: computing.spread(getattr(np, name), 8) for name in ("var", "std")},
     **{name: arranging.triangle_of(getattr(np, name)) for name in ("tril", "triu")},
-    **{name: getattr(computing, name) for name in "power where clip cumsum matmul dot outer einsum".split()},
+    **{
+        name: getattr(computing, name)
+        for name in ("power where clip cumsum average norm trace matmul dot inner vdot tensordot outer einsum").split()
+    },
     **{
         name: getattr(arranging, name)
         for name in (
             "transpose swapaxes reshape ravel squeeze expand_dims broadcast_to concatenate stack tile repeat take diag"
-            " array zeros ones full zeros_like ones_like full_like eye arange copy astype"
+            " array zeros ones full zeros_like ones_like full_like eye arange copy astype append flip rot90 roll"
+            " moveaxis atleast_2d pad"
         ).split()
     },
-    "asarray": arranging.array,
+    **dict.fromkeys(("vstack", "row_stack"), arranging.joined_by(np.vstack)),
+    **{name: arranging.joined_by(getattr(np, name)) for name in ("hstack", "dstack", "column_stack")},
+    **{name: arranging.turned_by(getattr(np, name)) for name in ("fliplr", "flipud")},
+    **dict.fromkeys(("asarray", "asanyarray", "ascontiguousarray"), arranging.array),
+    **{name: arranging.conversion(dtype) for name, dtype in DTYPES.items() if name not in ("float", "int", "bool")},
     "identity": arranging.eye,
-    "float64": arranging.as_float,
     "size": lambda work, x: arranging.length(work, arranging.ravel(work, x)),
 }
 
@@ -57,32 +78,16 @@ _OWN: dict[str, Function] = {
     **{name: computing.elementary_function(function) for name, function in ELEMENTARY.items()},
     "put": arranging.put,
     "unbroadcast": computing.undo_broadcast,
-    "relu": computing.relu,
-    "relu_slope": computing.relu_slope,
+    **activations.SPELLINGS,
     "len": arranging.length,
     "float": arranging.as_float,
     "int": arranging.as_int,
+    "range": arranging.arange,
 }
-_ALIASES: Final = {
-    "expit": "sigmoid",
-    "dsigmoid": "sigmoid_slope",
-    "sigmoid_prime": "sigmoid_slope",
-    "sigmoid_derivative": "sigmoid_slope",
-    "dtanh": "tanh_slope",
-    "tanh_prime": "tanh_slope",
-    "tanh_derivative": "tanh_slope",
-    "ReLU": "relu",
-    "drelu": "relu_slope",
-    "relu_prime": "relu_slope",
-    "relu_derivative": "relu_slope",
-}
-
 NUMPY: Mapping[str, Function] = MappingProxyType(_NUMPY)
 """The functions that may stand behind ``np.``."""
 
-FUNCTIONS: Mapping[str, Function] = MappingProxyType(
-    {**_NUMPY, **_OWN, **{alias: _OWN[name] for alias, name in _ALIASES.items()}}
-)
+FUNCTIONS: Mapping[str, Function] = MappingProxyType({**_NUMPY, **_OWN})
 """Every function that a formula may call by its bare name."""
 
 METHODS: Mapping[str, Function] = MappingProxyType(
@@ -91,7 +96,7 @@ METHODS: Mapping[str, Function] = MappingProxyType(
             name: _NUMPY[name]
             for name in (
                 "dot sum mean max min prod any all var std argmax argmin astype copy clip squeeze ravel cumsum repeat"
-                " take swapaxes"
+                " take swapaxes trace"
             ).split()
         },
         "flatten": arranging.ravel,
@@ -117,16 +122,6 @@ CONSTANTS: Mapping[str, Any] = MappingProxyType(
     {"newaxis": None, "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 )
 """What may stand behind ``np.`` without a call."""
-
-DTYPES: Mapping[str, np.dtype[Any]] = MappingProxyType(
-    {
-        **{name: np.dtype(name) for name in "float float32 float64 int int32 int64 bool".split()},
-        "float_": np.dtype(float),
-        "bool_": np.dtype(bool),
-        "int_": np.dtype(int),
-    }
-)
-"""The dtypes that a formula may convert to; none is complex, an object, or text."""
 
 
 def parameters(function: Function) -> inspect.Signature:

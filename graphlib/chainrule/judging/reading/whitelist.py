@@ -13,7 +13,7 @@ from typing import Any, Final, final
 from chainrule.errors import FormulaError, did_you_mean
 from chainrule.judging.reading.bounds import DEEPEST, LARGEST_EXPONENT, MOST_NODES
 from chainrule.judging.reading.forms import MODULES, name_in
-from chainrule.judging.reading.lookup import OPERATORS, dtype_of, function_of, given_by_place, is_slices
+from chainrule.judging.reading.lookup import OPERATORS, array_of_dtype, dtype_of, function_of, given_by_place, is_slices
 from chainrule.judging.reading.messages import ALLOWED, NO_ROOM, listed, readable, suggested
 from chainrule.judging.reading.passage import Passage
 from chainrule.judging.reading.vocabulary import ATTRIBUTES, CONSTANTS, DTYPES, FUNCTIONS, METHODS, NUMPY, parameters
@@ -235,7 +235,10 @@ class _Inspection:
         return given
 
     def dtype(self, node: ast.expr) -> None:
-        if dtype_of(node) is None:
+        array = array_of_dtype(node)
+        if array is not None:
+            self.waiting.append(array)
+        elif dtype_of(node) is None:
             raise self.error(node, f"{ast.unparse(node)[:40]} is no dtype that formulas have", ", ".join(DTYPES))
 
 

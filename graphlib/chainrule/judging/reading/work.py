@@ -27,9 +27,9 @@ class Work:
     chainrule.errors.FormulaError: a result of 100,000,000 elements is larger than a formula may build, 10,000,000
     """
 
-    def __init__(self, values: Sequence[Operand]) -> None:
+    def __init__(self, values: Sequence[Operand], largest: int = LARGEST) -> None:
         sizes = [size_of(value) for value in values]
-        self.largest = max([LARGEST, *sizes])
+        self.largest = max([largest, *sizes])
         self.left = 300_000 + 1000 * sum(sizes)
 
     def __call__(self, size: int, steps: int = 1) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Sequence
 
 from chainrule.judging.repairs.change import Change, Repair, Site, Surroundings
 from chainrule.judging.repairs.divisions import division_extra, division_misplaced, division_missing
 from chainrule.judging.repairs.factors import (
+    bessel,
     divisor_missing,
+    epsilon_extra,
     factor_extra,
     factor_missing,
+    matrix_factor_missing,
     one_minus_extra,
     one_minus_missing,
     term_extra,
     term_missing,
 )
+from chainrule.judging.repairs.patterns import kinds, proposed
 from chainrule.judging.repairs.products import (
     brackets_misplaced,
     einsum_letters,
@@ -25,6 +30,7 @@ from chainrule.judging.repairs.products import (
     transpose_missing,
 )
 from chainrule.judging.repairs.renaming import (
+    axis_of_size,
     batch_for_other,
     layer_shifted,
     name_everywhere,
@@ -77,9 +83,14 @@ REPAIRS: tuple[Repair, ...] = (
     Repair("name of the same layer", 1.1, name_of_same_layer),
     Repair("other name", 1.5, other_name),
     Repair("size of the wrong axis", 1.2, batch_for_other),
+    Repair("size of another axis", 1.3, axis_of_size),
     Repair("1/m missing", 1.0, division_missing),
     Repair("1/m extra", 1.0, division_extra),
     Repair("1/m misplaced", 1.3, division_misplaced, whole=True),
+    Repair("epsilon extra", 1.0, epsilon_extra, whole=True),
+    Repair("matrix factor missing", 1.2, matrix_factor_missing),
+    Repair("n for n - 1", 1.2, bessel),
+    *(Repair(name, cost, functools.partial(proposed, name), said=said) for name, cost, said in kinds()),
     Repair("name everywhere", 1.3, name_everywhere, whole=True),
     Repair("layer shifted", 1.2, layer_shifted, whole=True),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias, final
 
 Shape: TypeAlias = tuple[int, ...]
@@ -19,7 +19,9 @@ class Surroundings:
 
     ``values`` and ``gradients`` are candidates, nearest first; ``shapes`` knows every name, and ``whole`` are those
     whose values are whole numbers, such as labels. ``shape_of`` gives the shape of an expression, or None.
-    ``examples`` is what they are called, columns or rows.
+    ``examples`` is what they are called, columns or rows. ``target`` is the value whose gradient the formula is for,
+    ``numbers`` are those that the graph's own rules are written with, and ``made_by`` tells the function that gave a
+    value: tanh for ``A1 = np.tanh(Z1)``.
     """
 
     values: tuple[str, ...]
@@ -29,6 +31,9 @@ class Surroundings:
     shape_of: Callable[[ast.expr], Shape | None]
     whole: frozenset[str] = frozenset()
     examples: str = "columns"
+    target: str = ""
+    numbers: tuple[float, ...] = ()
+    made_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @final
@@ -58,18 +63,20 @@ Proposals: TypeAlias = Iterator[Proposal]
 class Repair:
     """One kind of change: its name, how unlikely it is against others (1 is the commonest), and its proposals.
 
-    With ``whole`` it looks at the expression as a whole only, not at its parts.
+    With ``whole`` it looks at the expression as a whole only, not at its parts. ``said`` describes it where the
+    function that proposes does not.
     """
 
     name: str
     cost: float
     propose: Callable[[Site, Surroundings], Proposals]
     whole: bool = False
+    said: str = ""
 
     @property
     def description(self) -> str:
         """What the repair does, in one sentence."""
-        return (self.propose.__doc__ or "").strip()
+        return self.said or (self.propose.__doc__ or "").strip()
 
 
 @final

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from chainrule.judging.reading.forms import is_negative
 from chainrule.judging.repairs.change import Site
-from chainrule.judging.repairs.tree import called, copied, is_method, replaced, sites
+from chainrule.judging.repairs.tree import at, called, copied, is_method, replaced, sites
 
 LOAD = ast.Load()
 _OPERATORS: dict[str, ast.operator] = {
@@ -111,3 +111,25 @@ def substituted(tree: ast.expr, table: Mapping[str, ast.expr]) -> ast.expr:
         if isinstance(site.node, ast.Name) and site.node.id in table:
             tree = replaced(tree, site.path, table[site.node.id])
     return tree
+
+
+def part_in_place(tree: ast.expr, name: str, whole: ast.expr, others: Mapping[str, ast.expr]) -> ast.expr | None:
+    """What stands in a whole expression where another one has a name, None where they differ elsewhere too.
+
+    >>> tree, whole = (ast.parse(text, mode="eval").body for text in ("2 * t + 1", "2 * (A - Y) + 1"))
+    >>> ast.unparse(part_in_place(tree, "t", whole, {}))
+    'A - Y'
+    """
+    rest = substituted(tree, {other: part for other, part in others.items() if other != name})
+    found: dict[str, ast.expr] = {}
+    for site in sites(rest):
+        if isinstance(site.node, ast.Name) and site.node.id == name:
+            try:
+                part = at(whole, site.path)
+            except (AttributeError, IndexError):
+                return None
+            found[ast.dump(part)] = part
+    if len(found) != 1:
+        return None
+    part = next(iter(found.values()))
+    return part if ast.dump(substituted(rest, {name: part})) == ast.dump(whole) else None

@@ -6,7 +6,7 @@ import ast
 import re
 
 from chainrule.judging.repairs.change import Proposal, Proposals, Site, Surroundings
-from chainrule.judging.repairs.expressions import named, renamed
+from chainrule.judging.repairs.expressions import LOAD, named, renamed
 from chainrule.judging.repairs.tree import called, sites
 
 
@@ -74,6 +74,34 @@ def batch_for_other(site: Site, near: Surroundings) -> Proposals:
         yield Proposal(
             named(near.batch), f"{{}} should be {near.batch}, the number of {near.examples}", (site.node,), 0.2
         )
+
+
+def axis_of_size(site: Site, near: Surroundings) -> Proposals:
+    """Take the size of another axis of an array."""
+    found = _axis_asked(site.node)
+    if found is None:
+        return
+    array, given = found
+    axes = len(near.shape_of(array) or ())
+    for axis in range(axes):
+        if axis != given % axes:
+            new = ast.Subscript(ast.Attribute(array, "shape", LOAD), ast.Constant(axis), LOAD)
+            yield Proposal(new, "{} should be {}", (site.node, new))
+
+
+def _axis_asked(node: ast.expr) -> tuple[ast.expr, int] | None:
+    """The array and the axis whose size is taken, as in A.shape[-1] or len(A)."""
+    match node:
+        case ast.Subscript(value=ast.Attribute(attr="shape", value=array), slice=ast.Constant(value=int(axis))):
+            return array, axis
+        case ast.Subscript(
+            value=ast.Attribute(attr="shape", value=array),
+            slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(axis))),
+        ):
+            return array, -axis
+        case ast.Call(func=ast.Name(id="len"), args=[array]):
+            return array, 0
+    return None
 
 
 def _is_size(node: ast.expr, near: Surroundings) -> bool:

@@ -59,12 +59,22 @@ def number_wrong(site: Site, near: Surroundings) -> Proposals:
     given = site.node.value  # type: ignore[attr-defined]  # a number
     if abs(given) > _LARGEST_MISTAKEN:
         return
-    for value in dict.fromkeys((given + 1, given - 1, -given, 2 * given, given / 2, given**2)):
+    if isinstance(site.parent, ast.Compare) and given != 0:
+        yield Proposal(number(0), f"the number {given} should be 0")
+    for value in near.numbers:
         if value != given:
+            yield Proposal(number(value), f"the number {given} should be {{}}", (number(value),), -0.1)
+    for value in dict.fromkeys(map(_short, (given + 1, given - 1, -given, 2 * given, given / 2, given**2))):
+        if value != given and value not in near.numbers:
             new = number(value)
             yield Proposal(new, f"the number {given} should be {{}}", (new,))
     if near.batch is not None:
         yield Proposal(named(near.batch), f"the number {given} should be {near.batch}", (), 0.2)
+
+
+def _short(value: float) -> float:
+    """A number without the digits that rounding has given it; whole ones stay as they are."""
+    return value if float(value).is_integer() else float(f"{value:.12g}")
 
 
 def constant_factor(site: Site, near: Surroundings) -> Proposals:
@@ -106,6 +116,7 @@ def comparison_turned(site: Site, near: Surroundings) -> Proposals:
 
 
 _FUNCTIONS = ("exp", "log", "tanh", "sin", "cos", "sqrt", "abs", "sign", "square")
+_OFFERED = ("exp", "log", "tanh", "sin", "cos", "sqrt", "square")  # abs and sign hide what others do to a sign
 
 
 def function_wrong(site: Site, near: Surroundings) -> Proposals:
@@ -118,8 +129,12 @@ def function_wrong(site: Site, near: Surroundings) -> Proposals:
             copied(site.node, args=[arguments[0], arguments[2], arguments[1]]), "the cases of np.where are swapped"
         )
     elif len(arguments) == 1 and not site.node.keywords and name in (*_FUNCTIONS, "sigmoid"):
-        yield Proposal(arguments[0], f"{name} is one too many", (), 0.2)
-        for other in _FUNCTIONS:
+        inner = arguments[0]
+        if isinstance(inner, ast.Name) and near.made_by.get(inner.id) == name:
+            yield Proposal(inner, f"{inner.id} is {name} already: {{}} is one too many", (site.node.func,), -0.6)
+        else:
+            yield Proposal(inner, f"{name} is one too many", (), -0.1)
+        for other in _OFFERED:
             if other != name:
                 function = ast.Attribute(named("np"), other, LOAD)
                 yield Proposal(copied(site.node, func=function), f"{name} should be {other}")

@@ -8,6 +8,7 @@ from chainrule.judging.reading.forms import is_of_numpy
 from chainrule.judging.repairs.change import Path, Site
 
 _FIRST_ONLY = {"sum", "mean", "max", "min", "prod", "reshape", "transpose", "expand_dims", "squeeze", "clip", "power"}
+_BOUNDED = {"maximum", "minimum", "fmax", "fmin"}
 
 
 def sites(tree: ast.expr) -> list[Site]:
@@ -24,26 +25,41 @@ def sites(tree: ast.expr) -> list[Site]:
 
 def _steps(node: ast.expr) -> list[tuple[str, int | None]]:
     """The places at which an expression holds other values."""
+    found: list[tuple[str, int | None]] = []
     match node:
         case ast.BinOp():
-            return [("left", None), ("right", None)]
+            found = [("left", None), ("right", None)]
         case ast.UnaryOp():
-            return [("operand", None)]
+            found = [("operand", None)]
         case ast.Compare():
-            return [("left", None), *(("comparators", k) for k in range(len(node.comparators)))]
+            found = [("left", None), *(("comparators", k) for k in range(len(node.comparators)))]
         case ast.Attribute(attr="T"):
-            return [("value", None)]
+            found = [("value", None)]
+        case ast.Subscript(value=value) if not _is_shape(value):
+            found = [("value", None)]
         case ast.Call():
-            return _steps_of_call(node)
-    return []
+            found = _steps_of_call(node)
+    return found
+
+
+def _is_shape(node: ast.expr) -> bool:
+    """Whether an index takes a size, or a value by its name, and no entries of an array."""
+    return isinstance(node, ast.Attribute) or (isinstance(node, ast.Name) and node.id == "values")
 
 
 def _steps_of_call(call: ast.Call) -> list[tuple[str, int | None]]:
     name, method = called(call), is_method(call)
     arguments = [k for k, argument in enumerate(call.args) if not _is_text(argument)]
+    if name in _BOUNDED:  # another bound would fit whatever is never reached
+        arguments = [k for k in arguments if not _is_literal(call.args[k])]
     if method:
         return [("func", None), *(("args", k) for k in arguments if name == "dot")]
     return [("args", k) for k in (arguments[:1] if name in _FIRST_ONLY else arguments)]
+
+
+def _is_literal(node: ast.expr) -> bool:
+    """Whether an expression is a number, with or without a sign."""
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
 
 
 def _is_text(node: ast.expr) -> bool:
@@ -82,6 +98,13 @@ def replaced(tree: ast.expr, path: Path, new: ast.expr) -> ast.expr:
     for node, step in zip(reversed(along), reversed(path), strict=False):
         new = _with_child(node, step, new)
     return new
+
+
+def at(tree: ast.expr, path: Path) -> ast.expr:
+    """The part at the end of a path; raises AttributeError or IndexError where there is none."""
+    for step in path:
+        tree = _child(tree, step)
+    return tree
 
 
 def called(node: ast.expr) -> str | None:

@@ -1,0 +1,248 @@
+"""What a gradient is missing of what its node's consumers send: a forgotten branch, step, or path."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias, final
+
+import numpy as np
+
+from chainrule.core.graph import BaseGraph
+from chainrule.core.passes import in_reverse
+from chainrule.core.rules import call_backward
+from chainrule.derivation.formulas import Derivation
+from chainrule.errors import ChainruleError
+from chainrule.judging.closeness import Array, same
+from chainrule.judging.ground import MEAN, Draw, Ground
+from chainrule.judging.reach import reachable
+from chainrule.judging.reading.parsing import parse
+from chainrule.notation import TextPrinter
+
+Edge: TypeAlias = "tuple[int, int, int]"
+"""A use: the node, the position of its consumer, and which of the consumer's inputs it is."""
+
+_MOST_SUBSETS = 8  # contributions of which every subset is tried
+_MOST_EDGES = 24  # uses on the way to a node, of which one is forgotten
+_MOST_IN_PAIRS = 8  # of which two are
+_LARGEST_TIMES = 24  # how often something is counted is a small number, or one over a small one
+_NEAR = 1e-6  # such a number
+_LONGEST = 200  # characters of the contributions that are written out
+
+
+_BROADCAST = re.compile(r"np\.broadcast_to\((\w+), shape=\([^()]*\)\)")  # a sum does it by itself
+
+
+@final
+class Forgotten(NamedTuple):
+    """What was forgotten, as a sentence, and the formula for it, "" where there is none."""
+
+    text: str
+    formula: str
+
+
+@final
+class Contributions:
+    """What the consumers of one node send to it, on every draw that a formula is judged on."""
+
+    def __init__(self, ground: Ground, name: str, draws: Sequence[int], convention: str) -> None:
+        self._ground, self._name, self._convention = ground, name, convention
+        self._graph, self._target = ground.graph, ground.graph.position(name[1:])
+        self._draws = draws
+        self._received = [self._at_target(ground.draws[k]) for k in draws]
+        self._uses = [(consumer, place) for consumer, place, _ in self._received[0]]
+
+    def forgotten(
+        self, outcomes: Sequence[Array], reads: frozenset[str], derive: Callable[[], Derivation]
+    ) -> Forgotten | None:
+        """Which contributions a result lacks on all draws, None where it does not come out without some of them."""
+        for kept in self._subsets(reads):
+            if all(same(out, self._sum(k, kept)) for k, out in enumerate(outcomes)):
+                return self._told([j for j in range(len(self._uses)) if j not in kept], derive)
+        edges = self._forgotten_edges(outcomes)
+        if edges:
+            return Forgotten(self._edges_text(edges), "")
+        return None
+
+    # contributions to the node itself
+
+    def _at_target(self, draw: Draw) -> list[tuple[int, int, Array]]:
+        return _received(self._graph, draw, ())[1][self._target]
+
+    def _sum(self, k: int, kept: Sequence[int]) -> Array:
+        total = sum((self._received[k][j][2] for j in kept[1:]), start=self._received[k][kept[0]][2])
+        return total * self._factor(k)
+
+    def _factor(self, k: int) -> int:
+        scaled = self._convention != MEAN and self._name in self._ground.scaled
+        return self._ground.draws[self._draws[k]].sizes[self._ground.batch] if scaled else 1
+
+    def _subsets(self, reads: frozenset[str]) -> Iterator[tuple[int, ...]]:
+        """Proper subsets: first what comes from the gradients that a formula reads, then the largest."""
+        count = len(self._uses)
+        read = tuple(j for j, (consumer, _) in enumerate(self._uses) if f"d{self._graph.names[consumer]}" in reads)
+        if 0 < len(read) < count:
+            yield read
+        if count <= _MOST_SUBSETS:
+            for size in range(count - 1, 0, -1):
+                yield from itertools.combinations(range(count), size)
+            return
+        for size in range(count - 1, 0, -1):  # the first or the last ones of many, or a single one
+            yield tuple(range(size))
+            yield tuple(range(count - size, count))
+        for j in range(count):
+            yield tuple(i for i in range(count) if i != j)
+            yield (j,)
+
+    def _told(self, missing: Sequence[int], derive: Callable[[], Derivation]) -> Forgotten:
+        labels, texts = self._labels_and_texts(derive)
+        kept = [j for j in range(len(self._uses)) if j not in missing]
+        formula = _sum_text([texts[j] for j in missing]) if texts else ""
+        senders = listed_in_ranges([labels[j] for j in missing])
+        send = f"what {senders} {'sends' if len(missing) == 1 else 'send'} is missing"
+        if len(kept) == 1 and len(missing) > 1:
+            send = f"only {labels[kept[0]]} is counted: {send}"
+        return Forgotten(f"{send}: {formula}" if formula and len(formula) <= _LONGEST else send, formula)
+
+    def _labels_and_texts(self, derive: Callable[[], Derivation]) -> tuple[list[str], list[str]]:
+        """What the consumers are called, and what each sends, as text; no texts where the line is not derivable."""
+        names = [self._graph.names[consumer] for consumer, _ in self._uses]
+        layers = [self._graph.order[consumer].layer for consumer, _ in self._uses]
+        alone = [layer[-1] if layer else "" for layer in layers]
+        if all(alone) and len(set(alone)) == len(alone):
+            names = alone
+        try:
+            line = derive()[self._name]
+        except ChainruleError:
+            return names, []
+        sent = [(name, symbol) for name, symbol in line.contributions]
+        if [name for name, _ in sent] != [self._graph.names[consumer] for consumer, _ in self._uses]:
+            return names, []
+        return names, [_BROADCAST.sub(r"\1", TextPrinter().print(symbol)) for _, symbol in sent]
+
+    def scaled(self, outcomes: Sequence[Array], derive: Callable[[], Derivation]) -> str:
+        """Which contributions a result counts otherwise than once; "" where that does not tell all."""
+        if not 1 < len(self._uses) <= _MOST_SUBSETS:
+            return ""
+        with np.errstate(all="ignore"):
+            rows = [_columns(found) * self._factor(k) for k, found in enumerate(self._received)]
+            sizes = [np.abs(row).max(initial=0.0) or 1.0 for row in rows]
+            left = np.concatenate([row / size for row, size in zip(rows, sizes, strict=True)])
+            right = np.concatenate([out.ravel() / size for out, size in zip(outcomes, sizes, strict=True)])
+        if not (np.isfinite(left).all() and np.isfinite(right).all()):
+            return ""
+        found, _, rank, _ = np.linalg.lstsq(left, right, rcond=1e-10)
+        times = [Fraction(float(c)).limit_denominator(_LARGEST_TIMES) for c in found]
+        plain = np.abs(found - np.array(times, float)).max() <= _NEAR and len(set(times)) > 1
+        results = [(row @ found).reshape(out.shape) for row, out in zip(rows, outcomes, strict=True)]
+        if rank < len(self._uses) or not plain or not all(map(same, results, outcomes)):
+            return ""
+        labels, texts = self._labels_and_texts(derive)
+        return "; ".join(_times_text(labels[j], c, texts[j] if texts else "") for j, c in enumerate(times) if c != 1)
+
+    # contributions further up
+
+    def _forgotten_edges(self, outcomes: Sequence[Array]) -> tuple[Edge, ...]:
+        """The one or two uses without which a gradient comes out as a result does, of nodes on the way back to it."""
+        edges = self._edges()
+        few = edges if len(edges) <= _MOST_IN_PAIRS else []
+        for dropped in (*((edge,) for edge in edges), *itertools.combinations(few, 2)):
+            if all(self._comes_out(k, out, dropped) for k, out in enumerate(outcomes)):
+                return dropped
+        return ()
+
+    def _comes_out(self, k: int, outcome: Array, dropped: tuple[Edge, ...]) -> bool:
+        found = _received(self._graph, self._ground.draws[self._draws[k]], dropped)[0][self._target]
+        return found is not None and same(outcome, found * self._factor(k))
+
+    def _edges(self) -> list[Edge]:
+        """The uses of nodes that are used several times, behind the target and nearest first."""
+        behind = sorted(reachable(self._graph, self._target, forward=True))
+        nodes = [k for k in (self._target, *behind) if len(self._graph.uses[k]) > 1]
+        return [(k, consumer, place) for k in nodes for consumer, place in self._graph.uses[k]][:_MOST_EDGES]
+
+    def _edges_text(self, edges: Sequence[Edge]) -> str:
+        parts = [
+            f"what {self._graph.names[consumer]} sends to {self._graph.names[node]}" for node, consumer, _ in edges
+        ]
+        return f"{' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} missing on the way back"
+
+
+def _columns(received: Sequence[tuple[int, int, Array]]) -> Array:
+    return np.stack([part.ravel() for _, _, part in received]).T
+
+
+def _times_text(label: str, times: Fraction, text: str) -> str:
+    """How often something is counted that belongs in once."""
+    counted = {Fraction(0): "is missing", Fraction(-1): "has the wrong sign"}.get(times, f"is counted {times} times")
+    told = f"what {label} sends {counted}"
+    return f"{told}: {'it should be ' if times else ''}{text}" if text else told
+
+
+def _received(
+    graph: BaseGraph, draw: Draw, dropped: tuple[Edge, ...]
+) -> tuple[list[Array | None], list[list[tuple[int, int, Array]]]]:
+    """The gradients of a draw, and what each node received, without some uses."""
+    values = [draw.values[name] for name in graph.names]
+    without = {(consumer, place) for _, consumer, place in dropped}
+
+    def total(k: int, uses: list[tuple[int, int, Array]]) -> Array | None:
+        parts = [*([draw.starts[k]] if k in draw.starts else []), *(part for _, _, part in uses)]
+        return sum(parts[1:], start=parts[0]) if parts else None
+
+    def local(k: int, grad: Array) -> Sequence[Array | None]:
+        parts = call_backward(graph.order[k], grad, values[k], [values[source] for source in graph.sources[k]])
+        return [None if (k, place) in without else part for place, part in enumerate(parts)]
+
+    with np.errstate(all="ignore"):
+        return in_reverse(graph, total, local)
+
+
+def listed_in_ranges(names: Sequence[str]) -> str:
+    """Names with commas and an and; numbered ones that follow each other as a range.
+
+    >>> listed_in_ranges(["step 1", "step 3", "step 2"]), listed_in_ranges(["q", "e"])
+    ('steps 1 to 3', 'q and e')
+    """
+    numbered = [re.fullmatch(r"(.*\D)(\d+)", name) for name in names]
+    if len(names) > 2 and all(numbered):
+        stems = {found[1] for found in numbered if found}
+        numbers = sorted(int(found[2]) for found in numbered if found)
+        if len(stems) == 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+            stem = stems.pop()
+            plural = f"{stem.rstrip()}s " if stem.endswith(" ") else stem
+            return f"{plural}{numbers[0]} to {'' if plural.endswith(' ') else stem}{numbers[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _sum_text(terms: Sequence[str]) -> str:
+    """Terms with signs between them."""
+    whole = terms[0]
+    for term in terms[1:]:
+        whole += f" - {term[1:]}" if term.startswith("-") and not re.search(r"[+]| - ", term[1:]) else f" + {term}"
+    return whole
+
+
+def with_term(tree: ast.expr, term: str, names: Collection[str]) -> ast.expr | None:
+    """An expression with a term added to it, None where the term is no formula."""
+    try:
+        added = parse(term, names).tree
+    except ChainruleError:
+        return None
+    for sign, part in _terms(added):
+        tree = ast.BinOp(tree, sign, part)
+    return tree
+
+
+def _terms(tree: ast.expr) -> list[tuple[ast.operator, ast.expr]]:
+    """The terms of a sum with the sign of each, the first one first."""
+    found: list[tuple[ast.operator, ast.expr]] = []
+    while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
+        found.append((tree.op, tree.right))
+        tree = tree.left
+    negative = isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub)
+    first = (ast.Sub(), tree.operand) if negative else (ast.Add(), tree)  # type: ignore[attr-defined]  # a sign
+    return [first, *reversed(found)]

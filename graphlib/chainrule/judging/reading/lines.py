@@ -1,0 +1,257 @@
+"""The formulas of a file: lines ``name = formula``, as notes, notebooks and scripts have them."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from chainrule.errors import FormulaError
+from chainrule.judging.reading.bounds import LONGEST, MOST_FORMULAS, MOST_NODES
+from chainrule.judging.reading.forms import name_in, name_node, put_in_place, size_of_tree
+from chainrule.judging.reading.messages import readable
+from chainrule.judging.reading.parsing import NESTING, expression
+from chainrule.judging.reading.passage import Passage
+from chainrule.judging.reading.user_formula import UserFormula, formula_of
+
+_SIGNS: Final[dict[str, type[ast.operator]]] = {
+    "+": ast.Add, "-": ast.Sub, "*": ast.Mult, "/": ast.Div, "@": ast.MatMult,
+}  # fmt: skip
+_PASSED_OVER: Final = re.compile(
+    r"\s*(?:import\s|from\s+[\w.]+\s+import\s|return\b|pass\s*$|(?:\$\$|\\\[|\\\]|\\(?:begin|end)\s*\{[a-z]+\*?\}\s*)+$)"
+)
+_OF_A_PROGRAM: Final = re.compile(r"\s*(def|class|for|while|if|elif|else|with|try)\b[^=]*:\s*$|\s*def\s")
+_MOST_LINES_JOINED: Final = 60
+
+
+def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, UserFormula]:
+    r"""The formulas of a file: lines ``name = formula``, comments behind ``#`` or ``%``, empty lines.
+
+    A line may use the names of the lines above it, and goes on in the next one while a bracket is open. A name that is
+    given again in terms of itself, ``dA1 = dA1 * D1`` or ``dW1 += W1``, ends as what it is given last: the lines
+    before are steps on the way, and so they are to what reads them. ``a = b = formula`` gives both, and
+    ``grads["dW1"] = ...`` gives dW1. Imports, ``return`` and the marks that begin an array of LaTeX are passed over.
+
+    Raises FormulaError, with line and column, for a line that is no formula, for a name that is given twice without
+    anything reading the first, and for more than 1,000 formulas.
+
+    >>> formulas = parse_lines("dZ3 = A3 - Y  # per example\n\ndW_3 = dZ_3 A_2^T")
+    >>> {name: formula.text for name, formula in formulas.items()}
+    {'dZ3': 'A3 - Y', 'dW3': 'dZ3 @ A2.T'}
+    >>> parse_lines("dA1 = np.dot(W2.T,\n    dZ2)\ndA1 *= D1")["dA1"].text
+    'np.dot(W2.T, dZ2) * D1'
+    """
+    if not isinstance(text, str):
+        raise FormulaError(f"formulas are text, not {type(text).__name__}")
+    known = None if names is None else dict.fromkeys(names)
+    reading = _File(known)
+    for number, content in _logical_lines(text):
+        reading.line(Passage(content, number))
+    return reading.formulas()
+
+
+@final
+@dataclass
+class _Given:
+    """A name as one line gives it."""
+
+    formula: UserFormula
+    left: Passage
+    place: int  # among all that the file gives
+    read: bool = False  # by a line below, before the name is given again
+
+
+@final
+@dataclass
+class _File:
+    """The lines read so far: what every name is by now, and what it was before."""
+
+    known: dict[str, None] | None
+    given: dict[str, list[_Given]] = field(default_factory=dict)
+    count: int = 0
+
+    def line(self, passage: Passage) -> None:
+        """Read a line: nothing, a formula, or several."""
+        if not passage.text.strip() or _PASSED_OVER.match(passage.text):
+            return
+        if _OF_A_PROGRAM.match(passage.text):
+            raise passage.error(
+                passage.indent,
+                f"{readable(passage.text.strip())} begins a piece of a program, and a file of formulas is never run",
+                "lines dW3 = ..., or a function in a file that ends with .py",
+            )
+        for left, sign, right in _assignments(passage):
+            if self.count == MOST_FORMULAS:
+                raise passage.error(0, f"there are more than {MOST_FORMULAS:,} formulas")
+            self.count += 1
+            name = self._left_name(left)
+            self._give(name, left, sign, right)
+
+    def formulas(self) -> dict[str, UserFormula]:
+        """Every name with what it is given last."""
+        return {name: given[-1].formula for name, given in self.given.items()}
+
+    def _left_name(self, left: Passage) -> str:
+        """The name on the left, in whichever notation."""
+        if left.text.strip() in (self.known or ()):
+            return left.text.strip()
+        name = name_in(expression(left, self.known))
+        if name is None:
+            raise left.error(left.indent, f"{readable(left.text.strip())} is no name to the left of =")
+        return name
+
+    def _give(self, name: str, left: Passage, sign: str, right: Passage) -> None:
+        tree = self._changed(name, left, sign, expression(right, self.known))
+        formula = formula_of(tree, right.text, right, self.known)  # held to the list before anything is put in place
+        earlier = self.given.setdefault(name, [])
+        again = bool(earlier)
+        if again and name in formula.names:
+            tree = _replaced(formula, {name: earlier[-1].formula.tree}, right)
+            formula = formula_of(tree, right.text, right, self.known)
+        elif again and not earlier[-1].read:
+            raise left.error(left.indent, f"{name!r} is given in line {earlier[-1].left.line} already")
+        for other in formula.names:
+            if other != name and self.given.get(other):
+                self.given[other][-1].read = True
+        earlier.append(_Given(formula, left, self.count))
+        if again:
+            self._settle(name)
+        if self.known is not None:
+            self.known[name] = None
+
+    def _changed(self, name: str, left: Passage, sign: str, tree: ast.expr) -> ast.expr:
+        """What ``name += tree`` says; a gradient that nothing was added to is 0."""
+        if not sign:
+            return tree
+        if name in self.given or (self.known is not None and name in self.known and not name.startswith("d")):
+            return ast.BinOp(_placed(name_node(name)), _SIGNS[sign](), tree, col_offset=0)
+        if sign not in "+-" or not name.startswith("d"):
+            raise left.error(left.indent, f"{name} is changed here before it is given")
+        return ast.UnaryOp(ast.USub(), tree, col_offset=0) if sign == "-" else tree
+
+    def _settle(self, name: str) -> None:
+        """What the name was before is put into the lines that read it, for from here on it means another value."""
+        before = self.given[name][-2]
+        for one in itertools.chain.from_iterable(given for other, given in self.given.items() if other != name):
+            if name in one.formula.names and one.place > before.place:
+                passage = Passage(one.formula.source, one.left.line)
+                tree = _replaced(one.formula, {name: before.formula.tree}, passage)
+                one.formula = formula_of(tree, one.formula.source, passage, self.known)
+
+
+def _replaced(formula: UserFormula, trees: dict[str, ast.expr], passage: Passage) -> ast.expr:
+    """The expression with expressions in the place of names; bounded before it is made."""
+    added = sum(size_of_tree(trees[name]) for node in ast.walk(formula.tree) if (name := name_in(node) or "") in trees)
+    if added + size_of_tree(formula.tree) > 4 * MOST_NODES:
+        raise passage.error(0, f"the formula has more than {MOST_NODES} parts", "names of their own for the steps")
+    return put_in_place(formula.tree, trees)
+
+
+def _placed(node: ast.expr) -> ast.expr:
+    node.col_offset = 0
+    return node
+
+
+# --- lines ---------------------------------------------------------------------------------------------------------
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers, without comments; those between which a bracket is open are one."""
+    lines = [_without_comment(line) for line in re.split(r"\r\n|\r|\n", text)]
+    k = 0
+    while k < len(lines):
+        last = _last_of(lines, k)
+        yield k + 1, "\n".join(lines[k : last + 1])
+        k = last + 1
+
+
+def _last_of(lines: list[str], first: int) -> int:
+    """The line in which the brackets that one opens are closed; itself where they never are."""
+    depth = _depth(lines[first])
+    length = len(lines[first])
+    for k in range(first + 1, min(first + _MOST_LINES_JOINED, len(lines)) if depth > 0 else 0):
+        depth += _depth(lines[k])
+        length += len(lines[k])
+        if depth <= 0 or length > LONGEST:
+            return k if depth == 0 and length <= LONGEST else first
+    return first
+
+
+def _depth(line: str) -> int:
+    return sum(NESTING.get(character, 0) for character in line)
+
+
+def _without_comment(line: str) -> str:
+    return re.split(r"#|(?<!\\)%", line)[0].rstrip().removesuffix("\\\\").rstrip(";")
+
+
+# --- sides ---------------------------------------------------------------------------------------------------------
+
+
+def _assignments(line: Passage) -> Iterator[tuple[Passage, str, Passage]]:
+    """What a line gives: the name, the sign of ``+=``, and the formula."""
+    *lefts, right = _sides(line)
+    entries = _entries(lefts[-1], right)
+    if entries is not None:
+        yield from entries
+        return
+    for left in lefts:
+        sign = left.text.rstrip()[-1:]
+        sign = sign if sign in _SIGNS and len(lefts) == 1 and left.text.rstrip()[:-1].strip() else ""
+        yield (Passage(left.text.rstrip()[:-1], left.line, left.column) if sign else left), sign, right
+
+
+def _sides(line: Passage) -> list[Passage]:
+    """The texts between the equals signs that stand in no brackets and compare nothing; the last is the formula."""
+    text, depth, begins, found = line.text, 0, 0, list[Passage]()
+    for at, character in enumerate(text):
+        depth += NESTING.get(character, 0)
+        alone = text[at + 1 : at + 2] != "=" and text[at - 1 : at] not in ("=", "<", ">", "!", ":")
+        if character == "=" and depth == 0 and alone:
+            found.append(_part(line, begins, at, end="&"))
+            begins = at + 1
+    if not found:
+        raise line.error(line.indent, f"{readable(text.strip())} is no line of the form name = formula")
+    return [*found, _part(line, begins, len(text))]
+
+
+def _part(line: Passage, begins: int, ends: int, end: str = "") -> Passage:
+    """A piece of a line that knows where it stands."""
+    before, text = line.text[:begins], line.text[begins:ends]
+    rows = before.count("\n")
+    column = begins - (before.rfind("\n") + 1) + 1
+    return Passage(text.rstrip().removesuffix(end) if end else text, line.line + rows, column)
+
+
+def _entries(left: Passage, right: Passage) -> list[tuple[Passage, str, Passage]] | None:
+    """Of ``grads = {"dW1": ...}`` every entry, of ``A, B = x, y`` every pair; None where a line gives one value."""
+    if not (right.text.strip().startswith(("{", "dict(")) or "," in left.text):
+        return None
+    try:
+        target, value = (ast.parse(side.text.strip(), mode="eval").body for side in (left, right))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    if isinstance(value, ast.Dict):
+        return _entries_of_dict(value, left, right)
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "dict" and not value.args:
+        return [_entry(option.arg or "**", option.value, left, right) for option in value.keywords]
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        return [_entry(ast.unparse(a), b, left, right) for a, b in zip(target.elts, value.elts, strict=True)]
+    return (
+        [] if isinstance(target, ast.Tuple) and isinstance(value, ast.Name) else None
+    )  # what a cache is taken apart to
+
+
+def _entries_of_dict(value: ast.Dict, left: Passage, right: Passage) -> list[tuple[Passage, str, Passage]]:
+    keys = [key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None for key in value.keys]
+    if None in keys:
+        raise right.error(right.indent, "the keys of the gradients are names in quotes", '{"dW1": dW1}')
+    found = [_entry(key or "", part, left, right) for key, part in zip(keys, value.values, strict=True)]
+    return [entry for entry in found if entry[0].text != entry[2].text]  # "dW1": dW1 says nothing new
+
+
+def _entry(name: str, part: ast.expr, left: Passage, right: Passage) -> tuple[Passage, str, Passage]:
+    return Passage(name, left.line, left.column), "", Passage(ast.unparse(part), right.line, right.column)

@@ -1,0 +1,58 @@
+"""Other gradients than those of the loss, for formulas that read gradients: what these say holds for any."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from chainrule.core.graph import BaseGraph
+from chainrule.judging.closeness import Array
+from chainrule.judging.ground import Draw
+from chainrule.judging.rounding import swept_from
+
+
+def pushed(
+    graph: BaseGraph, draw: Draw, reads: Collection[str], target: str, *, rng: np.random.Generator, decades: float
+) -> Draw:
+    """The same values, and gradients that start where a formula reads them: of the same size, or of many.
+
+    What a formula says of the gradients that it reads holds for any of them. So these get random ones, as of another
+    loss; the loss itself stays where there is a way from the target to it that meets none of them.
+    """
+    at = [graph.position(name[1:]) for name in reads if name in draw.gradients and name not in draw.values]
+    first = graph.position(target[1:])
+    starts = {k: _seed(draw.gradients[f"d{graph.names[k]}"], rng, decades) for k in at}
+    if not _is_cut(graph, first, set(at)):
+        starts = {k: starts.get(k, 0.0) + start for k, start in draw.starts.items()} | {
+            k: start for k, start in starts.items() if k not in draw.starts
+        }
+    values = [draw.values[name] for name in graph.names]
+    found = swept_from(graph, values, starts)
+    gradients = {f"d{name}": g for name, g in zip(graph.names, found, strict=True) if g is not None}
+    silent = {name: np.zeros_like(g) for name, g in draw.gradients.items() if name not in gradients}
+    return replace(draw, gradients=gradients | silent, starts=starts)
+
+
+def _seed(gradient: Array, rng: np.random.Generator, decades: float) -> Array:
+    """Random numbers of the size of a gradient, spread over so many powers of ten; or all so many powers smaller."""
+    size = float(np.sqrt(np.mean(np.square(gradient)))) if gradient.size else 1.0
+    size = size if 0 < size < np.inf else 1.0
+    powers = rng.uniform(-decades, decades, gradient.shape) if decades >= 0 else decades
+    numbers = rng.standard_normal(gradient.shape) * 10**powers
+    return np.asarray(size * numbers, gradient.dtype)
+
+
+def _is_cut(graph: BaseGraph, start: int, at: set[int]) -> bool:
+    """Whether every way from a node to an output meets one of the others."""
+    outputs = {graph.position(node) for node in graph.outputs}
+    seen, waiting = {start}, [start]
+    while waiting:
+        k = waiting.pop()
+        if k in outputs and k not in at:
+            return False
+        new = {consumer for consumer, _ in graph.uses[k]} - seen - at if k not in at else set()
+        seen |= new
+        waiting.extend(new)
+    return True
