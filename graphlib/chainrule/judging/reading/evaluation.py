@@ -42,9 +42,10 @@ def as_value(value: Any, name: str) -> Any:
 class Evaluation:
     """One computation of an expression that has passed the whitelist."""
 
-    def __init__(self, values: dict[str, Any]) -> None:
+    def __init__(self, values: dict[str, Any], *, remembering: bool = False) -> None:
         self.values = values
         self.work = Work(list(values.values()))
+        self.known: dict[int, Any] | None = {} if remembering else None  # by expression, where parts are asked again
 
     def result(self, tree: ast.expr) -> Array:
         try:
@@ -57,7 +58,11 @@ class Evaluation:
 
     def value(self, node: ast.expr) -> Any:
         """The value of a node; the whitelist has bounded the depth."""
-        return _VALUES[type(node)](self, node)
+        if self.known is None:
+            return _VALUES[type(node)](self, node)
+        if id(node) not in self.known:
+            self.known[id(node)] = _VALUES[type(node)](self, node)
+        return self.known[id(node)]
 
     def named(self, node: ast.Name) -> Any:
         return self.values[node.id]
