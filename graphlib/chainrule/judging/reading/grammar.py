@@ -27,3 +27,34 @@ SLOPES: Final = {
 IN_NUMPY: Final = frozenset("log exp tanh sin cos sqrt max min abs sum mean maximum minimum".split())
 ANY_ACTIVATION: Final = frozenset("g f h φ ϕ ψ phi psi act activation".split())
 LOSSES: Final = frozenset("L J C E ℓ ℒ loss Loss cost Cost".split())
+
+SIGNS: Final = {
+    "**": "**", "<=": "<=", ">=": ">=", "==": "==", "!=": "!=",
+    "+": "+", "-": "-", "−": "-", "–": "-", "/": "/", "÷": "/", "∕": "/", "⁄": "/", "@": "@",
+    "*": "*", "∗": "*", "⊙": "*", "∘": "*", "·": "·", "⋅": "·", "×": "·", "•": "*", "⊗": "*",
+    "<": "<", ">": ">", "≤": "<=", "≥": ">=", "≠": "!=", "=": "=",
+    "&": "&", "|": "|", "∧": "&", "∨": "|", "~": "~", "^": "^", ".": ".", ",": ",", ":": ":",
+    "(": "(", ")": ")", "[": "[", "]": "]", "{": "{", "}": "}", "∂": "∂", "√": "√",
+}  # fmt: skip
+
+COMMANDS: Final = {
+    "ast": "*", "odot": "*", "circ": "*", "cdot": "·", "times": "·", "bullet": "*", "star": "*",
+    "div": "/", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "ne": "!=", "neq": "!=", "lt": "<", "gt": ">",
+    "land": "&", "wedge": "&", "lor": "|", "vee": "|",
+    "partial": "∂", "frac": "frac", "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "sqrt": "√",
+    "lbrack": "(", "rbrack": ")", "lparen": "(", "rparen": ")", "lvert": "abs(", "rvert": ")abs",
+}  # fmt: skip
+FUNCTION_WORDS: Final = {"ln": "log", "σ": "sigmoid", "Φ": "normal_cdf", "ReLU": "relu", "tanh": "tanh"}
+GREEK: Final = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "Delta": "Δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ",
+    "eta": "η", "theta": "θ", "Theta": "Θ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ",
+    "sigma": "σ", "tau": "τ", "phi": "φ", "Phi": "Φ", "varphi": "φ", "psi": "ψ", "omega": "ω", "Omega": "Ω",
+    "kappa": "κ", "chi": "χ", "ell": "ℓ",
+}  # fmt: skip
+SPELLED: Final = {letter: name for name, letter in GREEK.items() if not name.startswith("var")}
+
+REFUSED_COMMANDS: Final = {
+    "begin": "a table such as cases or a matrix is no formula of whole values",
+    "implies": "one formula at a time",
+    **dict.fromkeys("hat widehat bar overline tilde widetilde check".split(), "an accent is no part of a name here"),
+}

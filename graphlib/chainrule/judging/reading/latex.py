@@ -4,12 +4,17 @@ What is read: ``dZ_3 A_2^T``, ``dZ_{3} {A_2}^{T}``, ``\frac{1}{m} dZ_3 A_2^T``, 
 
 * Values side by side are a matrix product; beside a number or m they are a plain one, and so are A (1 - A).
   Side by side binds more tightly than a sign: ``A ∗ W^T dZ`` is ``A * (W.T @ dZ)``. ``1/m dZ`` is ``(1/m) dZ``.
-* ``*``, ∗, ⊙, ∘, ·, × and their LaTeX commands multiply entry by entry. ``@`` is the matrix product.
-* ``_3``, ``_{3}``, ₃ and ``^{[3]}`` number a name: dZ_3 is dZ3, unless a value is called dZ_3 to the letter.
-* ``^T``, ``^\top`` and ᵀ transpose; every other exponent is a power entry by entry.
-* σ′ and tanh′ are slopes, taken of what stands in the parentheses. ``∂L/∂Z₃`` is dZ3.
+* ``*``, ∗, ⊙, ∘ and their LaTeX commands multiply entry by entry. ``@`` is the matrix product. ``\cdot``, ·, × are
+  the product that fits, where examples of the values tell, else entry by entry.
+* ``_3``, ``_{3}``, ₃, ``^{[3]}`` and ``^{(3)}`` number a name: dZ_3 is dZ3, unless a value is called dZ_3 to the letter.
+* ``^T``, ``^\top`` and ᵀ transpose, also inside the number of a layer, ``A^{[1]T}``, ``A^{[1]^T}``; ``A^{[1]2}`` is a
+  square, and every other exponent is a power entry by entry.
+* ``x^{(i)}`` is what X has for all examples: a sum over i of ``u^{(i)} v^{(i)T}`` is U Vᵀ.
+* σ′ and tanh′ are slopes, taken of what stands in the parentheses; g′ is the slope of what the graph takes there.
+  ``∂L/∂Z₃``, ``\nabla_{Z_3} L`` and δ₃ are dZ3.
 * ``\sum_{columns}``, ``\sum_j`` and ``\sum_{i=1}^{m}`` sum over the columns and keep the axis, ``\sum_{rows}`` and
-  ``\sum_i`` over the rows; ``\sum`` alone adds all entries. A sum takes the whole product behind it.
+  ``\sum_i`` over the rows; ``\sum`` alone adds all entries. Where only another one gives the shape that is asked for,
+  that one is meant. A sum takes the whole product behind it.
 * What NumPy text has is read too: ``.T``, ``[0]``, ``np.sum(dZ₃, axis=1)``.
 """
 
@@ -18,12 +23,20 @@ from __future__ import annotations
 import ast
 import keyword
 from collections.abc import Callable, Collection
-from typing import Final, TypeVar, final
+from typing import Final, final
 
-from chainrule.errors import FormulaError
-from chainrule.judging.reading.bounds import DEEPEST, MOST_NODES
+from chainrule.judging.reading.bounds import DEEPEST
+from chainrule.judging.reading.derivatives import gradient_in
 from chainrule.judging.reading.fitting import OpenPlaces, summed
-from chainrule.judging.reading.forms import complementary, is_negative, is_scalar, name_in, name_node, of_numpy
+from chainrule.judging.reading.forms import (
+    complementary,
+    is_negative,
+    is_scalar,
+    name_in,
+    name_node,
+    number_in,
+    of_numpy,
+)
 from chainrule.judging.reading.grammar import (
     ANY_ACTIVATION,
     BEGINS,
@@ -34,27 +47,23 @@ from chainrule.judging.reading.grammar import (
     LOGIC,
     LOSSES,
     PRODUCTS,
-    SHOWN,
     SLOPES,
 )
-from chainrule.judging.reading.lexer import FUNCTION_WORDS, Lexer, Token
+from chainrule.judging.reading.lexer import FUNCTION_WORDS, Token
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.passage import Passage
 from chainrule.judging.reading.scope import activation_of
+from chainrule.judging.reading.token_reader import TokenReader
 from chainrule.judging.reading.vocabulary import FUNCTIONS
-
-Item = TypeVar("Item")
 
 
 @final
-class ExpressionParser:
+class ExpressionParser(TokenReader):
     """Reads tokens into an expression; every method reads one level of the grammar, the loosest first."""
 
     def __init__(self, passage: Passage, known: Collection[str], places: OpenPlaces) -> None:
-        self.passage, self.known = passage, known
-        self.tokens = Lexer(passage, known).run()
-        self.position, self.depth, self.made = 0, 0, 0
-        self.open = places
+        super().__init__(passage, known)
+        self.depth, self.open = 0, places
 
     def run(self) -> ast.expr:
         """The whole text as one expression."""
@@ -65,41 +74,6 @@ class ExpressionParser:
             if isinstance(node, ast.Name) and node.id.startswith("∂"):
                 raise self.passage.error(node.col_offset, "∂ stands only in a gradient such as ∂L/∂Z₃")
         return tree
-
-    # - the tokens
-
-    @property
-    def _next(self) -> Token:
-        return self.tokens[self.position]
-
-    def _take(self, *kinds: str) -> Token | None:
-        if self._next.kind not in kinds:
-            return None
-        self.position += 1
-        return self.tokens[self.position - 1]
-
-    def _expect(self, kind: str) -> Token:
-        found = self._take(kind)
-        if found is None:
-            raise self._unexpected(f", where {SHOWN.get(kind, repr(kind))} should stand")
-        return found
-
-    def _unexpected(self, where: str = "") -> FormulaError:
-        token = self._next
-        shown = token.text if token.kind == "end" else readable(token.text)
-        remedy = "parse takes what stands to the right of the equals sign" if token.kind == "=" else ""
-        return self.passage.error(token.start, f"{shown} cannot stand here{where}", remedy)
-
-    def _make(self, node: ast.expr, start: int) -> ast.expr:
-        """The node with the place where it begins; the number of nodes is bounded while they are made."""
-        self.made += 1
-        if self.made > MOST_NODES:
-            raise self.passage.error(start, f"the formula has more than {MOST_NODES} parts")
-        node.col_offset = start
-        return node
-
-    def _operation(self, left: ast.expr, operator: type[ast.operator], right: ast.expr) -> ast.expr:
-        return self._make(ast.BinOp(left, operator(), right), left.col_offset)
 
     # - the levels
 
@@ -181,20 +155,14 @@ class ExpressionParser:
 
     def _divided(self, left: ast.expr, right: ast.expr) -> ast.expr:
         """left / right, which is a gradient for ∂L / ∂Z and dL / dZ."""
-        a, b = (node.id if isinstance(node, ast.Name) else "" for node in (left, right))
-        partial = a.startswith("∂") and b.startswith("∂")
-        total = a[1:] in LOSSES and a.startswith("d") and b.startswith("d") and (a not in self.known or b in self.known)
-        if not (partial or total):
+        try:
+            gradient = gradient_in(left, right, self.known)
+        except ValueError as error:
+            remedy = "what it comes to, such as W3.T or A3 * (1 - A3); ∂L/∂Z₃ is the gradient dZ3"
+            raise self.passage.error(left.col_offset, str(error), remedy) from None
+        if gradient is None:
             return self._operation(left, ast.Div, right)
-        if a[1:] not in LOSSES:
-            raise self.passage.error(
-                left.col_offset,
-                f"∂{a[1:]}/∂{b[1:]} is a derivative of many values by many values",
-                "what it comes to, such as W3.T or A3 * (1 - A3); ∂L/∂Z₃ is the gradient dZ3",
-            )
-        of = f"d{b[1:]}"
-        other = f"d{b[1:].swapcase()}"  # of one example, \partial z^{(i)}, where the values of all are called Z
-        return self._make(name_node(other if of not in self.known and other in self.known else of), left.col_offset)
+        return self._make(gradient, left.col_offset)
 
     def _side_by_side(self) -> ast.expr:
         return self._joined(self._factors())
@@ -327,13 +295,9 @@ class ExpressionParser:
         return self._make(ast.Constant(token.text), token.start)
 
     def _number(self, token: Token) -> ast.expr:
-        try:
-            value: float = int(token.text)
-        except ValueError:
-            try:
-                value = float(token.text)
-            except ValueError:
-                raise self.passage.error(token.start, f"{readable(token.text)} is no number") from None
+        value = number_in(token.text)
+        if value is None:
+            raise self.passage.error(token.start, f"{readable(token.text)} is no number")
         if value < 0:
             return self._make(ast.UnaryOp(ast.USub(), ast.Constant(-value)), token.start)
         return self._make(ast.Constant(value), token.start)
@@ -460,15 +424,6 @@ class ExpressionParser:
         self._expect("|")
         self.depth -= 1
         return self._make(ast.Call(of_numpy("abs"), [tree], []), token.start)
-
-    def _items(self, closing: str, read: Callable[[], Item]) -> list[Item]:
-        """What stands between commas, up to the closing bracket."""
-        items: list[Item] = []
-        while not self._take(closing):
-            items.append(read())
-            if self._next.kind != closing and not self._take(","):
-                raise self._unexpected(f", where {closing!r} should stand")
-        return items
 
     def _index(self) -> ast.expr:
         if self._next.kind == "]":

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, final
 
 from chainrule.errors import FormulaError, did_you_mean
 from chainrule.judging.reading.bounds import LONGEST_NUMBER, MOST_TOKENS
+from chainrule.judging.reading.grammar import COMMANDS, FUNCTION_WORDS, GREEK, REFUSED_COMMANDS, SIGNS, SPELLED
 from chainrule.judging.reading.marks import closing, marks_above
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.passage import Passage
@@ -91,37 +92,6 @@ _COMMANDS_AND_SPACE: Final = re.compile(r"\\[A-Za-z]+|[\s{}\\]")
 _IN_BRACKETS: Final = re.compile(r"^\s*(?:\[\s*(?=\w+\s*\])|\(\s*(?=\w+\s*\)))(\w+)\s*[\])]\s*$")
 _ARGUMENT: Final = re.compile(r"\d+|\w")
 _SHAPE_NOTE: Final = re.compile(r"(?:\\ |\s)*\(?\s*\w+\s*(?:\\times|×|x)\s*\w+\s*\)?\s*")
-
-_SIGNS: Final = {
-    "**": "**", "<=": "<=", ">=": ">=", "==": "==", "!=": "!=",
-    "+": "+", "-": "-", "−": "-", "–": "-", "/": "/", "÷": "/", "∕": "/", "⁄": "/", "@": "@",
-    "*": "*", "∗": "*", "⊙": "*", "∘": "*", "·": "·", "⋅": "·", "×": "·", "•": "*", "⊗": "*",
-    "<": "<", ">": ">", "≤": "<=", "≥": ">=", "≠": "!=", "=": "=",
-    "&": "&", "|": "|", "∧": "&", "∨": "|", "~": "~", "^": "^", ".": ".", ",": ",", ":": ":",
-    "(": "(", ")": ")", "[": "[", "]": "]", "{": "{", "}": "}", "∂": "∂", "√": "√",
-}  # fmt: skip
-
-_COMMANDS: Final = {
-    "ast": "*", "odot": "*", "circ": "*", "cdot": "·", "times": "·", "bullet": "*", "star": "*",
-    "div": "/", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "ne": "!=", "neq": "!=", "lt": "<", "gt": ">",
-    "land": "&", "wedge": "&", "lor": "|", "vee": "|",
-    "partial": "∂", "frac": "frac", "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "sqrt": "√",
-    "lbrack": "(", "rbrack": ")", "lparen": "(", "rparen": ")", "lvert": "abs(", "rvert": ")abs",
-}  # fmt: skip
-FUNCTION_WORDS: Final = {"ln": "log", "σ": "sigmoid", "Φ": "normal_cdf", "ReLU": "relu", "tanh": "tanh"}
-_GREEK: Final = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "Delta": "Δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ",
-    "eta": "η", "theta": "θ", "Theta": "Θ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ",
-    "sigma": "σ", "tau": "τ", "phi": "φ", "Phi": "Φ", "varphi": "φ", "psi": "ψ", "omega": "ω", "Omega": "Ω",
-    "kappa": "κ", "chi": "χ", "ell": "ℓ",
-}  # fmt: skip
-_SPELLED: Final = {letter: name for name, letter in _GREEK.items() if not name.startswith("var")}
-
-_REFUSED_COMMANDS: Final = {
-    "begin": "a table such as cases or a matrix is no formula of whole values",
-    "implies": "one formula at a time",
-    **dict.fromkeys("hat widehat bar overline tilde widetilde check".split(), "an accent is no part of a name here"),
-}
 
 
 def _is_letter(character: str) -> bool:
@@ -381,17 +351,17 @@ class Lexer:
         if not found:
             return False
         command, end = found[1], found.end()
-        if command in _COMMANDS:
-            return self._add(_COMMANDS[command], found[0], end)
-        if command in _GREEK:
-            return self._name(_GREEK[command], end)
+        if command in COMMANDS:
+            return self._add(COMMANDS[command], found[0], end)
+        if command in GREEK:
+            return self._name(GREEK[command], end)
         if command in ("mathbb", "mathds"):
             raise self.passage.error(self.at, "an indicator is written as its condition", "(Z_1 > 0)")
         if command in FUNCTIONS or command in FUNCTION_WORDS:
             return self._put(Token("name", command, self.at, end, command))
-        if command in _REFUSED_COMMANDS:
-            raise self.passage.error(self.at, f"{readable(found[0])}: {_REFUSED_COMMANDS[command]}")
-        close = did_you_mean(command, [*_COMMANDS, *_GREEK, *_STYLES, *FUNCTIONS, *FUNCTION_WORDS])
+        if command in REFUSED_COMMANDS:
+            raise self.passage.error(self.at, f"{readable(found[0])}: {REFUSED_COMMANDS[command]}")
+        close = did_you_mean(command, [*COMMANDS, *GREEK, *_STYLES, *FUNCTIONS, *FUNCTION_WORDS])
         raise self.passage.error(self.at, f"the command {close} is not read in formulas")
 
     def _word(self) -> bool:
@@ -442,7 +412,7 @@ class Lexer:
     def _resolved(self, base: str, number: str) -> str:
         """The known name that is meant: as it is written, or with its number as a plain one."""
         raised = number.translate({ord(high): chr(low) for low, high in _LOW.items()})
-        spelled = _SPELLED.get(base, base)
+        spelled = SPELLED.get(base, base)
         forms = [base + number, f"{base}_{number}", base + raised, spelled + number, f"{spelled}_{number}"]
         if spelled == "delta" and number:  # what many call the gradient of what an activation is taken of
             forms += [f"dZ{number}", f"dz{number}", f"dZ_{number}"]
@@ -498,13 +468,13 @@ class Lexer:
     def _sign(self) -> bool:
         for length in (2, 1):
             sign = self.text[self.at : self.at + length]
-            if sign in _SIGNS:
+            if sign in SIGNS:
                 if self.at in self.instead:
                     return self._add(self.instead[self.at], sign, self.at + length)
                 if sign == "&" and "\\" in self.text:  # the mark by which LaTeX aligns lines
                     self.at += 1
                     return True
-                return self._add(_SIGNS[sign], sign, self.at + length)
+                return self._add(SIGNS[sign], sign, self.at + length)
         return False
 
     def _unreadable(self) -> FormulaError:
