@@ -20,7 +20,7 @@ _NAMES_OF_ACTIVATIONS: dict[type[Node], str] = {
 def scope_of(ground: Ground, others: Iterable[str] = ()) -> Scope:
     """What formulas may speak of, with the values of the first draw: paper leaves open what their shapes tell."""
     examples = dict.fromkeys(others) | dict(ground.values(0, MEAN))
-    return Scope(examples, _activations(ground.graph), _predictions(ground.graph))
+    return Scope(examples, _activations(ground.graph), predictions_of(ground.graph))
 
 
 def _activations(graph: BaseGraph) -> dict[str, str]:
@@ -35,7 +35,7 @@ def _activations(graph: BaseGraph) -> dict[str, str]:
     return {value: names.pop() for value, names in found.items() if len(names) == 1}
 
 
-def _predictions(graph: BaseGraph) -> str | None:
+def predictions_of(graph: BaseGraph) -> str | None:
     """What the loss compares with labels, where one does."""
     read = [graph.name(node.inputs[0]) for node in graph.order if isinstance(node, Loss) and node.inputs]
     return read[0] if len(read) == 1 else None

@@ -32,6 +32,7 @@ class Verdict:
     ``diagnosis`` says what is wrong, ``repair`` is the corrected right-hand side; both are "" where there is nothing
     to say. ``convention`` is the one in which the formula is right, "either" where it makes no difference, None when
     it is wrong. ``because`` are the names that make the result wrong. ``repairs`` are the kinds of change made.
+    ``line`` is the line of the user's file that is wrong, or that gives what is right; None where there is no file.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Verdict:
     convention: str | None = None
     because: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
+    line: int | None = None
 
     def __str__(self) -> str:
         return "\n".join(

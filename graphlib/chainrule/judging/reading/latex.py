@@ -6,7 +6,7 @@ What is read: ``dZ_3 A_2^T``, ``dZ_{3} {A_2}^{T}``, ``\frac{1}{m} dZ_3 A_2^T``, 
   Side by side binds more tightly than a sign: ``A ∗ W^T dZ`` is ``A * (W.T @ dZ)``. ``1/m dZ`` is ``(1/m) dZ``.
 * ``*``, ∗, ⊙, ∘ and their LaTeX commands multiply entry by entry. ``@`` is the matrix product. ``\cdot``, ·, × are
   the product that fits, where examples of the values tell, else entry by entry.
-* ``_3``, ``_{3}``, ₃, ``^{[3]}`` and ``^{(3)}`` number a name: dZ_3 is dZ3, unless a value is called dZ_3 to the letter.
+* ``_3``, ``_{3}``, ₃, ``^{[3]}`` and ``^{(3)}`` number a name: dZ_3 is dZ3, unless a value is called so to the letter.
 * ``^T``, ``^\top`` and ᵀ transpose, also inside the number of a layer, ``A^{[1]T}``, ``A^{[1]^T}``; ``A^{[1]2}`` is a
   square, and every other exponent is a power entry by entry.
 * ``x^{(i)}`` is what X has for all examples: a sum over i of ``u^{(i)} v^{(i)T}`` is U Vᵀ.

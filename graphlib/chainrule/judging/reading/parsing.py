@@ -31,7 +31,7 @@ def parse(text: str, names: Iterable[str] | None = None, shape: tuple[int, ...] 
     Where they come with examples, ``\cdot`` is the product that fits, and ``shape``, of what the formula should give,
     tells what a bare ``\sum`` runs over. Raises FormulaError with line and column.
 
-    >>> examples = {"dZ": np.ones((1, 5)), "A": np.ones((4, 5))}
+    >>> examples = {"dZ": [[1.0, 2, 3]], "A": [[1.0, 2, 3], [4, 5, 6]]}
     >>> parse(r"dZ \cdot A^T", examples).text, parse(r"\sum dZ", examples, shape=(1, 1)).text
     ('dZ @ A.T', 'np.sum(dZ, axis=1, keepdims=True)')
     >>> parse("dZ3 @ A4.T", names=["dZ3", "A2"])
