@@ -189,7 +189,9 @@ class Graph(BaseGraph):
         parameters are filled by their names: ``cache`` with all values, ``out`` with what the loss reads, any other
         with the value that is called so. A ``Path`` that ends with .py is run, in a process of its own, and its
         function of gradients is judged (of several the one that ``function`` names); any other Path is text, which is
-        never run. Data is drawn at random from ``seed``; ``feeds`` are judged on, too. ``convention`` says where 1/m stands: "mean" in the first gradient,
+        never run. Data is drawn at random from ``seed``; ``feeds`` are judged on, too.
+
+        ``convention`` says where 1/m stands: "mean" in the first gradient,
         "per-example" in those of the parameters, "auto" for whichever the formulas follow.
 
         >>> from chainrule import BCELoss, Input, Parameter, Sigmoid

@@ -199,6 +199,6 @@ COMMANDS = (
     Command("demo", "train a small network on real data and compare its gradients", _demo_arguments, _demo),
     Command("draw", "draw a graph, its formulas, or a run of it", _draw_arguments, _draw),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
-    Command("check", "judge formulas derived by hand, or a function, and repair wrong ones", _check_arguments, _check),
+    Command("check", "judge formulas or a function, and repair wrong ones", _check_arguments, _check),
     Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),
 )

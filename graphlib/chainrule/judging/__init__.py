@@ -1,4 +1,4 @@
-"""Formulas, functions and arrays derived by hand, held against a graph or a run: judged, explained, repaired, reported."""
+"""Formulas, functions and arrays derived by hand, held against a graph or a run: judged, explained, repaired."""
 
 from chainrule.judging.given import AnyFormula
 from chainrule.judging.ground import Convention

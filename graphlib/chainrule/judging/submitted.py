@@ -12,6 +12,7 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.run import BaseRun
 from chainrule.errors import ArgumentError
 from chainrule.judging import judge
+from chainrule.judging.closeness import same
 from chainrule.judging.functions.chain import causes, follows
 from chainrule.judging.functions.judged import check_function
 from chainrule.judging.functions.keys_of_gradients import gradient_of, names_of_keys
@@ -101,12 +102,13 @@ def _as_gradients(given: Mapping[str, AnyFormula], ground: Ground) -> dict[str, 
     """Arrays under the names of values are gradients where one of them is a parameter's: nobody compares these."""
     graph, gradients = ground.graph, ground.draws[0].gradients
     parameters = {graph.name(node) for node in graph.parameters}
-    if not any(key in parameters and _is_array(value) for key, value in given.items()):
+    values = ground.draws[0].values
+    arrays = {key: np.asarray(value) for key, value in given.items() if key in parameters and _is_array(value)}
+    if not any(array.shape != values[key].shape or not same(array, values[key]) for key, array in arrays.items()):
         return dict(given)
     losses = {graph.name(node) for node in graph.outputs}
-    keys = [
-        key for key, value in given.items() if _is_array(value) and not (key in losses and _is_loss(key, value, ground))
-    ]
+    keys = [key for key, value in given.items() if _is_array(value)]
+    keys = [key for key in keys if not (key in losses and _is_loss(key, given[key], ground))]
     names = names_of_keys([key for key in keys if gradient_of(key, gradients)], gradients, graph.names)
     return {names.get(key, key): value for key, value in given.items()}
 

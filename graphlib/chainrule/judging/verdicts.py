@@ -113,6 +113,9 @@ class Report:
         lines = [
             asdict(verdict) | {"because": list(verdict.because), "repairs": list(verdict.repairs)} for verdict in self
         ]
+        for line in lines:
+            if line["line"] is None:  # there is no file
+                del line["line"]
         return {"ok": self.ok, "convention": self.convention, "first_wrong": self.first_wrong, "lines": lines}
 
     def to_json(self) -> str:

@@ -13,8 +13,8 @@ from chainrule.errors import ArgumentError
 from chainrule.judging.closeness import Array
 from chainrule.judging.functions.filling import Filling, Recipe, called, filling_of, named
 from chainrule.judging.functions.keys_of_gradients import gradient_of, names_of_keys
+from chainrule.judging.functions.line_recorder import Recording
 from chainrule.judging.functions.reading_off import expression_of
-from chainrule.judging.functions.recording import Recording
 from chainrule.judging.ground import Ground
 from chainrule.symbols.dimensions import Dimension, Shape
 from chainrule.symbols.symbol import Symbol
@@ -102,7 +102,8 @@ def by_name(function: Function, result: Any, recording: Recording, asked: Questi
         )
     names = names_of_keys([str(key) for key in result], asked.gradients, asked.outputs)
     found = {
-        key if key in asked.outputs else names[key]: value for key, value in zip(map(str, result), result.values())
+        key if key in asked.outputs else names[key]: value
+        for key, value in zip(map(str, result), result.values(), strict=True)
     }
     if not any(name in asked.gradients or name in asked.filling.values for name in found):
         raise ArgumentError(
@@ -148,8 +149,9 @@ def _equal(made: Any, wanted: Array) -> bool:
 
 
 def _formulas(function: Function, recipes: Mapping[str, Recipe], asked: Question) -> dict[str, ast.expr]:
-    """The formula of every key, and of the variables that are called like gradients, in the order in which they came to
-    be; none where a Symbol cannot pass.
+    """The formula of every key, and of variables that are called like gradients, as they came to be.
+
+    There are none where a Symbol cannot pass.
     """
     recording = Recording(function)
     try:

@@ -26,7 +26,7 @@ Recipe = Callable[[Mapping[str, Any]], Any]
 
 @final
 class Handed(dict[str, Any]):
-    """All values by name, as a dict that may be written to; a name that is missing is told with those that there are."""
+    """All values by name, as a dict that may be written to; one that is missing is told with those that there are."""
 
     def __init__(self, values: Mapping[str, Any], other_names: Mapping[str, str]) -> None:
         super().__init__(values)

@@ -1,4 +1,4 @@
-"""The process in which a learner's file runs: ``python -m chainrule.judging.functions.runner FILE FUNCTION MB ANSWERS``."""
+"""The process in which a learner's file runs: it is started with FILE FUNCTION MEGABYTES ANSWERS."""
 
 from __future__ import annotations
 
