@@ -104,7 +104,8 @@ def _as_gradients(given: Mapping[str, AnyFormula], ground: Ground) -> dict[str, 
     parameters = {graph.name(node) for node in graph.parameters}
     values = ground.draws[0].values
     arrays = {key: np.asarray(value) for key, value in given.items() if key in parameters and _is_array(value)}
-    if not any(array.shape != values[key].shape or not same(array, values[key]) for key, array in arrays.items()):
+    numeric = {key: array for key, array in arrays.items() if array.dtype.kind in "fiub"}
+    if all(array.shape == values[key].shape and same(array, values[key]) for key, array in numeric.items()):
         return dict(given)
     losses = {graph.name(node) for node in graph.outputs}
     keys = [key for key, value in given.items() if _is_array(value)]

@@ -101,10 +101,8 @@ def by_name(function: Function, result: Any, recording: Recording, asked: Questi
             remedy='return {"dW1": dW1, "db1": db1}',
         )
     names = names_of_keys([str(key) for key in result], asked.gradients, asked.outputs)
-    found = {
-        key if key in asked.outputs else names[key]: value
-        for key, value in zip(map(str, result), result.values(), strict=True)
-    }
+    items = zip(map(str, result), result.values(), strict=True)
+    found = {key if key in asked.outputs else names[key]: value for key, value in items}
     if not any(name in asked.gradients or name in asked.filling.values for name in found):
         raise ArgumentError(
             f"{named(function)} returns nothing that is a gradient of this graph",
