@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chainrule.derivation.formulas import Derivation
     from chainrule.drawing import Drawing
     from chainrule.drawing.drawing import Show
-    from chainrule.judging import AnyFormula
+    from chainrule.judging import AnyFormula, Submission
     from chainrule.judging import Convention as JudgedConvention
     from chainrule.judging.verdicts import Report
     from chainrule.page import Page
@@ -57,6 +57,8 @@ class Run(BaseRun):
         self, formulas: Mapping[str, AnyFormula], *, convention: JudgedConvention = "auto", require: Sequence[str] = ()
     ) -> Report:
         """Judge arrays computed by hand, or formulas, on the data of this run; otherwise as ``Graph.check``.
+
+        Gradients may have the names of their parameters, as ``run.backward()`` gives them.
 
         >>> from chainrule import Graph, Input
         >>> x = Input("x")
@@ -194,20 +196,26 @@ class Graph(BaseGraph):
 
     def check(
         self,
-        formulas: Mapping[str, AnyFormula] | None = None,
+        formulas: Submission | None = None,
         feeds: Mapping[Any, Any] | None = None,
         *,
         convention: JudgedConvention = "auto",
         seed: int = 0,
         require: Sequence[str] = (),
+        function: str | None = None,
         **named: Any,
     ) -> Report:
         """Judge formulas derived by hand, and say what is wrong with those that are; ``judging.check`` says more.
 
-        A formula for a gradient ``dX`` or a value is text, a callable of values, or an array. Data is drawn at random
-        from ``seed``; ``feeds`` are judged on, too. ``convention`` says where 1/m stands: "mean" in the first gradient,
-        "per-example" in those of the parameters, "auto" for whichever the formulas follow. ``require`` are names that
-        have to be among the formulas.
+        A formula for a gradient ``dX`` or a value is text, a callable of values, or an array. In the place of a dict of
+        formulas may stand a function that returns gradients by name, ``{"W3": ...}`` or ``{"dW3": ...}``, and whose
+        parameters are filled by their names: ``cache`` with all values, ``out`` with what the loss reads, any other
+        with the value that is called so. A ``Path`` that ends with .py is run, in a process of its own, and its
+        function of gradients is judged (of several the one that ``function`` names); any other Path is text, which is
+        never run. Data is drawn at random from ``seed``; ``feeds`` are judged on, too.
+
+        ``convention`` says where 1/m stands: "mean" in the first gradient, "per-example" in those of the parameters,
+        "auto" for whichever the formulas follow. ``require`` are names that have to be among the formulas.
 
         >>> from chainrule import BCELoss, Input, Parameter, Sigmoid
         >>> A0, Y = Input("A0", (2, "m")), Input("Y", (1, "m"))
@@ -216,12 +224,14 @@ class Graph(BaseGraph):
         >>> report.ok, report["dW1"].diagnosis, report["dW1"].repair
         (False, 'A0 has to be transposed', '(A1 - Y) @ A0.T / m')
 
-        Text that cannot be read gets a verdict of its own. Raises ArgumentError for an array without feeds, FeedError.
+        Text that cannot be read gets a verdict of its own. Raises ArgumentError for an array without feeds and for a
+        parameter that nothing fills, FeedError.
         """
         from chainrule.judging import check
 
-        given = one_dict(formulas, named, "graph.check")
-        return check(self, given, feeds, convention=convention, seed=seed, require=require)
+        given: Any = formulas if formulas is not None and not named else one_dict(None, named, "graph.check")
+        told = {} if function is None else {"function": function}
+        return check(self, given, feeds, convention=convention, seed=seed, require=require, **told)
 
     def derivation(self, convention: Convention = "mean") -> Derivation:
         """The formulas, forward and backward, read off the rules; see ``Derivation``."""

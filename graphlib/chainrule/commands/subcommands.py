@@ -12,11 +12,8 @@ from chainrule.commands.loading import load_graph
 from chainrule.commands.npz import load_feeds
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
-from chainrule.judging import names_of
-from chainrule.judging.unreadable import lines_of
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 
-_LARGEST_TEXT = 1 << 20  # bytes: more than a thousand formulas of the largest size that is read by hand
 DONE, WRONG, UNUSABLE = 0, 1, 2  # exit codes
 
 
@@ -91,7 +88,10 @@ def _derive(given: argparse.Namespace) -> int:
 def _check_arguments(parser: argparse.ArgumentParser) -> None:
     _net_argument(parser)
     parser.add_argument(
-        "formulas", metavar="FORMULAS.txt", help="lines of the form dW3 = dZ3 @ A2.T / m, comments behind #"
+        "formulas",
+        metavar="FORMULAS.txt|FILE.py[:FUNCTION]",
+        help="lines of the form dW3 = dZ3 @ A2.T / m, which are read and never run; a file that ends with .py is Python"
+        " and is run, in a process of its own, and its function of gradients is judged",
     )
     parser.add_argument("--json", action="store_true", help="the verdicts as JSON")
     parser.add_argument("--feeds", metavar="DATA.npz", help="arrays by name, to judge on besides random data")
@@ -116,28 +116,20 @@ _NOT_READ = ("unreadable", "unknown name")
 
 def _check(given: argparse.Namespace) -> int:
     graph = load_graph(given.net)
-    formulas = lines_of(_text(given.formulas), names_of(graph))
-    if not formulas:
-        raise ArgumentError(f"{given.formulas} holds no formula", remedy="dW3 = dZ3 @ A2.T / m")
     feeds = None if given.feeds is None else load_feeds(given.feeds)
-    report = graph.check(formulas, feeds, convention=given.convention, seed=given.seed, require=given.require)
+    path, function = _handed_in(given.formulas)
+    told = {"convention": given.convention, "seed": given.seed, "require": given.require}
+    report = graph.check(path, feeds, function=function, **told)
     print(report.to_json() if given.json else report)
     return UNUSABLE if any(verdict.verdict in _NOT_READ for verdict in report) else DONE if report.ok else WRONG
 
 
-def _text(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(_LARGEST_TEXT + 1)
-        if len(content) > _LARGEST_TEXT:
-            raise ArgumentError(
-                f"{path} holds more than {_LARGEST_TEXT >> 20} MB", remedy="a file of formulas: lines such as dB3 = dZ3"
-            )
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ArgumentError(f"{path} is no text in UTF-8") from None
+def _handed_in(text: str) -> tuple[Path, str | None]:
+    """A file, and the function of it that is named behind a colon."""
+    place, colon, function = text.rpartition(":")
+    if colon and place.endswith(".py") and function.isidentifier():
+        return Path(place), function
+    return Path(text), None
 
 
 def _draw_arguments(parser: argparse.ArgumentParser) -> None:
@@ -240,6 +232,6 @@ COMMANDS = (
     Command("draw", "draw a graph, its formulas, or a run of it", _draw_arguments, _draw),
     Command("page", "write a page that steps through a run, forward and backward", _page_arguments, _page),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
-    Command("check", "judge formulas derived by hand, and repair wrong ones", _check_arguments, _check),
+    Command("check", "judge formulas or a function, and repair wrong ones", _check_arguments, _check),
     Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),
 )

@@ -1,8 +1,9 @@
-"""Formulas and arrays derived by hand, held against a run: judged, explained, repaired, reported."""
+"""Formulas, functions and arrays derived by hand, held against a graph or a run: judged, explained, repaired."""
 
 from chainrule.judging.given import AnyFormula
 from chainrule.judging.ground import Convention
-from chainrule.judging.judge import check, compare, names_of
+from chainrule.judging.judge import names_of
+from chainrule.judging.submitted import Submission, check, compare
 from chainrule.judging.verdicts import Report, Verdict
 
-__all__ = ["AnyFormula", "Convention", "Report", "Verdict", "check", "compare", "names_of"]
+__all__ = ["AnyFormula", "Convention", "Report", "Submission", "Verdict", "check", "compare", "names_of"]

@@ -15,7 +15,9 @@ from chainrule.errors import ArgumentError, FormulaError, did_you_mean
 from chainrule.judging.closeness import Array, Values
 from chainrule.judging.ground import MEAN, Ground
 from chainrule.judging.reading.parsing import parse
+from chainrule.judging.reading.scope import Scope
 from chainrule.judging.reading.user_formula import UserFormula
+from chainrule.judging.scoping import scope_of
 
 AnyFormula: TypeAlias = "str | UserFormula | Unread | Callable[..., npt.ArrayLike] | npt.ArrayLike"
 
@@ -49,7 +51,7 @@ def given_formula(name: str, given: AnyFormula, ground: Ground, others: Iterable
     """What was given under a name, with the draws of data that it is judged on."""
     own = [k for k, draw in enumerate(ground.draws) if draw.given]
     everywhere = tuple(range(len(ground.draws)))
-    known = dict.fromkeys([*ground.names, *others])
+    known = scope_of(ground, others)
     if isinstance(given, Unread):
         raise given.error
     if isinstance(given, str | UserFormula):
@@ -67,9 +69,10 @@ def given_formula(name: str, given: AnyFormula, ground: Ground, others: Iterable
     return GivenFormula(name, f"array of shape {array.shape}", frozenset(), lambda values: array, draws=tuple(own))
 
 
-def _parsed(name: str, text: str, known: Iterable[str]) -> UserFormula:
+def _parsed(name: str, text: str, known: Scope) -> UserFormula:
+    example = known.get(name)
     try:
-        return parse(text, known)
+        return parse(text, known, None if example is None else np.shape(example))
     except FormulaError as error:
         raise FormulaError(error.what, where=f"{name}: {error.where}", remedy=error.remedy) from None
 

@@ -16,6 +16,7 @@ from chainrule.judging.ground import MEAN, PER_EXAMPLE, Convention, Draw, Ground
 from chainrule.judging.helpers import Helpers
 from chainrule.judging.keys import canonical, meant
 from chainrule.judging.precedence import in_order, led_to, where_known
+from chainrule.judging.required import missing, required
 from chainrule.judging.trial import Trial
 from chainrule.judging.verdicts import Report, Verdict
 from chainrule.nodes.batch_of_graph import takes_a_mean
@@ -110,7 +111,7 @@ class _Judge:
     def __init__(self, ground: Ground, formulas: Mapping[str, AnyFormula], require: Sequence[str]) -> None:
         self._ground = ground
         self._names = canonical(map(str, formulas), ground.names)
-        self._required = _required(require, ground)
+        self._required = required(require, ground)
         self._unread: dict[str, Verdict] = {}
         read = [self._read(key, given) for key, given in formulas.items()]
         readable = {formula.name: formula for formula in read if formula is not None}
@@ -139,10 +140,10 @@ class _Judge:
         self._judge_chain(settled or MEAN)
         found = {name: self._verdict(name, settled) for name in self._names.values()}
         found = self._with_helpers_blamed(found)
-        missing = [_missing(name) for name in self._required if name not in found]
+        absent = missing(self._required, found)
         first = next((name for name in self._findings if not found[name].own), None)
         return Report(
-            [*found.values(), *missing],
+            [*found.values(), *absent],
             self._label(settled),
             first,
             batch=self._ground.batch,
@@ -250,16 +251,3 @@ class _Judge:
 
 def _is_fine(finding: Finding, settled: str | None) -> bool:
     return bool(finding.right_in) if settled is None or not finding.judged else settled in finding.right_in
-
-
-def _required(names: Sequence[str], ground: Ground) -> list[str]:
-    """The names that have to be given, as the graph has them; raises ArgumentError for one that it has not."""
-    found = canonical([names] if isinstance(names, str) else map(str, names), ground.names).values()
-    unknown = [did_you_mean(name, ground.judged) for name in found if name not in ground.judged]
-    if unknown:
-        raise ArgumentError(f"no line can be required for {', '.join(unknown)}", remedy="names of values or gradients")
-    return list(found)
-
-
-def _missing(name: str) -> Verdict:
-    return Verdict(name, "", False, False, "missing", f"there is no line for {name}")

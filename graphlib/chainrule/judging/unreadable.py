@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from chainrule.errors import FormulaError
 from chainrule.judging.given import Unread
 from chainrule.judging.keys import canonical
 from chainrule.judging.reading.lines import parse_lines
 from chainrule.judging.reading.parsing import parse
+from chainrule.judging.reading.scope import Scope, as_scope
 from chainrule.judging.reading.user_formula import UserFormula
 
 _MOST = 20  # lines that may be unreadable; what has more is no file of formulas
 
 
-def lines_of(text: str, names: Collection[str]) -> dict[str, UserFormula | Unread]:
+def lines_of(text: str, names: Iterable[str]) -> dict[str, UserFormula | Unread]:
     r"""The formulas of a file, in its order, and in place of a line that cannot be read what is wrong with it.
 
     Raises FormulaError where a line has no name to the left of an equals sign or gives one twice, where no line can be
@@ -25,17 +26,18 @@ def lines_of(text: str, names: Collection[str]) -> dict[str, UserFormula | Unrea
     >>> {name: type(formula).__name__ for name, formula in found.items()}
     {'dZ3': 'UserFormula', 'dW3': 'Unread', 'dB3': 'UserFormula'}
     """
-    lines = re.split(r"\r\n|\r|\n", text)
+    lines, known = re.split(r"\r\n|\r|\n", text), as_scope(names) or Scope({})
     unread: dict[str, tuple[int, Unread]] = {}
     while True:
         try:
-            found = parse_lines("\n".join(lines), [*names, *unread])
+            found = parse_lines("\n".join(lines), known)
         except FormulaError as error:
             number = _line_of(error)
-            given = None if number is None or len(unread) == _MOST else _sides(lines[number - 1], names)
+            given = None if number is None or len(unread) == _MOST else _sides(lines[number - 1], known)
             if number is None or given is None or given[0] in unread or _can_be_read(given[1]):
                 raise
             unread[given[0]] = number, Unread(given[1], error)
+            known.setdefault(given[0])
             lines[number - 1] = ""
         else:
             break

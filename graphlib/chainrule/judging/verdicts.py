@@ -36,7 +36,8 @@ class Verdict:
     ``diagnosis`` says what is wrong, ``repair`` is the corrected right-hand side; both are "" where there is nothing
     to say. ``convention`` is the one in which the formula is right, "either" where it makes no difference, None when
     it is wrong. ``because`` are the names that make the result wrong. ``repairs`` are the kinds of change made.
-    ``remark`` says for which data a right formula is right, where that is not all.
+    ``remark`` says for which data a right formula is right, where that is not all. ``line`` is the line of the user's
+    file that is wrong, or that gives what is right; None where there is no file.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Verdict:
     because: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
     remark: str = ""
+    line: int | None = None
 
     def __str__(self) -> str:
         return "\n".join(
@@ -122,6 +124,9 @@ class Report:
         lines = [
             asdict(verdict) | {"because": list(verdict.because), "repairs": list(verdict.repairs)} for verdict in self
         ]
+        for line in lines:
+            if line["line"] is None:  # there is no file
+                del line["line"]
         return {"ok": self.ok, "convention": self.convention, "first_wrong": self.first_wrong, "lines": lines}
 
     def to_json(self) -> str:

@@ -43,7 +43,7 @@ class Evaluation:
     """One computation of an expression that has passed the whitelist.
 
     ``after`` is applied to what each step gives. ``part`` gives the values of parts that are known from elsewhere, and
-    what NumPy raises is then raised as it is.
+    what NumPy raises is then raised as it is. With ``remembering``, a part is computed once however often it is asked.
     """
 
     def __init__(
@@ -51,9 +51,12 @@ class Evaluation:
         values: dict[str, Any],
         after: Callable[[Any], Any] | None = None,
         part: Callable[[ast.expr], Any] | None = None,
+        *,
+        remembering: bool = False,
     ) -> None:
         self.values, self.after, self.part = values, after, part
         self.work = Work(list(values.values()))
+        self.known: dict[int, Any] | None = {} if remembering else None  # by expression, where parts are asked again
 
     def result(self, tree: ast.expr) -> Array:
         try:
@@ -66,7 +69,13 @@ class Evaluation:
 
     def value(self, node: ast.expr) -> Any:
         """The value of a node; the whitelist has bounded the depth."""
-        return self.computed(node) if self.part is None else self.part(node)
+        if self.part is not None:
+            return self.part(node)
+        if self.known is None:
+            return self.computed(node)
+        if id(node) not in self.known:
+            self.known[id(node)] = self.computed(node)
+        return self.known[id(node)]
 
     def computed(self, node: ast.expr) -> Any:
         """The value of a node from those of its parts."""

@@ -114,3 +114,13 @@ def _twin(node: ast.AST, trees: Mapping[str, ast.expr], waiting: list[ast.AST]) 
     twin.__dict__.update(node.__dict__)
     waiting.append(twin)
     return twin
+
+
+def number_in(text: str) -> float | None:
+    """The number that a text is, None if it is none."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None

@@ -4,12 +4,17 @@ What is read: ``dZ_3 A_2^T``, ``dZ_{3} {A_2}^{T}``, ``\frac{1}{m} dZ_3 A_2^T``, 
 
 * Values side by side are a matrix product; beside a number or m they are a plain one, and so are A (1 - A).
   Side by side binds more tightly than a sign: ``A ∗ W^T dZ`` is ``A * (W.T @ dZ)``. ``1/m dZ`` is ``(1/m) dZ``.
-* ``*``, ∗, ⊙, ∘, ·, × and their LaTeX commands multiply entry by entry. ``@`` is the matrix product.
-* ``_3``, ``_{3}``, ₃ and ``^{[3]}`` number a name: dZ_3 is dZ3, unless a value is called dZ_3 to the letter.
-* ``^T``, ``^\top`` and ᵀ transpose; every other exponent is a power entry by entry.
-* σ′ and tanh′ are slopes, taken of what stands in the parentheses. ``∂L/∂Z₃`` is dZ3.
+* ``*``, ∗, ⊙, ∘ and their LaTeX commands multiply entry by entry. ``@`` is the matrix product. ``\cdot``, ·, × are
+  the product that fits, where examples of the values tell, else entry by entry.
+* ``_3``, ``_{3}``, ₃, ``^{[3]}`` and ``^{(3)}`` number a name: dZ_3 is dZ3, unless a value is called so to the letter.
+* ``^T``, ``^\top`` and ᵀ transpose, also inside the number of a layer, ``A^{[1]T}``, ``A^{[1]^T}``; ``A^{[1]2}`` is a
+  square, and every other exponent is a power entry by entry.
+* ``x^{(i)}`` is what X has for all examples: a sum over i of ``u^{(i)} v^{(i)T}`` is U Vᵀ.
+* σ′ and tanh′ are slopes, taken of what stands in the parentheses; g′ is the slope of what the graph takes there.
+  ``∂L/∂Z₃``, ``\nabla_{Z_3} L`` and δ₃ are dZ3.
 * ``\sum_{columns}``, ``\sum_j`` and ``\sum_{i=1}^{m}`` sum over the columns and keep the axis, ``\sum_{rows}`` and
-  ``\sum_i`` over the rows; ``\sum`` alone adds all entries. A sum takes the whole product behind it.
+  ``\sum_i`` over the rows; ``\sum`` alone adds all entries. Where only another one gives the shape that is asked for,
+  that one is meant. A sum takes the whole product behind it.
 * What NumPy text has is read too: ``.T``, ``[0]``, ``np.sum(dZ₃, axis=1)``.
 """
 
@@ -18,49 +23,47 @@ from __future__ import annotations
 import ast
 import keyword
 from collections.abc import Callable, Collection
-from typing import Final, TypeVar, final
+from typing import Final, final
 
-from chainrule.errors import FormulaError
-from chainrule.judging.reading.bounds import DEEPEST, MOST_NODES
-from chainrule.judging.reading.forms import complementary, is_negative, is_scalar, name_node, of_numpy
-from chainrule.judging.reading.lexer import FUNCTION_WORDS, Lexer, Token
+from chainrule.judging.reading.bounds import DEEPEST
+from chainrule.judging.reading.derivatives import gradient_in
+from chainrule.judging.reading.fitting import OpenPlaces, summed
+from chainrule.judging.reading.forms import (
+    complementary,
+    is_negative,
+    is_scalar,
+    name_in,
+    name_node,
+    number_in,
+    of_numpy,
+)
+from chainrule.judging.reading.grammar import (
+    ANY_ACTIVATION,
+    BEGINS,
+    CLOSING,
+    COMPARISONS,
+    IN_NUMPY,
+    LITERALS,
+    LOGIC,
+    LOSSES,
+    PRODUCTS,
+    SLOPES,
+)
+from chainrule.judging.reading.lexer import FUNCTION_WORDS, Token
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.passage import Passage
+from chainrule.judging.reading.scope import activation_of
+from chainrule.judging.reading.token_reader import TokenReader
 from chainrule.judging.reading.vocabulary import FUNCTIONS
-
-Item = TypeVar("Item")
-
-_CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
-
-_COMPARISONS: Final[dict[str, type[ast.cmpop]]] = {
-    "<": ast.Lt, "<=": ast.LtE, ">": ast.Gt, ">=": ast.GtE, "==": ast.Eq, "!=": ast.NotEq,
-}  # fmt: skip
-_LOGIC: Final[tuple[tuple[str, type[ast.operator]], ...]] = (("|", ast.BitOr), ("&", ast.BitAnd))
-_PRODUCTS: Final[dict[str, type[ast.operator]]] = {"*": ast.Mult, "@": ast.MatMult, "/": ast.Div}
-_BEGINS: Final = frozenset(("number", "fraction", "name", "sum", "(", "{", "frac", "√", "abs(", "∂"))
-_SHOWN: Final = {"name": "a name", ")abs": "the end of an absolute value"}  # kinds of tokens that are no signs
-_LITERALS: Final = {"True": True, "False": False, "None": None}
-
-_SLOPES: Final = {
-    "sigmoid": "sigmoid_slope",
-    "tanh": "tanh_slope",
-    "relu": "relu_slope",
-    "softplus": "sigmoid",
-    "exp": "exp",
-    "sin": "cos",
-}
-_IN_NUMPY: Final = frozenset("log exp tanh sin cos sqrt max min abs sum mean maximum minimum".split())
-_LOSSES: Final = frozenset("L J C E ℓ ℒ loss Loss cost Cost".split())
 
 
 @final
-class ExpressionParser:
+class ExpressionParser(TokenReader):
     """Reads tokens into an expression; every method reads one level of the grammar, the loosest first."""
 
-    def __init__(self, passage: Passage, known: Collection[str] = ()) -> None:
-        self.passage, self.known = passage, known
-        self.tokens = Lexer(passage, known).run()
-        self.position, self.depth, self.made = 0, 0, 0
+    def __init__(self, passage: Passage, known: Collection[str], places: OpenPlaces) -> None:
+        super().__init__(passage, known)
+        self.depth, self.open = 0, places
 
     def run(self) -> ast.expr:
         """The whole text as one expression."""
@@ -72,41 +75,6 @@ class ExpressionParser:
                 raise self.passage.error(node.col_offset, "∂ stands only in a gradient such as ∂L/∂Z₃")
         return tree
 
-    # - the tokens
-
-    @property
-    def _next(self) -> Token:
-        return self.tokens[self.position]
-
-    def _take(self, *kinds: str) -> Token | None:
-        if self._next.kind not in kinds:
-            return None
-        self.position += 1
-        return self.tokens[self.position - 1]
-
-    def _expect(self, kind: str) -> Token:
-        found = self._take(kind)
-        if found is None:
-            raise self._unexpected(f", where {_SHOWN.get(kind, repr(kind))} should stand")
-        return found
-
-    def _unexpected(self, where: str = "") -> FormulaError:
-        token = self._next
-        shown = token.text if token.kind == "end" else readable(token.text)
-        remedy = "parse takes what stands to the right of the equals sign" if token.kind == "=" else ""
-        return self.passage.error(token.start, f"{shown} cannot stand here{where}", remedy)
-
-    def _make(self, node: ast.expr, start: int) -> ast.expr:
-        """The node with the place where it begins; the number of nodes is bounded while they are made."""
-        self.made += 1
-        if self.made > MOST_NODES:
-            raise self.passage.error(start, f"the formula has more than {MOST_NODES} parts")
-        node.col_offset = start
-        return node
-
-    def _operation(self, left: ast.expr, operator: type[ast.operator], right: ast.expr) -> ast.expr:
-        return self._make(ast.BinOp(left, operator(), right), left.col_offset)
-
     # - the levels
 
     def _comparison(self) -> ast.expr:
@@ -115,16 +83,16 @@ class ExpressionParser:
             raise self.passage.error(self._next.start, f"parentheses stand more than {DEEPEST} deep")
         left = self._logic(0)
         operators, others = [], []
-        while found := self._take(*_COMPARISONS):
-            operators.append(_COMPARISONS[found.kind]())
+        while found := self._take(*COMPARISONS):
+            operators.append(COMPARISONS[found.kind]())
             others.append(self._logic(0))
         self.depth -= 1
         return self._make(ast.Compare(left, operators, others), left.col_offset) if operators else left
 
     def _logic(self, level: int) -> ast.expr:
-        if level == len(_LOGIC):
+        if level == len(LOGIC):
             return self._sum()
-        sign, operator = _LOGIC[level]
+        sign, operator = LOGIC[level]
         left = self._logic(level + 1)
         while self._take(sign):
             left = self._operation(left, operator, self._logic(level + 1))
@@ -138,12 +106,27 @@ class ExpressionParser:
 
     def _product(self) -> ast.expr:
         left = self._signed(self._side_by_side)
-        while sign := self._take(*_PRODUCTS):
+        while sign := self._take(*PRODUCTS):
             if sign.kind == "/":
                 left = self._quotient(left)
+            elif sign.kind == "·":
+                left = self._fitting(left)
             else:
-                left = self._operation(left, _PRODUCTS[sign.kind], self._signed(self._side_by_side))
+                left = self._operation(left, PRODUCTS[sign.kind], self._dotted())
         return left
+
+    def _dotted(self) -> ast.expr:
+        """Factors with a dot between: A ∗ Wᵀ · dZ is A ∗ (Wᵀ · dZ)."""
+        left = self._signed(self._side_by_side)
+        while self._take("·"):
+            left = self._fitting(left)
+        return left
+
+    def _fitting(self, left: ast.expr) -> ast.expr:
+        """A product with a dot: the shapes say of which kind it is."""
+        product = self._operation(left, ast.Mult, self._signed(self._side_by_side))
+        self.open.dotted.append(product)
+        return product
 
     def _signed(self, operand: Callable[[], ast.expr]) -> ast.expr:
         """-x, +x, ~x, as often as somebody wrote them."""
@@ -162,7 +145,7 @@ class ExpressionParser:
         """left / divisor, and what stands beside a divisor that is a number: 1/m dZ is (1/m) dZ."""
         divisor = self._signed(self._power)
         quotient = self._divided(left, divisor)
-        if self._next.kind not in _BEGINS:
+        if self._next.kind not in BEGINS:
             return quotient
         start = self._next.start
         factors = self._factors()
@@ -172,25 +155,21 @@ class ExpressionParser:
 
     def _divided(self, left: ast.expr, right: ast.expr) -> ast.expr:
         """left / right, which is a gradient for ∂L / ∂Z and dL / dZ."""
-        a, b = (node.id if isinstance(node, ast.Name) else "" for node in (left, right))
-        partial = a.startswith("∂") and b.startswith("∂")
-        total = a[1:] in _LOSSES and a.startswith("d") and b.startswith("d") and a not in self.known
-        if not (partial or total):
+        try:
+            gradient = gradient_in(left, right, self.known)
+        except ValueError as error:
+            remedy = "what it comes to, such as W3.T or A3 * (1 - A3); ∂L/∂Z₃ is the gradient dZ3"
+            raise self.passage.error(left.col_offset, str(error), remedy) from None
+        if gradient is None:
             return self._operation(left, ast.Div, right)
-        if a[1:] not in _LOSSES:
-            raise self.passage.error(
-                left.col_offset,
-                f"∂{a[1:]}/∂{b[1:]} is a derivative of many values by many values",
-                "what it comes to, such as W3.T or A3 * (1 - A3); ∂L/∂Z₃ is the gradient dZ3",
-            )
-        return self._make(name_node("d" + b[1:]), left.col_offset)
+        return self._make(gradient, left.col_offset)
 
     def _side_by_side(self) -> ast.expr:
         return self._joined(self._factors())
 
     def _factors(self) -> list[ast.expr]:
         factors = [self._power()]
-        while self._next.kind in _BEGINS:
+        while self._next.kind in BEGINS:
             if self._next.kind in ("number", "fraction"):
                 raise self.passage.error(
                     self._next.start, "a number stands before a value, not behind it", "2 A, A * 2"
@@ -210,6 +189,8 @@ class ExpressionParser:
         for factor in tree[1:]:
             plain = is_scalar(factor)
             product = self._operation(product, ast.Mult if number or plain else ast.MatMult, factor)
+            if not (number or plain):
+                self.open.beside.append(product)
             number = number and plain
         return product
 
@@ -253,6 +234,8 @@ class ExpressionParser:
             elif token.kind == "[" and token.start == self.tokens[self.position - 1].end:
                 self._take("[")
                 tree = self._make(ast.Subscript(tree, self._index(), ast.Load()), tree.col_offset)
+            elif self._take("example"):
+                self.open.examples[id(tree)] = (token.text, tree)
             elif token.kind == "′":
                 raise self.passage.error(token.start, "a prime is the slope of σ, tanh or relu", "A^T is a transpose")
             else:
@@ -294,7 +277,11 @@ class ExpressionParser:
         return self._make(ast.Call(of_numpy("sqrt"), [self._group_or_token()], []), token.start)
 
     def _partial(self, token: Token) -> ast.expr:
-        return self._make(ast.Name("∂" + self._braced_name().text, ast.Load()), token.start)
+        above = ast.Name("∂" + self._braced_name().text, ast.Load())
+        if above.id[1:] in LOSSES and self._next.kind == "/" and self.tokens[self.position + 1].kind == "∂":
+            self.position += 2
+            return self._divided(self._make(above, token.start), ast.Name("∂" + self._braced_name().text, ast.Load()))
+        return self._make(above, token.start)
 
     def _braced_name(self) -> Token:
         r"""The name that \partial and d take; it may stand in braces, as in \partial \mathcal{L}."""
@@ -308,13 +295,9 @@ class ExpressionParser:
         return self._make(ast.Constant(token.text), token.start)
 
     def _number(self, token: Token) -> ast.expr:
-        try:
-            value: float = int(token.text)
-        except ValueError:
-            try:
-                value = float(token.text)
-            except ValueError:
-                raise self.passage.error(token.start, f"{readable(token.text)} is no number") from None
+        value = number_in(token.text)
+        if value is None:
+            raise self.passage.error(token.start, f"{readable(token.text)} is no number")
         if value < 0:
             return self._make(ast.UnaryOp(ast.USub(), ast.Constant(-value)), token.start)
         return self._make(ast.Constant(value), token.start)
@@ -322,11 +305,14 @@ class ExpressionParser:
     def _named(self, token: Token) -> ast.expr:
         """A value, or a function with what it is taken of."""
         name, at = token.text, token.start
-        if name in _LITERALS and name not in self.known:
-            return self._make(ast.Constant(_LITERALS[name]), at)
+        if name in LITERALS and name not in self.known:
+            return self._make(ast.Constant(LITERALS[name]), at)
         function = FUNCTION_WORDS.get(name, name)
         if name not in self.known and function in FUNCTIONS and self._is_taken_of_something():
             return self._function(function, token)
+        activation = self._activation(token)
+        if activation is not None:
+            return activation
         if name == "π" and name not in self.known:
             return self._make(of_numpy("pi"), at)
         ahead = [token.kind for token in self.tokens[self.position : self.position + 3]]
@@ -336,24 +322,48 @@ class ExpressionParser:
             raise self.passage.error(at, f"{name!r} is a word of Python that formulas do not have")
         return self._make(name_node(name), at)
 
+    def _activation(self, token: Token) -> ast.expr | None:
+        """g(Z₁) and g′(Z₁), where g is whatever function the graph takes of Z₁."""
+        start, at = self.position, token.start
+        if token.base not in ANY_ACTIVATION or token.text in self.known:
+            return None
+        slope = False
+        while self._take("′"):
+            slope = True
+        if self._next.kind not in ("(", "{"):
+            self.position = start
+            return None
+        opening = self._expect(self._next.kind)
+        operand = self._comparison()
+        self._expect(CLOSING[opening.kind])
+        function = activation_of(self.known, name_in(operand) or "", f"Z{token.number}")
+        if function is None and slope:
+            raise self.passage.error(at, f"what {token.base} is, is not known here", "σ'(Z_1), \\tanh'(Z_1)")
+        if function is None:
+            self.position = start
+            return None
+        name = SLOPES.get(function, f"{function}_slope") if slope else function
+        called = of_numpy(name) if name in IN_NUMPY else ast.Name(name, ast.Load())
+        return self._make(ast.Call(called, [operand], []), at)
+
     def _is_taken_of_something(self) -> bool:
         ahead = self.position
         while self.tokens[ahead].kind in ("′", "power", "^"):
             ahead += 1
-        return self.tokens[ahead].kind in _BEGINS
+        return self.tokens[ahead].kind in BEGINS
 
     def _function(self, name: str, token: Token) -> ast.expr:
         """σ(Z), σ′(Z), log Z, tanh²(Z)."""
         if self._take("′"):
-            if name not in _SLOPES:
+            if name not in SLOPES:
                 raise self.passage.error(token.start, f"the slope of {name} has no name here", "its formula")
-            name = _SLOPES[name]
+            name = SLOPES[name]
         raised = self._take("power", "^")
         power = self._exponent(raised) if raised else None
-        called = of_numpy(name) if name in _IN_NUMPY else ast.Name(name, ast.Load())
+        called = of_numpy(name) if name in IN_NUMPY else ast.Name(name, ast.Load())
         if self._next.kind in ("(", "{"):
             opening = self._expect(self._next.kind)
-            tree = self._call(self._make(called, token.start), token.start, _CLOSING[opening.kind])
+            tree = self._call(self._make(called, token.start), token.start, CLOSING[opening.kind])
         else:
             tree = self._make(ast.Call(called, [self._power()], []), token.start)
         return self._make(ast.BinOp(tree, ast.Pow(), power), token.start) if power else tree
@@ -378,18 +388,18 @@ class ExpressionParser:
 
     def _total(self, token: Token) -> ast.expr:
         """A sum takes the whole product behind it."""
-        over = {"columns": 1, "rows": 0}.get(token.text)
-        options = (
-            []
-            if over is None
-            else [ast.keyword("axis", ast.Constant(over)), ast.keyword("keepdims", ast.Constant(True))]
-        )
         self.depth += 1
         if self.depth > DEEPEST:
             raise self.passage.error(token.start, f"sums stand more than {DEEPEST} deep")
         operand = self._product()
         self.depth -= 1
-        return self._make(ast.Call(of_numpy("sum"), [operand], options), token.start)
+        of_examples = self.open.is_by_example(operand, token.base)
+        operand, done = self.open.of_all_examples(operand) if of_examples else (operand, False)
+        if done:
+            return operand
+        total, axes = summed(operand, "examples" if of_examples else token.text)
+        self.open.sums.append((total, axes))
+        return self._make(total, token.start)
 
     def _group(self, token: Token) -> ast.expr:
         """A value in parentheses, an absolute value, or a tuple of numbers."""
@@ -397,7 +407,7 @@ class ExpressionParser:
             tree = self._comparison()
             self._expect(")abs")
             return self._make(ast.Call(of_numpy("abs"), [tree], []), token.start)
-        items = self._items(_CLOSING[token.kind], self._comparison)
+        items = self._items(CLOSING[token.kind], self._comparison)
         comma = self.tokens[self.position - 2].kind == ","
         if len(items) == 1 and not comma:
             return items[0]
@@ -414,15 +424,6 @@ class ExpressionParser:
         self._expect("|")
         self.depth -= 1
         return self._make(ast.Call(of_numpy("abs"), [tree], []), token.start)
-
-    def _items(self, closing: str, read: Callable[[], Item]) -> list[Item]:
-        """What stands between commas, up to the closing bracket."""
-        items: list[Item] = []
-        while not self._take(closing):
-            items.append(read())
-            if self._next.kind != closing and not self._take(","):
-                raise self._unexpected(f", where {closing!r} should stand")
-        return items
 
     def _index(self) -> ast.expr:
         if self._next.kind == "]":
@@ -475,14 +476,15 @@ _ATOMS: Final[dict[str, Callable[[ExpressionParser, Token], ast.expr]]] = {
 }
 
 
-def read(passage: Passage, known: Collection[str] = ()) -> ast.expr:
+def read(passage: Passage, known: Collection[str] = (), places: OpenPlaces | None = None) -> ast.expr:
     r"""A formula in LaTeX or Unicode as an expression in plain NumPy form, each node with where it begins in the text.
 
-    Raises FormulaError, with line and column, for text that cannot be read.
+    What the notation leaves open is added to ``places``. Raises FormulaError, with line and column, for text that
+    cannot be read.
 
     >>> ast.unparse(read(Passage(r"\frac{1}{m} dZ_3 A_2^T")))
     '1 / m * dZ3 @ A2.T'
     >>> ast.unparse(read(Passage("dA₂ ⊙ σ′(Z₂)")))
     'dA2 * sigmoid_slope(Z2)'
     """
-    return ExpressionParser(passage, known).run()
+    return ExpressionParser(passage, known, OpenPlaces() if places is None else places).run()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection
-from typing import Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 from chainrule.errors import FormulaError, did_you_mean
 from chainrule.judging.reading.bounds import LONGEST_NUMBER, MOST_TOKENS
+from chainrule.judging.reading.grammar import COMMANDS, FUNCTION_WORDS, GREEK, REFUSED_COMMANDS, SIGNS, SPELLED
+from chainrule.judging.reading.marks import closing, marks_above
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.passage import Passage
+from chainrule.judging.reading.scope import Scope
 from chainrule.judging.reading.vocabulary import FUNCTIONS
 
 
@@ -18,7 +21,7 @@ from chainrule.judging.reading.vocabulary import FUNCTIONS
 class Token(NamedTuple):
     """A piece of a formula: what it is, its text, and where it stands."""
 
-    kind: str  # "number", "name", "string", "sum", or the sign itself
+    kind: str  # "number", "name", "string", "sum", "example", or the sign itself
     text: str
     start: int
     end: int
@@ -28,12 +31,18 @@ class Token(NamedTuple):
 
 _STYLES: Final = tuple(
     "mathbf bold boldsymbol bm mathrm mathit mathsf mathcal mathscr rm bf text textbf textit textrm operatorname boxed"
+    " texttt mathtt mathnormal textsf textup mathop mathbin mathrel mathop vec underline pmb tt sf it"
     " small large Large LARGE huge Huge normalsize displaystyle textstyle left right big Big bigl bigr Bigl Bigr bigg"
     " Bigg biggl biggr limits nolimits quad qquad".split()
 )
 _SKIPPED: Final = re.compile(
+    r"\\(?:left|right)\s*\.|"
     rf"[\s\u2061-\u2064\ufe0e]+|\\[,;:!> ]|\\\\|\\[()]|\$+|\\(?:{'|'.join(_STYLES)})\*?(?![A-Za-z])"
-    r"|\\(?:color|hspace)\*?\s*\{[^{}]*\}|\\textcolor\s*\{[^{}]*\}"
+    r"|\\(?:color|hspace|vspace|mspace|phantom|vphantom|hphantom|tag|label|ref|eqref)\*?\s*\{[^{}]*\}"
+    r"|\\(?:textcolor|overset|underset|stackrel)\s*\{[^{}]*\}|\\(?:nonumber|notag)(?![A-Za-z])|\{\s*\}(?=\s*[\^_])"
+    r"|\\(?:begin|end)\s*\{(?:aligned|align|alignat|equation|split|gather|gathered|displaymath|math|multline|eqnarray)"
+    r"\*?\}(?:\{\d\})?"
+    r"|[,.;](?=(?:\s|\$|\\\\|\\[)\]]|\\end\s*\{[a-z]+\*?\}|\\(?:tag|label)\s*\{[^{}]*\}|\\nonumber|\\notag|\\quad|\\qquad)*\Z)"
 )
 _NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _ONE_SIGN_FRACTION: Final = re.compile(r"(\d+)\u2044(\d+)", re.ASCII)
@@ -57,46 +66,32 @@ _TRANSPOSE: Final = re.compile(
     r"|\{\s*(?:T|⊤|\\(?:top|intercal)|\\(?:mathsf|mathrm|text|sf|rm)\s*(?:\{\s*T\s*\}|T))\s*\})"
 )
 _PRIME: Final = re.compile(r"['′’]|\\prime(?![A-Za-z])|\^\s*(?:\\prime(?![A-Za-z])|\{\s*(?:\\prime|['′])\s*\})")
-_LAYER: Final = re.compile(r"\^\s*(?:\{\s*)?\[\s*(\w+)\s*\]\s*(T|\\top)?\s*(\})?")
+_NOTED: Final = re.compile(r"\\(?:underbrace|overbrace|underbracket|overbracket)\s*(?=\{)")
+_NOTE: Final = re.compile(r"\s*[_^]\s*")
+_BRACED_NAME: Final = re.compile(r"\{\s*[A-Za-z]+\s*\^\s*\{\s*\[\s*\w+\s*\]\s*\}\s*\}(?=\s*(?:['′^]|\\prime))")
+_STYLED: Final = re.compile(rf"\\(?:{'|'.join(_STYLES)})\s*(?=\{{)")
+_WORDS: Final = re.compile(r"\{\s*(?:(?:np|numpy)\s*\.\s*\w+|axis|keepdims|True|False|\w+\s*=\s*\w+)\s*\}")
+_WORD_IN_BRACES: Final = re.compile(r"\{\s*([A-Za-z]\w*)\s*\}(?=\s*(?:['′(^]|\\prime|\\left))")
+_BRACKET: Final = re.compile(r"\\(?:left|right|[bB]ig[lr]?|[bB]igg[lr]?)\s*([\[\]])")
+_INDICATOR: Final = re.compile(
+    r"\\(?:math(?:bb|ds|bf)\s*\{?\s*[1I]\s*\}?|mathbbm\s*\{\s*1\s*\})\s*(?:(_)\s*(?=\{)|(?=\\?[({\[]|\\left))"
+)
+_ACCENT: Final = re.compile(
+    r"\\(hat|widehat|bar|overline|tilde|widetilde|check)\s*\{?\s*(?:\\(?:mathbf|boldsymbol|bm|mathrm)\s*\{?\s*)?([A-Za-z])\s*\}{0,2}"
+)
+_NABLA: Final = re.compile(r"(?:\\nabla(?![A-Za-z])|∇)\s*_\s*(\{)?\s*(\\?\w+)")
+_BEHIND_NABLA: Final = re.compile(
+    r"\s*\\?[,!;]?\s*(?:\\(?:mathcal|mathscr|mathrm|mathbf)\s*\{?\s*[LJCE]\s*\}?|\\ell(?![A-Za-z])|[LJCEℓℒ])(?![\w^(])"
+)
 _SUBSCRIPT: Final = re.compile(r"\s*\\?_\s*")
-_SUM: Final = re.compile(r"\\sum(?![A-Za-z])|[∑Σ]")
+_SUM: Final = re.compile(r"\\sum(?![A-Za-z])(?:\s*\\(?:no)?limits(?![A-Za-z]))?|[∑Σ]")
 _SUM_WORD: Final = re.compile(r"\\?_(columns|rows)(?![A-Za-z])")
 _SUM_BOUND: Final = re.compile(r"\s*\\?([_^])\s*(?:\{([^{}]*)\}|\{\s*\\\w+\s*\{([^{}]*)\}\s*\}|(\w))")
 _SUBSCRIPT_IN_SUBSCRIPT: Final = re.compile(r"\\?[_*]\s*\{.*", re.DOTALL)
 _COMMANDS_AND_SPACE: Final = re.compile(r"\\[A-Za-z]+|[\s{}\\]")
+_IN_BRACKETS: Final = re.compile(r"^\s*(?:\[\s*(?=\w+\s*\])|\(\s*(?=\w+\s*\)))(\w+)\s*[\])]\s*$")
 _ARGUMENT: Final = re.compile(r"\d+|\w")
 _SHAPE_NOTE: Final = re.compile(r"(?:\\ |\s)*\(?\s*\w+\s*(?:\\times|×|x)\s*\w+\s*\)?\s*")
-
-_SIGNS: Final = {
-    "**": "**", "<=": "<=", ">=": ">=", "==": "==", "!=": "!=",
-    "+": "+", "-": "-", "−": "-", "–": "-", "/": "/", "÷": "/", "∕": "/", "⁄": "/", "@": "@",
-    "*": "*", "∗": "*", "⊙": "*", "∘": "*", "·": "*", "⋅": "*", "×": "*", "•": "*", "⊗": "*",
-    "<": "<", ">": ">", "≤": "<=", "≥": ">=", "≠": "!=", "=": "=",
-    "&": "&", "|": "|", "∧": "&", "∨": "|", "~": "~", "^": "^", ".": ".", ",": ",", ":": ":",
-    "(": "(", ")": ")", "[": "[", "]": "]", "{": "{", "}": "}", "∂": "∂", "√": "√",
-}  # fmt: skip
-
-_COMMANDS: Final = {
-    "ast": "*", "odot": "*", "circ": "*", "cdot": "*", "times": "*", "bullet": "*", "star": "*",
-    "div": "/", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "ne": "!=", "neq": "!=", "lt": "<", "gt": ">",
-    "land": "&", "wedge": "&", "lor": "|", "vee": "|",
-    "partial": "∂", "frac": "frac", "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "sqrt": "√",
-    "lbrack": "(", "rbrack": ")", "lparen": "(", "rparen": ")", "lvert": "abs(", "rvert": ")abs",
-}  # fmt: skip
-FUNCTION_WORDS: Final = {"ln": "log", "σ": "sigmoid", "Φ": "normal_cdf", "ReLU": "relu", "tanh": "tanh"}
-_GREEK: Final = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "Delta": "Δ", "epsilon": "ε", "varepsilon": "ε", "zeta": "ζ",
-    "eta": "η", "theta": "θ", "Theta": "Θ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ",
-    "sigma": "σ", "tau": "τ", "phi": "φ", "Phi": "Φ", "varphi": "φ", "psi": "ψ", "omega": "ω", "Omega": "Ω",
-    "kappa": "κ", "chi": "χ", "ell": "ℓ",
-}  # fmt: skip
-_SPELLED: Final = {letter: name for name, letter in _GREEK.items() if not name.startswith("var")}
-
-_REFUSED_COMMANDS: Final = {
-    "begin": "a table such as cases or a matrix is no formula of whole values",
-    "implies": "one formula at a time",
-    "hat": "an accent is no part of a name here",
-}
 
 
 def _is_letter(character: str) -> bool:
@@ -115,13 +110,17 @@ class Lexer:
     def __init__(self, passage: Passage, known: Collection[str]) -> None:
         self.passage, self.text, self.known = passage, passage.text, known
         self.at, self.tokens = 0, list[Token]()
+        self.passed: dict[int, int] = {}  # where something begins that says nothing, and where that ends
+        self.instead: dict[int, str] = {}  # where a bracket stands for another one
 
     def run(self) -> list[Token]:
         """All tokens, an "end" behind them."""
         while self.at < len(self.text):
             skipped = _SKIPPED.match(self.text, self.at)
-            if skipped:
-                self.at = skipped.end()
+            if self.at in self.passed:
+                self.at = self.passed.pop(self.at)
+            elif self._notes() or skipped:
+                self.at = max(self.at, skipped.end() if skipped else 0)
             elif not any(read() for read in self._readers()):
                 raise self._unreadable()
         return [*self.tokens, Token("end", "the end", len(self.text), len(self.text))]
@@ -130,13 +129,15 @@ class Lexer:
         return (
             self._bars,
             self._string,
-            self._layer,
+            self._marks,
             self._transpose,
             self._prime,
             self._exponent,
             self._subscript_of_group,
             self._number,
             self._sum,
+            self._accented,
+            self._gradient_sign,
             self._command,
             self._word,
             self._fraction,
@@ -171,17 +172,87 @@ class Lexer:
         found = _STRING.match(self.text, self.at) if self._last("(", "[") else None
         return self._add("string", found[0][1:-1], found.end()) if found else False
 
-    def _layer(self) -> bool:
-        """W^{[2]} and W^{[2]T}, the number of a layer in square brackets."""
-        found = _LAYER.match(self.text, self.at)
+    def _notes(self) -> bool:
+        r"""Marks around what counts: \underbrace{...}_{note}, \text{axis}, the sign of an indicator."""
+        noted, styled = _NOTED.match(self.text, self.at), _STYLED.match(self.text, self.at)
+        bracket = _BRACKET.match(self.text, self.at)
+        indicator, named = _INDICATOR.match(self.text, self.at), _BRACED_NAME.match(self.text, self.at)
+        if noted:
+            end = closing(self.text, noted.end())
+            note = _NOTE.match(self.text, end + 1) if end is not None else None
+            if end is not None and note:
+                self.passed[end + 1] = self._argument(note.end())[1]
+            self.at = noted.end()
+        elif named:
+            self.at, self.passed[named.end() - 1] = named.start() + 1, named.end()
+        elif styled and (words := self._plain_words(styled.end())):
+            self.at, self.passed[words.end() - 1] = styled.end() + 1, words.end()
+        elif indicator:
+            self._indicated(indicator)
+        elif bracket:
+            self.instead[bracket.end() - 1] = "(" if bracket[1] == "[" else ")"
+        return bool(noted or indicator or named)
+
+    def _plain_words(self, at: int) -> re.Match[str] | None:
+        r"""What \text holds where it is the name of a function or of an option: then its braces say nothing."""
+        words, word = _WORDS.match(self.text, at), _WORD_IN_BRACES.match(self.text, at)
+        return words or (word if word and (word[1] in FUNCTIONS or word[1] in FUNCTION_WORDS) else None)
+
+    def _indicated(self, indicator: re.Match[str]) -> None:
+        """An indicator is its condition, whatever brackets or subscript that stands in."""
+        self.at = at = indicator.end()
+        opening = re.compile(r"(?:\\left\s*)?(\[)").match(self.text, at)
+        if opening:
+            depth = 0
+            for end in range(opening.start(1), len(self.text)):
+                depth += {"[": 1, "]": -1}.get(self.text[end], 0)
+                if depth == 0:
+                    self.instead |= {opening.start(1): "(", end: ")"}
+                    return
+
+    def _marks(self) -> bool:
+        """W^{[2]T} and x^{(i)}: the layer becomes the number of the name, the rest stands behind it."""
+        found = marks_above(self.text, self.at)
         if not found:
             return False
-        if not self._last("name"):
-            raise self.passage.error(self.at, "the number of a layer belongs to a name", "W^{[2]}")
-        name = self.tokens.pop()
-        self.tokens.append(self._named(name.base, name.number + found[1], name.start, found.end()))
-        self.at = found.end()
-        return self._add("T", "T", self.at) if found[2] else True
+        marks, end = found
+        at = self.at
+        layers = [mark.text for mark in marks if mark.kind == "layer"]
+        if not (layers or self.tokens):
+            return False
+        if layers and not self._renumber(layers[-1], end):
+            raise self.passage.error(at, "the number of a layer belongs to a name", "W^{[2]}")
+        self.at = end
+        for mark in marks:
+            if mark.kind == "example":
+                self._in_other_case()
+            if mark.kind != "layer":
+                start, to = (at if len(marks) == 1 else mark.start), (end if mark is marks[-1] else mark.end)
+                shown = self.text[start : mark.end] if mark.kind == "T" else mark.text
+                self._put(Token(mark.kind, shown, start, to))
+        self.at = end
+        return True
+
+    def _renumber(self, number: str, end: int) -> bool:
+        """Give the last name a number; a transpose or a prime may stand between."""
+        k = len(self.tokens) - 1
+        while k > 0 and self.tokens[k].kind in ("T", "′", "}"):
+            k -= 1
+        if k < 0 or self.tokens[k].kind != "name":
+            return False
+        name = self.tokens[k]
+        self.tokens[k] = self._named(name.base, name.number + number, name.start, end)
+        return True
+
+    def _in_other_case(self) -> None:
+        """Of z^{(i)} the values of all examples are called Z, where nothing is called z."""
+        last = self.tokens[-1]
+        if last.kind != "name" or last.text in self.known:
+            return
+        start = "d" if last.text.startswith("d") else ""
+        other = start + last.text[len(start) :].swapcase()
+        if other in self.known:
+            self.tokens[-1] = last._replace(text=other)
 
     def _transpose(self) -> bool:
         found = _TRANSPOSE.match(self.text, self.at)
@@ -221,37 +292,76 @@ class Lexer:
         while bound := _SUM_BOUND.match(self.text, self.at):
             bounds[bound[1]] = next(group for group in bound.groups()[1:] if group is not None)
             self.at = bound.end()
-        return self._put(Token("sum", self._summed(start, bounds["_"], bounds["^"]), start, self.at))
+        index = _COMMANDS_AND_SPACE.sub("", bounds["_"]).partition("=")[0]
+        return self._put(Token("sum", self._summed(start, index, bounds["_"], bounds["^"]), start, self.at, index))
 
-    def _summed(self, start: int, low: str, high: str) -> str:
-        """What a sum runs over: "columns", "rows" or "all"."""
-        index = _COMMANDS_AND_SPACE.sub("", low).partition("=")[0]
-        if index in ("columns", "j", "examples") or high.strip() == "m":
-            return "columns"
-        if index in ("rows", "i"):
-            return "rows"
+    def _summed(self, start: int, index: str, low: str, high: str) -> str:
+        """What a sum runs over: "columns", "rows", "examples", "all", or what the shapes tell."""
+        if index == "examples" or (high.strip() == "m" and index not in ("columns", "rows")):
+            return "examples"
+        if index in ("columns", "rows", "i", "j"):
+            return index
         if not index:
             return "all"
+        if len(index) == 1 and index.isalpha() and any(value is not None for value in self._examples()):
+            return "open"
         raise self.passage.error(
             start, f"a sum over {readable(low)} could mean rows or columns", r"\sum_{columns} or \sum_{rows}"
         )
+
+    def _examples(self) -> Collection[Any]:
+        return self.known.values() if isinstance(self.known, Scope) else ()
+
+    def _accented(self) -> bool:
+        """ŷ and its like, under the name that a value has; what the loss reads is called so, too."""
+        found = _ACCENT.match(self.text, self.at)
+        if not found:
+            return False
+        accent, letter = found[1].removeprefix("wide").replace("overline", "bar"), found[2]
+        end = found.end() if found[0].count("{") == found[0].count("}") else found.end() - 1
+        forms = [
+            form for a in (letter, letter.swapcase()) for form in (f"{a}_{accent}", f"{a}{accent}", f"{accent}_{a}")
+        ]
+        name = next((form for form in forms if form in self.known), None)
+        if name is None and accent == "hat" and letter in "yY" and isinstance(self.known, Scope):
+            name = self.known.predictions
+        return name is not None and self._put(Token("name", name, self.at, end, name))
+
+    def _gradient_sign(self) -> bool:
+        r"""\nabla_{W} J is the gradient dW."""
+        found = _NABLA.match(self.text, self.at)
+        if not found:
+            return False
+        content, end = self._argument(found.end() - len(found[2])) if not found[1] else self._argument(found.start(1))
+        inner = Lexer(
+            Passage(content, self.passage.line, self.passage.column + found.start(2)), self._without_d()
+        ).run()
+        if [token.kind for token in inner] != ["name", "end"]:
+            raise self.passage.error(self.at, "a gradient is one of a single value", r"\nabla_{W_1} J")
+        behind = _BEHIND_NABLA.match(self.text, end)
+        return self._put(
+            Token("name", f"d{inner[0].text}", self.at, behind.end() if behind else end, f"d{inner[0].text}")
+        )
+
+    def _without_d(self) -> Collection[str]:
+        return [*self.known, *(name[1:] for name in self.known if name.startswith("d"))]
 
     def _command(self) -> bool:
         found = _COMMAND.match(self.text, self.at)
         if not found:
             return False
         command, end = found[1], found.end()
-        if command in _COMMANDS:
-            return self._add(_COMMANDS[command], found[0], end)
-        if command in _GREEK:
-            return self._name(_GREEK[command], end)
+        if command in COMMANDS:
+            return self._add(COMMANDS[command], found[0], end)
+        if command in GREEK:
+            return self._name(GREEK[command], end)
         if command in ("mathbb", "mathds"):
             raise self.passage.error(self.at, "an indicator is written as its condition", "(Z_1 > 0)")
         if command in FUNCTIONS or command in FUNCTION_WORDS:
             return self._put(Token("name", command, self.at, end, command))
-        if command in _REFUSED_COMMANDS:
-            raise self.passage.error(self.at, f"{readable(found[0])}: {_REFUSED_COMMANDS[command]}")
-        close = did_you_mean(command, [*_COMMANDS, *_GREEK, *_STYLES, *FUNCTIONS, *FUNCTION_WORDS])
+        if command in REFUSED_COMMANDS:
+            raise self.passage.error(self.at, f"{readable(found[0])}: {REFUSED_COMMANDS[command]}")
+        close = did_you_mean(command, [*COMMANDS, *GREEK, *_STYLES, *FUNCTIONS, *FUNCTION_WORDS])
         raise self.passage.error(self.at, f"the command {close} is not read in formulas")
 
     def _word(self) -> bool:
@@ -302,8 +412,10 @@ class Lexer:
     def _resolved(self, base: str, number: str) -> str:
         """The known name that is meant: as it is written, or with its number as a plain one."""
         raised = number.translate({ord(high): chr(low) for low, high in _LOW.items()})
-        spelled = _SPELLED.get(base, base)
+        spelled = SPELLED.get(base, base)
         forms = [base + number, f"{base}_{number}", base + raised, spelled + number, f"{spelled}_{number}"]
+        if spelled == "delta" and number:  # what many call the gradient of what an activation is taken of
+            forms += [f"dZ{number}", f"dz{number}", f"dZ_{number}"]
         return next((form for form in forms if form in self.known), base + number)
 
     def _number_of(self, at: int) -> tuple[str, int]:
@@ -317,6 +429,7 @@ class Lexer:
         content, end = self._argument(mark.end())
         if _SHAPE_NOTE.fullmatch(content):
             return "", end
+        content = _IN_BRACKETS.sub(r"\1", content)
         plain = _COMMANDS_AND_SPACE.sub("", _SUBSCRIPT_IN_SUBSCRIPT.sub("", content))
         if not plain.isalnum():
             raise self.passage.error(mark.end(), f"{readable(content)} cannot number a name")
@@ -342,6 +455,11 @@ class Lexer:
         if not mark:
             return False
         content, end = self._argument(mark.end())
+        plain = _IN_BRACKETS.sub(r"\1", content).strip()
+        of_name = self._last("T") or [token.kind for token in self.tokens[-3:]] == ["{", "name", "}"]
+        if of_name and plain.isalnum() and self._renumber(plain, end):  # A^T_1, {\delta}_1
+            self.at = end
+            return True
         if not (self._last(")", "}", "T", "name") and _SHAPE_NOTE.fullmatch(content)):
             raise self.passage.error(self.at, "a subscript belongs to a name", "dZ_3, {dZ}_{3}")
         self.at = end
@@ -350,11 +468,13 @@ class Lexer:
     def _sign(self) -> bool:
         for length in (2, 1):
             sign = self.text[self.at : self.at + length]
-            if sign in _SIGNS:
+            if sign in SIGNS:
+                if self.at in self.instead:
+                    return self._add(self.instead[self.at], sign, self.at + length)
                 if sign == "&" and "\\" in self.text:  # the mark by which LaTeX aligns lines
                     self.at += 1
                     return True
-                return self._add(_SIGNS[sign], sign, self.at + length)
+                return self._add(SIGNS[sign], sign, self.at + length)
         return False
 
     def _unreadable(self) -> FormulaError:

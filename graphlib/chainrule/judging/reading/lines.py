@@ -7,14 +7,17 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, final
+from typing import Any, Final, final
+
+import numpy as np
 
 from chainrule.errors import FormulaError
 from chainrule.judging.reading.bounds import LONGEST, MOST_FORMULAS, MOST_NODES
 from chainrule.judging.reading.forms import name_in, name_node, put_in_place, size_of_tree
 from chainrule.judging.reading.messages import readable
-from chainrule.judging.reading.parsing import NESTING, expression
+from chainrule.judging.reading.parsing import NESTING, name_on_the_left, parsed
 from chainrule.judging.reading.passage import Passage
+from chainrule.judging.reading.scope import Scope, as_scope
 from chainrule.judging.reading.user_formula import UserFormula, formula_of
 
 _SIGNS: Final[dict[str, type[ast.operator]]] = {
@@ -46,8 +49,7 @@ def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, User
     """
     if not isinstance(text, str):
         raise FormulaError(f"formulas are text, not {type(text).__name__}")
-    known = None if names is None else dict.fromkeys(names)
-    reading = _File(known)
+    reading = _File(as_scope(names))
     for number, content in _logical_lines(text):
         reading.line(Passage(content, number))
     return reading.formulas()
@@ -69,7 +71,7 @@ class _Given:
 class _File:
     """The lines read so far: what every name is by now, and what it was before."""
 
-    known: dict[str, None] | None
+    known: Scope | None
     given: dict[str, list[_Given]] = field(default_factory=dict)
     count: int = 0
 
@@ -87,25 +89,17 @@ class _File:
             if self.count == MOST_FORMULAS:
                 raise passage.error(0, f"there are more than {MOST_FORMULAS:,} formulas")
             self.count += 1
-            name = self._left_name(left)
+            name = name_on_the_left(left, self.known)
             self._give(name, left, sign, right)
 
     def formulas(self) -> dict[str, UserFormula]:
         """Every name with what it is given last."""
         return {name: given[-1].formula for name, given in self.given.items()}
 
-    def _left_name(self, left: Passage) -> str:
-        """The name on the left, in whichever notation."""
-        if left.text.strip() in (self.known or ()):
-            return left.text.strip()
-        name = name_in(expression(left, self.known))
-        if name is None:
-            raise left.error(left.indent, f"{readable(left.text.strip())} is no name to the left of =")
-        return name
-
     def _give(self, name: str, left: Passage, sign: str, right: Passage) -> None:
-        tree = self._changed(name, left, sign, expression(right, self.known))
-        formula = formula_of(tree, right.text, right, self.known)  # held to the list before anything is put in place
+        formula = parsed(right, self.known, self._shape(name))  # held to the list before anything is put in place
+        tree = self._changed(name, left, sign, formula.tree)
+        formula = formula_of(tree, right.text, right, self.known)
         earlier = self.given.setdefault(name, [])
         again = bool(earlier)
         if again and name in formula.names:
@@ -119,8 +113,20 @@ class _File:
         earlier.append(_Given(formula, left, self.count))
         if again:
             self._settle(name)
-        if self.known is not None:
-            self.known[name] = None
+        if self.known is not None and self.known.get(name) is None:
+            self.known[name] = self._example(formula)
+
+    def _shape(self, name: str) -> tuple[int, ...] | None:
+        example = None if self.known is None else self.known.get(name)
+        return None if example is None else np.shape(example)
+
+    def _example(self, formula: UserFormula) -> Any:
+        """What a name of the file's own comes to, None where the names that it reads have no examples."""
+        assert self.known is not None
+        try:
+            return formula.evaluate({name: value for name, value in self.known.items() if value is not None})
+        except FormulaError:
+            return None
 
     def _changed(self, name: str, left: Passage, sign: str, tree: ast.expr) -> ast.expr:
         """What ``name += tree`` says; a gradient that nothing was added to is 0."""

@@ -10,24 +10,30 @@ from typing import Final
 from chainrule.errors import FormulaError
 from chainrule.judging.reading import octave, spelling
 from chainrule.judging.reading.bounds import DEEPEST, LONGEST
+from chainrule.judging.reading.fitting import OpenPlaces
 from chainrule.judging.reading.forms import name_in
 from chainrule.judging.reading.latex import read
 from chainrule.judging.reading.messages import NO_ROOM, readable
 from chainrule.judging.reading.numpy_text import STRING, read_numpy
 from chainrule.judging.reading.passage import Passage
+from chainrule.judging.reading.scope import Scope, as_scope
 from chainrule.judging.reading.user_formula import UserFormula, formula_of
 
 NESTING: Final = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 """How a bracket changes the depth."""
 
 
-def parse(text: str, names: Iterable[str] | None = None) -> UserFormula:
+def parse(text: str, names: Iterable[str] | None = None, shape: tuple[int, ...] | None = None) -> UserFormula:
     r"""The formula that a text says: NumPy text, Unicode, or LaTeX in the notation of ``reading.latex``.
 
     ``names`` are the values that exist. With them an unknown name is an error that says which one may be meant, and a
     name such as ``W_1`` is taken to the letter where a value is called so (otherwise it is ``W1``).
-    Raises FormulaError with line and column.
+    Where they come with examples, ``\cdot`` is the product that fits, and ``shape``, of what the formula should give,
+    tells what a bare ``\sum`` runs over. Raises FormulaError with line and column.
 
+    >>> examples = {"dZ": [[1.0, 2, 3]], "A": [[1.0, 2, 3], [4, 5, 6]]}
+    >>> parse(r"dZ \cdot A^T", examples).text, parse(r"\sum dZ", examples, shape=(1, 1)).text
+    ('dZ @ A.T', 'np.sum(dZ, axis=1, keepdims=True)')
     >>> parse("dZ3 @ A4.T", names=["dZ3", "A2"])
     Traceback (most recent call last):
     chainrule.errors.FormulaError: no value is called 'A4' (did you mean 'A2'?)
@@ -36,23 +42,48 @@ def parse(text: str, names: Iterable[str] | None = None) -> UserFormula:
     """
     if not isinstance(text, str):
         raise FormulaError(f"a formula is text, not {type(text).__name__}")
-    return _parse(Passage(text), None if names is None else dict.fromkeys(names))
+    return parsed(Passage(text), as_scope(names), shape)
+
+
+def read_name(text: str, names: Iterable[str] | None = None) -> str:
+    """The name that a text is, in whichever notation; raises FormulaError for anything else.
+
+    >>> read_name("dZ_3"), read_name("dW₃")
+    ('dZ3', 'dW3')
+    """
+    return name_on_the_left(Passage(text), as_scope(names))
+
+
+def name_on_the_left(left: Passage, known: Collection[str] | None) -> str:
+    """The name to the left of an equals sign, in whichever notation."""
+    if left.text.strip() in (known or ()):
+        return left.text.strip()
+    name = name_in(expression(left, known))
+    if name is None:
+        raise left.error(left.indent, f"{readable(left.text.strip())} is no name to the left of =")
+    return name
 
 
 # --- text to expression --------------------------------------------------------------------------------------------
 
 
-def _parse(passage: Passage, known: dict[str, None] | None) -> UserFormula:
-    return formula_of(expression(passage, known), passage.text, passage, known)
+def parsed(passage: Passage, known: Scope | None, shape: tuple[int, ...] | None = None) -> UserFormula:
+    """The formula of a passage."""
+    places = OpenPlaces()
+    formula = formula_of(expression(passage, known, places), passage.text, passage, known)
+    if not (places and known):
+        return formula
+    places.settle(formula.tree, known, shape)
+    return formula_of(formula.tree, passage.text, passage, known)
 
 
-def expression(passage: Passage, known: Collection[str] | None) -> ast.expr:
+def expression(passage: Passage, known: Collection[str] | None, places: OpenPlaces | None = None) -> ast.expr:
     """The expression of a text in whichever notation it is, before it is held to the whitelist."""
     _bound_text(passage)
-    return spelling.plain(_tree(passage, known), passage, known)
+    return spelling.plain(_tree(passage, known, OpenPlaces() if places is None else places), passage, known)
 
 
-def _tree(passage: Passage, known: Collection[str] | None) -> ast.expr:
+def _tree(passage: Passage, known: Collection[str] | None, places: OpenPlaces) -> ast.expr:
     bare = STRING.sub("", passage.text)
     plain = bare.isascii() and not any(mark in bare for mark in "\\{}$")
     sign = octave.octave_sign(passage.text) if plain else None
@@ -61,11 +92,11 @@ def _tree(passage: Passage, known: Collection[str] | None) -> ast.expr:
         raise passage.error(sign, "this is Octave's notation, and formulas are in NumPy's", shown)
     written = is_written(bare)
     try:
-        return read(passage, known or ()) if written else read_numpy(passage, known)
+        return read(passage, known or (), places) if written else read_numpy(passage, known)
     except FormulaError:
         if written or not re.search(r"_\d", passage.text):
             raise
-        return read(passage, known or ())
+        return read(passage, known or (), places)
     except (RecursionError, MemoryError):
         raise passage.error(0, NO_ROOM) from None
 

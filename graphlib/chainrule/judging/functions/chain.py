@@ -1,0 +1,67 @@
+"""Arrays judged in the chain: wrong only because a gradient before them is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from chainrule.core.graph import BaseGraph
+from chainrule.core.passes import Uses, in_reverse
+from chainrule.core.rules import call_backward
+from chainrule.judging.closeness import Array, same
+from chainrule.judging.ground import MEAN, Draw, Ground
+
+
+def follows(ground: Ground, k: int, convention: str, name: str, given: Mapping[str, Array]) -> bool:
+    """Whether an array is what the engine makes of the gradients that stand before it, as they were given."""
+    pushed = _pushed(ground.graph, ground.draws[k], _as_mean(ground, k, convention, given), name)
+    if pushed is None:
+        return False
+    mine = _as_mean(ground, k, convention, {name: given[name]})[name]
+    return mine.shape == pushed.shape and same(mine, pushed)
+
+
+def causes(ground: Ground, k: int, convention: str, name: str, given: Mapping[str, Array]) -> tuple[str, ...]:
+    """The gradients given that are wrong and alone make this one what it is."""
+    right = ground.values(k, convention)
+    wrong = [other for other in given if other != name and not _is(given[other], right.get(other))]
+    needed = [
+        other
+        for other in wrong
+        if not follows(ground, k, convention, name, {key: given[key] for key in given if key != other})
+    ]
+    return tuple(needed or wrong)
+
+
+def _is(array: Array, right: Any) -> bool:
+    return right is not None and array.shape == np.shape(right) and same(array, right)
+
+
+def _as_mean(ground: Ground, k: int, convention: str, given: Mapping[str, Array]) -> dict[str, Array]:
+    """Gradients as those of the mean loss, which is what the rules pass on."""
+    if convention == MEAN:
+        return dict(given)
+    count = ground.draws[k].sizes[ground.batch]
+    return {name: array / count if name in ground.scaled else array for name, array in given.items()}
+
+
+def _pushed(graph: BaseGraph, draw: Draw, given: Mapping[str, Array], name: str) -> Array | None:
+    """The gradient of a name that the rules give when others are as they were given."""
+    values = [draw.values[name] for name in graph.names]
+
+    def total(k: int, uses: Uses[Array]) -> Array | None:
+        own = f"d{graph.names[k]}"
+        if own != name and own in given and given[own].shape == values[k].shape:
+            return given[own]
+        if uses:
+            return np.asarray(sum(part for _, _, part in uses))
+        return draw.gradients.get(own) if graph.order[k] in graph.outputs else None
+
+    def local(k: int, grad: Array) -> list[Array | None]:
+        return call_backward(graph.order[k], grad, values[k], [values[source] for source in graph.sources[k]])
+
+    with np.errstate(all="ignore"):
+        gradients, _ = in_reverse(graph, total, local)
+    return gradients[graph.position(name[1:])] if name[1:] in graph else None

@@ -1,0 +1,122 @@
+"""On which line of a learner's function every value came to be, and under which name."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Final, NamedTuple, final
+
+import numpy as np
+
+from chainrule.symbols.symbol import Symbol
+
+_MOST_LINES: Final = 100_000  # lines that are looked at; what is run after them is run all the same
+
+
+@final
+class Made(NamedTuple):
+    """A value that a line made: its name, itself, and the number of the line in its file."""
+
+    name: str
+    value: Any
+    line: int
+
+
+@final
+class Recording:
+    """The lines of one call, and of what it calls in the same file."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        self._file = code.co_filename if code is not None else None
+        self.made: list[Made] = []
+        self.returned: dict[str, Any] = {}  # the names of the outermost call when it ends
+        self.line: int | None = None  # the last one that was run
+        self._lines: dict[int, int] = {}
+        self._seen: dict[int, tuple[Any, int]] = {}  # the value is kept, so that its id stays its own
+        self._at: dict[FrameType, int] = {}
+        self._looked = 0
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        """What a call returns, recorded."""
+        before = sys.gettrace()
+        sys.settrace(self._entered)
+        try:
+            return call()
+        finally:
+            sys.settrace(before)
+            self._at.clear()
+
+    def line_of(self, value: Any) -> int | None:
+        """The line that made a value."""
+        return self._lines.get(id(value))
+
+    def _entered(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename != self._file or self._looked > _MOST_LINES:
+            return None
+        self._at[frame] = frame.f_lineno
+        for value in frame.f_locals.values():  # what a call is handed was made elsewhere
+            self._see(value)
+        return self._stepped
+
+    def _stepped(self, frame: FrameType, event: str, argument: Any) -> Any:
+        self._looked += 1
+        if event == "exception":
+            self.line = frame.f_lineno
+        elif event in ("line", "return"):
+            self._look(frame, self._at[frame])
+            self._at[frame] = self.line = frame.f_lineno
+        if event == "return":
+            self._note("", argument, frame.f_lineno)
+            self.returned = dict(frame.f_locals)
+        return self._stepped
+
+    def _look(self, frame: FrameType, line: int) -> None:
+        for name, value in list(frame.f_locals.items()):
+            self._note(name, value, line)
+
+    def _note(self, name: str, value: Any, line: int) -> None:
+        for label, one in _parts(name, value):
+            if self._is_new(one):
+                self.made.append(Made(label, one, line))
+                self._set_line(one, line)
+
+    def _is_new(self, value: Any) -> bool:
+        mark = _mark(value)
+        old = self._seen.get(id(value))
+        self._seen[id(value)] = (value, mark)
+        return old is None or old[1] != mark
+
+    def _see(self, value: Any) -> None:
+        for _, one in _parts("", value):
+            if id(one) not in self._seen:
+                self._seen[id(one)] = (one, _mark(one))
+
+    def _set_line(self, value: Any, line: int) -> None:
+        """The line of a value and, of a Symbol, of what it was made from that no line before has made."""
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(value, Symbol) and id(one) in self._lines:
+                continue
+            self._lines[id(one)] = line
+            if isinstance(one, Symbol):
+                self._seen.setdefault(id(one), (one, 0))
+                waiting += [part for part in one.operands if isinstance(part, Symbol) and part.operation is not None]
+
+
+def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The arrays and Symbols that a variable holds: itself, or those of a dict or a list by name or place."""
+    if isinstance(value, Symbol | np.ndarray):
+        yield name, value
+    elif isinstance(value, dict):
+        yield from ((str(key), one) for key, one in list(value.items()) if isinstance(one, Symbol | np.ndarray))
+    elif isinstance(value, list | tuple):
+        yield from ((name, one) for one in list(value) if isinstance(one, Symbol | np.ndarray))
+
+
+def _mark(value: Any) -> int:
+    """What tells an array that was changed from itself before."""
+    return hash(value.tobytes()) if isinstance(value, np.ndarray) and value.size < 10_000 else 0

@@ -1,0 +1,64 @@
+"""The process in which a learner's file runs: it is started with FILE FUNCTION MEGABYTES ANSWERS."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from chainrule.errors import ArgumentError
+from chainrule.judging.functions.answers import Answers, answers_of
+from chainrule.judging.functions.messages_between import pack_answers, unpacked_question
+
+
+def main(file: str, function: str, megabytes: str, answer: str) -> int:
+    """Run a file, call its function with what standard input asks, and write down the answers."""
+    asked = unpacked_question(sys.stdin.buffer.read())
+    _limit(int(megabytes))
+    pack_answers(_answered(Path(file), function, asked), Path(answer))
+    return 0
+
+
+def _limit(megabytes: int) -> None:
+    """Bound the memory, where the system can; no core is left behind."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return
+    for limit, most in ((resource.RLIMIT_AS, megabytes << 20), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(limit)[1]
+        resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _answered(file: Path, function: str, asked: Any) -> Answers | ArgumentError:
+    try:
+        return answers_of(getattr(_module(file), function), asked)
+    except ArgumentError as error:
+        return error
+    except MemoryError:
+        return ArgumentError(f"{file.name} takes more memory than it may")
+
+
+def _module(file: Path) -> Any:
+    """The file as a module; raises ArgumentError for what it raises, with the line."""
+    sys.path.insert(0, str(file.parent))
+    spec = importlib.util.spec_from_file_location(f"handed_in_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        where = f"line {frames[-1].lineno}" if frames else ""
+        raise ArgumentError(
+            f"{file.name} does not run: {type(error).__name__}: {str(error)[:300]}", where=where
+        ) from None
+    return module
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
