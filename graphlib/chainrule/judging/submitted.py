@@ -92,10 +92,12 @@ def compare(run: BaseRun, given: Mapping[Any, AnyFormula], **options: Any) -> Re
     arrays = {name: np.asarray(value) for name, value in renamed.items() if _is_array(value)}
     convention = report.convention if report.convention in ground.conventions else ground.conventions[0]
     verdicts = [_in_chain(verdict, arrays, ground, str(convention)) for verdict in report]
-    told = {"batch": ground.batch, "examples": ground.examples}
     first = next((verdict.name for verdict in verdicts if not verdict.own), None)
     changed = any(a is not b for a, b in zip(verdicts, report, strict=True))
-    return Report(verdicts, report.convention, first or report.first_wrong, **told) if changed else report
+    if not changed:
+        return report
+    first = first or report.first_wrong
+    return Report(verdicts, report.convention, first, batch=ground.batch, examples=ground.examples)
 
 
 def _as_gradients(given: Mapping[str, AnyFormula], ground: Ground) -> dict[str, AnyFormula]:
@@ -116,7 +118,8 @@ def _as_gradients(given: Mapping[str, AnyFormula], ground: Ground) -> dict[str, 
 
 def _is_loss(name: str, value: Any, ground: Ground) -> bool:
     """Whether a number under the name of a loss is the loss, and not its gradient, which is 1."""
-    return not np.array_equal(np.asarray(value), ground.draws[0].gradients.get(f"d{name}"))
+    gradient = ground.draws[0].gradients.get(f"d{name}")
+    return gradient is None or not np.array_equal(np.asarray(value), gradient)
 
 
 def _is_array(value: Any) -> bool:

@@ -66,7 +66,9 @@ def spread_feeds(graph: BaseGraph, feeds: Mapping[str, Array], sizes: Mapping[st
     free = [node for node in (*graph.inputs, *graph.parameters) if _is_free(node, asked[node])]
     for attempt, (low, high) in enumerate(_EXPONENTS):
         rng = np.random.default_rng([seed, attempt, 2])
-        spread = {node: _spread(feeds[graph.name(node)], asked[node], rng, low, high) for node in free}
+        spread: dict[Node, Array] = {
+            node: _spread(feeds[graph.name(node)], asked[node], rng, low, high) for node in free
+        }
         leaves: dict[Node, Array] = {
             node: feeds[graph.name(node)] for node in graph.leaves if graph.name(node) in feeds
         } | spread

@@ -51,7 +51,7 @@ def question(ground: Ground, wanted: Collection[str] | None = None) -> Question:
     graph = ground.graph
     gradients = tuple(ground.draws[0].gradients)
     hidden = frozenset() if wanted is None else frozenset(gradients) - frozenset(wanted) - frozenset(graph.names)
-    draws = {
+    draws: dict[tuple[int, str], Mapping[str, Any]] = {
         (k, c): {name: value for name, value in ground.values(k, c).items() if name not in hidden}
         for k in range(len(ground.draws))
         for c in ground.conventions

@@ -144,7 +144,7 @@ def _other_names(graph: BaseGraph) -> dict[str, str]:
     compared = {node.inputs[1] for node in graph.order if isinstance(node, Loss)}
     labels = [graph.name(node) for node in graph.inputs if node in compared]
     data = [graph.name(node) for node in graph.inputs if node not in compared]
-    found = {}
+    found: dict[str, str] = {}
     for names, spelled in ((data, ("X", "x", "inputs")), (labels, ("Y", "y", "labels", "targets", "y_true"))):
         found |= {name: names[0] for name in spelled if len(names) == 1 and name not in graph}
     return found

@@ -68,8 +68,10 @@ def judged(
     wanted = required(require, ground)
     report = _judged(ground, answers, feeds, convention, seed)
     absent = missing(wanted, [verdict.name for verdict in report])
-    told = {"batch": ground.batch, "examples": ground.examples}
-    return Report([*report, *absent], report.convention, report.first_wrong, **told) if absent else report
+    if not absent:
+        return report
+    verdicts, first = [*report, *absent], report.first_wrong
+    return Report(verdicts, report.convention, first, batch=ground.batch, examples=ground.examples)
 
 
 def _judged(
@@ -228,8 +230,8 @@ def _of_formulas(
     keys = [name for name in formulas if name in submission.keys or not _fine(report, later, name)]
     verdicts = [later.get(name) or _with_line(report[name], formulas[name]) for name in keys]
     first = next((verdict.name for verdict in verdicts if not verdict.own), None)
-    told = {"batch": submission.ground.batch, "examples": submission.ground.examples}
-    return Report(verdicts, report.convention, first, **told)
+    ground = submission.ground
+    return Report(verdicts, report.convention, first, batch=ground.batch, examples=ground.examples)
 
 
 def _fine(report: Report, later: Mapping[str, Verdict], name: str) -> bool:

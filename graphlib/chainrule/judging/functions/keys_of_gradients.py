@@ -34,8 +34,8 @@ def names_of_keys(keys: Iterable[str], gradients: Collection[str], values: Colle
 def gradient_of(key: str, gradients: Collection[str]) -> str | None:
     """The gradient that a key means, None for any other."""
     form = _FORMS.match(key)
-    bare = (form["behind"] or form["before"]) if form else None
-    for name in (key, f"d{key}", *((f"d{bare}", bare) if bare else ())):
+    bare: list[str] = [form["behind"] or form["before"]] if form else []
+    for name in (key, f"d{key}", *(f"d{name}" for name in bare), *bare):
         if name in gradients:
             return name
         folded = [other for other in gradients if other.casefold() == name.casefold()]

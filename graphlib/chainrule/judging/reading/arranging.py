@@ -160,7 +160,7 @@ def append(work: Work, arr: Operand, values: Operand, axis: Operand = None) -> A
     """One value behind another along an axis, or both in one row."""
     parts = [as_array(arr), as_array(values)]
     work(size_of(parts), 2)
-    return np.append(*parts, axis=as_axis(axis))
+    return np.append(parts[0], parts[1], axis=as_axis(axis))
 
 
 def turned_by(function: Function) -> Function:

@@ -196,7 +196,7 @@ def average(work: Work, a: Operand, axis: Operand = None, weights: Operand = Non
     work(a.size, 20)
     if not a.size:
         raise FormulaError(f"an array of shape {a.shape} holds nothing to reduce")
-    return np.average(a, along, weights, keepdims=keep)
+    return np.average(a, along, weights, keepdims=keep)  # type: ignore[call-overload]  # each is checked above
 
 
 def norm(

@@ -108,7 +108,7 @@ def put_in_place(tree: ast.expr, trees: Mapping[str, ast.expr]) -> ast.expr:
 
 def _twin(node: ast.AST, trees: Mapping[str, ast.expr], waiting: list[ast.AST]) -> ast.AST:
     name = name_in(node) if isinstance(node, ast.expr) else None
-    if name in trees:
+    if name is not None and name in trees:
         return trees[name]
     twin = type(node).__new__(type(node))
     twin.__dict__.update(node.__dict__)

@@ -42,6 +42,7 @@ from chainrule.judging.reading.grammar import (
     BEGINS,
     CLOSING,
     COMPARISONS,
+    FUNCTION_WORDS,
     IN_NUMPY,
     LITERALS,
     LOGIC,
@@ -49,7 +50,7 @@ from chainrule.judging.reading.grammar import (
     PRODUCTS,
     SLOPES,
 )
-from chainrule.judging.reading.lexer import FUNCTION_WORDS, Token
+from chainrule.judging.reading.lexer import Token
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.passage import Passage
 from chainrule.judging.reading.scope import activation_of

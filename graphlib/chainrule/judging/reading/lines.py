@@ -150,7 +150,8 @@ class _File:
 
 def _replaced(formula: UserFormula, trees: dict[str, ast.expr], passage: Passage) -> ast.expr:
     """The expression with expressions in the place of names; bounded before it is made."""
-    added = sum(size_of_tree(trees[name]) for node in ast.walk(formula.tree) if (name := name_in(node) or "") in trees)
+    names = [name_in(node) for node in ast.walk(formula.tree) if isinstance(node, ast.expr)]
+    added = sum(size_of_tree(trees[name]) for name in names if name is not None and name in trees)
     if added + size_of_tree(formula.tree) > 4 * MOST_NODES:
         raise passage.error(0, f"the formula has more than {MOST_NODES} parts", "names of their own for the steps")
     return put_in_place(formula.tree, trees)

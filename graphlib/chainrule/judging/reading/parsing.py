@@ -101,19 +101,6 @@ def _tree(passage: Passage, known: Collection[str] | None, places: OpenPlaces) -
         raise passage.error(0, NO_ROOM) from None
 
 
-def read_name(text: str, names: Iterable[str] | None = None) -> str:
-    """The name that a text is, in whichever notation; raises FormulaError for anything else.
-
-    >>> read_name("dZ_3"), read_name("dW₃")
-    ('dZ3', 'dW3')
-    """
-    passage = Passage(text)
-    name = name_in(_tree(passage, None if names is None else dict.fromkeys(names)))
-    if name is None:
-        raise passage.error(passage.indent, f"{readable(text.strip())} is no name")
-    return name
-
-
 def is_written(text: str) -> bool:
     r"""Whether text is in the notation of paper rather than in NumPy's.
 

@@ -15,6 +15,7 @@ from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.passage import Passage
 
 Item = TypeVar("Item")
+Expression = TypeVar("Expression", bound=ast.expr)
 
 
 class TokenReader(ABC):
@@ -51,7 +52,7 @@ class TokenReader(ABC):
         remedy = "parse takes what stands to the right of the equals sign" if token.kind == "=" else ""
         return self.passage.error(token.start, f"{shown} cannot stand here{where}", remedy)
 
-    def _make(self, node: ast.expr, start: int) -> ast.expr:
+    def _make(self, node: Expression, start: int) -> Expression:
         """The node with the place where it begins; the number of nodes is bounded while they are made."""
         self.made += 1
         if self.made > MOST_NODES:
@@ -59,7 +60,7 @@ class TokenReader(ABC):
         node.col_offset = start
         return node
 
-    def _operation(self, left: ast.expr, operator: type[ast.operator], right: ast.expr) -> ast.expr:
+    def _operation(self, left: ast.expr, operator: type[ast.operator], right: ast.expr) -> ast.BinOp:
         return self._make(ast.BinOp(left, operator(), right), left.col_offset)
 
     def _items(self, closing: str, read: Callable[[], Item]) -> list[Item]:
