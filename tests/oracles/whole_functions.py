@@ -1,12 +1,11 @@
-"""Twenty functions of gradients in the styles in which people write them, each with mistakes that could be made in it."""
+"""Twenty functions of gradients in the styles in which people write them, each with mistakes planted in it."""
 
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-import nets
-
 import chainrule as cr
+import nets
 
 
 class Written(NamedTuple):
