@@ -92,10 +92,16 @@ class _Submission:
         counts = {c: self._count(c) for c in self.ground.conventions}
         return tuple(sorted(counts, key=lambda c: counts[c], reverse=True))
 
-    def _count(self, convention: str) -> tuple[int, int]:
-        """How many formulas are right by themselves, and how many arrays."""
+    def _count(self, convention: str) -> tuple[int, int, int]:
+        """How many formulas are right by themselves, how many arrays, and how many of these follow from the others."""
         alone = sum(not _is_wrong(self, formula, name, convention) for name, formula in self.formulas.items())
-        return alone, sum(self.is_right(name, convention) for name in self.all)
+        given = self._given(0, convention)
+        follow = sum(chain.follows(self.ground, 0, convention, name, given) for name in given)
+        return alone, sum(self.is_right(name, convention) for name in self.all), follow
+
+    def _given(self, k: int, convention: str) -> dict[str, Array]:
+        """The gradients that were returned on a draw, with the variables that are called like gradients."""
+        return {name: array for name, array in self.results[k, convention].items() if name in self.gradients}
 
     def is_right(self, name: str, convention: str) -> bool:
         """Whether a key is right on every draw."""
@@ -157,18 +163,11 @@ class _Submission:
             return self._right(name, convention)
         shown, line = self.shown(name), self.line(name)
         given = self.results[0, convention]
-        known = {key: value for key, value in given.items() if key in self.gradients}
-        if name in known and all(
-            chain.follows(
-                self.ground,
-                k,
-                convention,
-                name,
-                {key: value for key, value in self.results[k, convention].items() if key in self.gradients},
-            )
-            for k in range(len(self.ground.draws))
+        draws = range(len(self.ground.draws))
+        if name in self.gradients and all(
+            chain.follows(self.ground, k, convention, name, self._given(k, convention)) for k in draws
         ):
-            because = chain.causes(self.ground, 0, convention, name, known)
+            because = chain.causes(self.ground, 0, convention, name, self._given(0, convention))
             if because:
                 told = f"wrong only because {', '.join(because)} {'is' if len(because) == 1 else 'are'}"
                 return Verdict(name, shown, False, True, told, because=because, line=line)
