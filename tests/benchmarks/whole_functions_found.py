@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracles"))
 
+
 from whole_functions import FUNCTIONS, graph, text_of
 
 from chainrule.judging.functions.judged import check_function

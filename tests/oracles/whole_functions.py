@@ -1,4 +1,4 @@
-"""Twenty functions of gradients in the styles of people, each with mistakes that could be made in it."""
+"""Twenty functions of gradients in the styles in which people write them, each with mistakes planted in it."""
 
 from collections.abc import Callable
 from functools import cache

@@ -218,10 +218,11 @@ def _degree(monomial: Monomial) -> int:
 
 
 def _terms(value: Any) -> tuple[tuple[Monomial, Fraction], ...] | None:
-    """The terms of a Dimension or a whole number; None for anything else."""
+    """The terms of a Dimension or a number that is told exactly, as 1.0 and 0.5 are; None for anything else."""
     if isinstance(value, Dimension):
         return value.terms
-    return (((), Fraction(value)),) if isinstance(value, int) else None
+    exact = isinstance(value, int) or (isinstance(value, float) and (1024 * value).is_integer())
+    return (((), Fraction(value)),) if exact else None
 
 
 def _sum(terms: Iterable[tuple[Monomial, Fraction]]) -> dict[Monomial, Fraction]:

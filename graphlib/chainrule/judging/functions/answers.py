@@ -13,13 +13,15 @@ from chainrule.errors import ArgumentError
 from chainrule.judging.closeness import Array
 from chainrule.judging.functions.filling import Filling, Recipe, called, filling_of, named
 from chainrule.judging.functions.keys_of_gradients import gradient_of, names_of_keys
-from chainrule.judging.functions.line_recorder import Recording
+from chainrule.judging.functions.line_recorder import Made, Recording
 from chainrule.judging.functions.reading_off import expression_of
 from chainrule.judging.ground import Ground
 from chainrule.symbols.dimensions import Dimension, Shape
 from chainrule.symbols.symbol import Symbol
 
 Function = Callable[..., Any]
+
+_MOST_MADE, _LARGEST_MADE = 300, 10_000
 
 
 @final
@@ -38,12 +40,18 @@ class Question:
 @final
 @dataclass
 class Answers:
-    """What a function returned: arrays by draw and convention, and by key a formula and the line that gave it."""
+    """What a function returned: arrays by draw and convention, and by key a formula and the line that gave it.
+
+    Beside the ``keys`` that were returned stand variables that are called like gradients. ``made`` are the arrays of
+    the first draw, under the names of their variables, with their lines.
+    """
 
     shown: str
     results: dict[tuple[int, str], dict[str, Array]] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
     lines: dict[str, int] = field(default_factory=dict)
     formulas: dict[str, ast.expr] = field(default_factory=dict)
+    made: list[tuple[str, int, Array]] = field(default_factory=list)
 
 
 def question(ground: Ground, wanted: Collection[str] | None = None) -> Question:
@@ -67,11 +75,16 @@ def answers_of(function: Function, asked: Question) -> Answers:
     found = Answers(named(function))
     for (k, convention), values in asked.draws.items():
         recording = Recording(function)
-        found.results[k, convention] = results = _returned(function, recipes, values, recording, asked)
+        results = _returned(function, recipes, values, recording, asked)
+        found.keys = found.keys or tuple(results)
+        results |= {name: array for name, array in _variables(recording, asked).items() if name not in results}
+        found.results[k, convention] = results
         for name, array in results.items():
-            line = _line_of(array, recording)
+            line = _line_of(array, recording, name, asked)
             if line is not None:
                 found.lines.setdefault(name, line)
+        if not found.made:
+            found.made = [(made.name, made.line, made.value) for made in recording.made[:_MOST_MADE] if _is_small(made)]
     found.formulas = _formulas(function, recipes, asked)
     return found
 
@@ -133,10 +146,26 @@ def _array(function: Function, name: str, value: Any) -> Array:
     return array if array.dtype.kind == "f" else array.astype(float)
 
 
-def _line_of(array: Array, recording: Recording) -> int | None:
-    """The line on which an array came to be what it is."""
-    lines = [made.line for made in recording.made if made.value is array or _equal(made.value, array)]
-    return lines[0] if lines else recording.line
+def _variables(recording: Recording, asked: Question) -> dict[str, Array]:
+    """The variables that are called like gradients, as they end."""
+    found = {}
+    for made in recording.made:
+        name = gradient_of(made.name, asked.gradients) if made.name.startswith("d") else None
+        if name is not None and isinstance(made.value, np.ndarray) and made.value.dtype.kind == "f":
+            found[name] = made.value
+    return found
+
+
+def _is_small(made: Made) -> bool:
+    return isinstance(made.value, np.ndarray) and made.value.dtype.kind == "f" and made.value.size < _LARGEST_MADE
+
+
+def _line_of(array: Array, recording: Recording, name: str, asked: Question) -> int | None:
+    """The line on which an array came to be what it is: the last one that changed it, or the first that gave it."""
+    same = [made.line for made in recording.made if made.value is array]
+    equal = [made.line for made in recording.made if _equal(made.value, array)]
+    line = same[-1] if same else equal[0] if equal else recording.line
+    return None if line is None else recording.line_of_key(line, lambda key: gradient_of(key, asked.gradients) == name)
 
 
 def _equal(made: Any, wanted: Array) -> bool:
@@ -166,9 +195,21 @@ def _formulas(function: Function, recipes: Mapping[str, Recipe], asked: Question
                 symbols[name], names[id(symbol)] = symbol, name
         place = {id(made.value): k for k, made in reversed(list(enumerate(recording.made)))}
         ranked = sorted(symbols, key=lambda name: place.get(id(symbols[name]), len(place)))
-        return {name: expression_of(symbols[name], names, recording.line_of) for name in ranked}
+        trees = {name: expression_of(symbols[name], names, recording.line_of) for name in ranked}
+        for name, tree in trees.items():
+            _in_its_entry(tree, recording, lambda key, name=name: gradient_of(key, asked.gradients) == name)
+        return trees
     except Exception:  # whatever NumPy says to Symbols: the arrays are judged
         return {}
+
+
+def _in_its_entry(tree: ast.expr, recording: Recording, is_meant: Callable[[str], bool]) -> None:
+    """Give what stands in an entry of a dict over several lines the line of that entry."""
+    root = getattr(tree, "lineno", None)
+    line = None if root is None else recording.line_of_key(root, is_meant)
+    for node in ast.walk(tree) if line != root else ():
+        if getattr(node, "lineno", None) == root:
+            node.lineno = line  # type: ignore[attr-defined]  # an expression
 
 
 def _symbols(asked: Question) -> dict[str, Any]:

@@ -24,15 +24,24 @@ def follows(ground: Ground, k: int, convention: str, name: str, given: Mapping[s
 
 
 def causes(ground: Ground, k: int, convention: str, name: str, given: Mapping[str, Array]) -> tuple[str, ...]:
-    """The gradients given that are wrong and alone make this one what it is."""
-    right = ground.values(k, convention)
-    wrong = [other for other in given if other != name and not _is(given[other], right.get(other))]
-    needed = [
+    """The gradients before a name that are wrong by themselves: not right, and not what others make of them."""
+    right, behind = ground.values(k, convention), _behind(ground.graph, name.removeprefix("d"))
+    return tuple(
         other
-        for other in wrong
-        if not follows(ground, k, convention, name, {key: given[key] for key in given if key != other})
-    ]
-    return tuple(needed or wrong)
+        for other, array in given.items()
+        if other.removeprefix("d") in behind
+        and not _is(array, right.get(other))
+        and not follows(ground, k, convention, other, given)
+    )
+
+
+def _behind(graph: BaseGraph, name: str) -> set[str]:
+    """The values that are computed from one: their gradients stand before its own."""
+    found = {graph.position(name)} if name in graph else set()
+    for k, sources in enumerate(graph.sources):  # a node stands behind its inputs
+        if found.intersection(sources):
+            found.add(k)
+    return {graph.names[k] for k in found} - {name}
 
 
 def _is(array: Array, right: Any) -> bool:

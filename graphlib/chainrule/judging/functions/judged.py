@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 
@@ -15,12 +16,14 @@ from chainrule.errors import ChainruleError
 from chainrule.judging.closeness import Array, same
 from chainrule.judging.functions import chain
 from chainrule.judging.functions.answers import Answers, Function, answers_of, question
-from chainrule.judging.functions.reading_off import line_of_change
+from chainrule.judging.functions.reading_off import line_of_change, parts_of
 from chainrule.judging.ground import Convention, Ground, drawn, random_draws
 from chainrule.judging.judge import check
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.required import missing, required
 from chainrule.judging.verdicts import Report, Verdict
+
+_ON_THE_WAY: Final = re.compile(r"d|g|δ|e\b|err|resid|back|up", re.IGNORECASE)
 
 
 def check_function(
@@ -93,7 +96,8 @@ class _Submission:
     def __init__(self, ground: Ground, answers: Answers) -> None:
         self.ground, self.answers, self.results = ground, answers, answers.results
         self.gradients = ground.draws[0].gradients.keys()
-        self.keys = list(self.results[0, ground.conventions[0]])
+        self.keys = [name for name in self.results[0, ground.conventions[0]] if name in answers.keys]
+        self.all = list(self.results[0, ground.conventions[0]])
         self.formulas = _admitted(answers.formulas)
 
     # - by numbers alone
@@ -102,8 +106,19 @@ class _Submission:
         """The conventions that may be meant, the one in which most is right first."""
         if asked != "auto":
             return (asked,)
-        counts = {c: sum(self.is_right(name, c) for name in self.keys) for c in self.ground.conventions}
-        return tuple(sorted(counts, key=lambda c: -counts[c]))
+        counts = {c: self._count(c) for c in self.ground.conventions}
+        return tuple(sorted(counts, key=lambda c: counts[c], reverse=True))
+
+    def _count(self, convention: str) -> tuple[int, int, int]:
+        """How many formulas are right by themselves, how many arrays, and how many of these follow from the others."""
+        alone = sum(not _is_wrong(self, formula, name, convention) for name, formula in self.formulas.items())
+        given = self._given(0, convention)
+        follow = sum(chain.follows(self.ground, 0, convention, name, given) for name in given)
+        return alone, sum(self.is_right(name, convention) for name in self.all), follow
+
+    def _given(self, k: int, convention: str) -> dict[str, Array]:
+        """The gradients that were returned on a draw, with the variables that are called like gradients."""
+        return {name: array for name, array in self.results[k, convention].items() if name in self.gradients}
 
     def is_right(self, name: str, convention: str) -> bool:
         """Whether a key is right on every draw."""
@@ -130,27 +145,46 @@ class _Submission:
         return Verdict(name, shown, True, True, "right", convention=told, line=self.line(name))
 
     def of_arrays(self, conventions: tuple[str, ...]) -> Report:
-        """The report on arrays: each by itself, and in the chain."""
+        """The report on arrays: each by itself, and in the chain; variables only where something is wrong."""
         c = conventions[0]
-        return self._report([self._judged(name, c) for name in self.keys], conventions)
+        verdicts = [self._judged(name, c) for name in self.all]
+        if all(verdict.ok for verdict in verdicts if verdict.name in self.keys):
+            verdicts = [verdict for verdict in verdicts if verdict.name in self.keys]
+        shown = [verdict for verdict in verdicts if verdict.name in self.keys or not verdict.ok]
+        wrong = [verdict for verdict in shown if not verdict.own]
+        first = min(wrong, key=lambda verdict: verdict.line or 0, default=None)
+        blamed = None if first is None else self._blamed(first, c)
+        if first is not None and blamed is not None:
+            name, line = blamed
+            shown[shown.index(first)] = replace(
+                first, line=line, diagnosis=f"{first.diagnosis}; look at line {line}, where {name} comes to be"
+            )
+        return self._report(shown, conventions)
+
+    def _blamed(self, verdict: Verdict, convention: str) -> tuple[str, int] | None:
+        """The first variable that looks like a gradient on the way to a wrong one, and is none of this graph's."""
+        known = [np.asarray(value) for c in self.ground.conventions for value in self.ground.values(0, c).values()]
+        count = self.ground.draws[0].sizes.get(self.ground.batch, 1)
+        shapes = {value.shape for value in known}
+        for name, line, array in self.answers.made:
+            if line > (verdict.line or line) or not _ON_THE_WAY.match(name) or not array.any():
+                continue
+            scaled = [array * factor for factor in (1.0, -1.0, count, 1 / count)]
+            alike = any(one.shape == value.shape and same(one, value) for value in known for one in scaled)
+            if array.shape in shapes and array.size > 1 and not alike:
+                return name, line
+        return None
 
     def _judged(self, name: str, convention: str) -> Verdict:
         if name not in self.ground.judged or self.is_right(name, convention):
             return self._right(name, convention)
         shown, line = self.shown(name), self.line(name)
         given = self.results[0, convention]
-        known = {key: value for key, value in given.items() if key in self.gradients}
-        if name in known and all(
-            chain.follows(
-                self.ground,
-                k,
-                convention,
-                name,
-                {key: value for key, value in self.results[k, convention].items() if key in self.gradients},
-            )
-            for k in range(len(self.ground.draws))
+        draws = range(len(self.ground.draws))
+        if name in self.gradients and all(
+            chain.follows(self.ground, k, convention, name, self._given(k, convention)) for k in draws
         ):
-            because = chain.causes(self.ground, 0, convention, name, known)
+            because = chain.causes(self.ground, 0, convention, name, self._given(0, convention))
             if because:
                 told = f"wrong only because {', '.join(because)} {'is' if len(because) == 1 else 'are'}"
                 return Verdict(name, shown, False, True, told, because=because, line=line)
@@ -202,40 +236,52 @@ def _of_formulas(
     seed: int,
 ) -> Report:
     """The report on formulas; what one wrong line makes wrong is told by that line, and searched for once."""
-    graph = submission.ground.graph
-    waiting, judged, later = dict(formulas), dict[str, UserFormula](), dict[str, Verdict]()
-    report: Report | None = None
-    for name in list(waiting):
-        formula = waiting.pop(name, None)
-        if formula is None:
+    graph, settled = submission.ground.graph, submission.conventions(convention)[0]
+    wrong = {name: formula for name, formula in formulas.items() if _is_wrong(submission, formula, name, settled)}
+    right = {name: formula for name, formula in formulas.items() if name not in wrong}
+    found: dict[str, Verdict] = {}
+    for name, formula in wrong.items():
+        if name in found:
             continue
-        judged[name] = formula
-        settled = submission.conventions(convention)[0]
-        if not _is_wrong(submission, formula, name, settled):
+        asked: Any = settled if len(submission.ground.conventions) > 1 else "auto"
+        report = check(graph, {**right, name: formula}, feeds, convention=asked, seed=seed)
+        found[name] = verdict = _with_line(report[name], formula)
+        if not verdict.repair:
             continue
-        alone = check(graph, judged, feeds, convention=convention, seed=seed)[name]
-        mended = _mended(alone, formula)
-        if mended is None:
-            continue
-        old, new, line = mended
-        for other, another in list(waiting.items()):
-            tree = _exchanged(another.tree, old, new)
-            if tree is None or not _is_wrong(submission, another, other, settled):
-                continue
-            if not _is_wrong(submission, UserFormula.from_tree(tree), other, settled):
-                told = f"wrong only because line {line} is" if line else f"wrong only because {name} is"
-                later[other] = Verdict(other, another.text, False, True, told, because=(name,), line=_line(another))
-                del waiting[other]
-    report = check(graph, judged, feeds, convention=convention, seed=seed)
-    keys = [name for name in formulas if name in submission.keys or not _fine(report, later, name)]
-    verdicts = [later.get(name) or _with_line(report[name], formulas[name]) for name in keys]
-    first = next((verdict.name for verdict in verdicts if not verdict.own), None)
-    ground = submission.ground
-    return Report(verdicts, report.convention, first, batch=ground.batch, examples=ground.examples)
+        old, new = _smallest_difference(formula.tree, ast.parse(verdict.repair, mode="eval").body)
+        for other, another in wrong.items():
+            tree = None if other in found else _exchanged(another.tree, old, new)
+            if tree is not None and not _is_wrong(submission, UserFormula.from_tree(tree), other, settled):
+                found[other] = _because(other, another, (name,), f"line {verdict.line}" if verdict.line else name)
+    report = check(graph, right, feeds, convention=convention, seed=seed) if right else None
+    for name, formula in right.items():
+        assert report is not None
+        before = _led_to(name, formulas) & wrong.keys()
+        culprits = tuple(other for other in wrong if other in before and not found[other].own)
+        found[name] = (
+            _because(name, formula, culprits, ", ".join(culprits)) if culprits else _with_line(report[name], formula)
+        )
+    keys = [name for name in formulas if name in submission.keys or not found[name].ok]
+    first = next((name for name in keys if not found[name].own), None)
+    label = report.convention if report is not None else None
+    told, ground = [found[name] for name in keys], submission.ground
+    return Report(told, label, first, batch=ground.batch, examples=ground.examples)
 
 
-def _fine(report: Report, later: Mapping[str, Verdict], name: str) -> bool:
-    return name not in later and report[name].ok
+def _because(name: str, formula: UserFormula, culprits: tuple[str, ...], shown: str) -> Verdict:
+    told = f"wrong only because {shown} {'are' if len(culprits) > 1 else 'is'}"
+    return Verdict(name, formula.text, False, True, told, because=culprits, line=_line(formula))
+
+
+def _led_to(name: str, formulas: Mapping[str, UserFormula]) -> set[str]:
+    """The formulas that one reads, and those that these read."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for read in formulas[waiting.pop()].names & formulas.keys() - found:
+            found.add(read)
+            waiting.append(read)
+    return found - {name}
 
 
 def _is_wrong(submission: _Submission, formula: UserFormula, name: str, convention: str) -> bool:
@@ -266,18 +312,9 @@ def _with_line(verdict: Verdict, formula: UserFormula) -> Verdict:
     return replace(verdict, line=line)
 
 
-def _mended(verdict: Verdict, formula: UserFormula) -> tuple[ast.expr, ast.expr, int | None] | None:
-    """The smallest part of a wrong formula that makes a whole statement, what it should be, and its line."""
-    if not verdict.repair:
-        return None
-    after = ast.parse(verdict.repair, mode="eval").body
-    return formula.tree, after, _with_line(verdict, formula).line
-
-
 def _exchanged(tree: ast.expr, old: ast.expr, new: ast.expr) -> ast.expr | None:
     """The expression with one part exchanged wherever it stands, None where it stands nowhere."""
-    pairs = list(_differences(old, new))
-    marks = {ast.dump(a): b for a, b in pairs}
+    marks = {ast.dump(old): new}
     found = False
     whole = ast.Expression(_copied(tree))
     for node in ast.walk(whole):
@@ -296,14 +333,13 @@ def _copied(tree: ast.expr) -> ast.expr:
     return ast.parse(ast.unparse(tree), mode="eval").body
 
 
-def _differences(old: ast.expr, new: ast.expr) -> list[tuple[ast.expr, ast.expr]]:
+def _smallest_difference(old: ast.expr, new: ast.expr) -> tuple[ast.expr, ast.expr]:
     """The smallest part that differs and is more than a name, with what it should be."""
     found = (old, new)
     while True:
-        before = [child for child in ast.iter_child_nodes(found[0]) if isinstance(child, ast.expr)]
-        after = [child for child in ast.iter_child_nodes(found[1]) if isinstance(child, ast.expr)]
+        before, after = map(parts_of, found)
         different = [(a, b) for a, b in zip(before, after, strict=False) if ast.dump(a) != ast.dump(b)]
         alike = type(found[0]) is type(found[1]) and len(before) == len(after) and len(different) == 1
         if not alike or isinstance(different[0][0], ast.Name | ast.Constant | ast.Attribute):
-            return [found]
+            return found
         found = different[0]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
+import linecache
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -52,6 +55,27 @@ class Recording:
     def line_of(self, value: Any) -> int | None:
         """The line that made a value."""
         return self._lines.get(id(value))
+
+    def line_of_key(self, line: int, is_meant: Callable[[str], bool]) -> int:
+        """The line of an entry in a dict that is written over several lines, of which this line is one."""
+        for first, last, key, at in self._entries:
+            if first <= line <= last and is_meant(key):
+                return at
+        return line
+
+    @functools.cached_property
+    def _entries(self) -> list[tuple[int, int, str, int]]:
+        """The entries of the dicts in the file: from and to which line a dict stands, the key, and its line."""
+        try:
+            tree = ast.parse("".join(linecache.getlines(self._file or "")))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return []
+        found = []
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Dict | ast.Call):
+                last = node.end_lineno or node.lineno
+                found += [(node.lineno, last, key, at) for key, at in _keys(node) if node.lineno < last]
+        return sorted(found, key=lambda entry: entry[1] - entry[0])
 
     def _entered(self, frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code.co_filename != self._file or self._looked > _MOST_LINES:
@@ -115,6 +139,13 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((str(key), one) for key, one in list(value.items()) if isinstance(one, Symbol | np.ndarray))
     elif isinstance(value, list | tuple):
         yield from ((name, one) for one in list(value) if isinstance(one, Symbol | np.ndarray))
+
+
+def _keys(node: ast.Dict | ast.Call) -> list[tuple[str, int]]:
+    if isinstance(node, ast.Call):
+        return [(option.arg, option.value.lineno) for option in node.keywords if option.arg]
+    pairs = zip(node.keys, node.values, strict=True)
+    return [(str(key.value), value.lineno) for key, value in pairs if isinstance(key, ast.Constant)]
 
 
 def _mark(value: Any) -> int:

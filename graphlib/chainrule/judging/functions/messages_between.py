@@ -43,7 +43,10 @@ def pack_answers(answers: Answers | ArgumentError, path: Path) -> None:
         index.append([k, convention, list(results)])
         arrays |= {f"a{len(arrays) + place}": array for place, array in enumerate(results.values())}
     formulas = {name: [ast.unparse(tree), _lines(tree)] for name, tree in answers.formulas.items()}
-    told = {"shown": answers.shown, "index": index, "lines": answers.lines, "formulas": formulas}
+    made = [[name, line] for name, line, _ in answers.made]
+    arrays |= {f"m{place}": array for place, (_, _, array) in enumerate(answers.made)}
+    told = {"shown": answers.shown, "index": index, "lines": answers.lines, "formulas": formulas, "made": made}
+    told["keys"] = list(answers.keys)
     np.savez(path, told=np.array(json.dumps(told)), **arrays)
 
 
@@ -78,6 +81,8 @@ def _answers(told: dict[str, Any], held: Any) -> Answers:
             str(name): _array(held[f"a{count + place}"]) for place, name in enumerate(names)
         }
         count += len(names)
+    found.keys = tuple(map(str, told["keys"]))
+    found.made = [(str(name), int(line), _array(held[f"m{place}"])) for place, (name, line) in enumerate(told["made"])]
     found.lines = {str(name): int(line) for name, line in told["lines"].items()}
     for name, (text, lines) in told["formulas"].items():
         tree = _tree(str(text), lines)

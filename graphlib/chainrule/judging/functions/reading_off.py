@@ -61,15 +61,16 @@ def line_of_change(before: ast.expr, after: ast.expr) -> int | None:
         line = getattr(before, "lineno", None) or line
         if type(before) is not type(after):
             return line
-        pairs = list(zip(_children(before), _children(after), strict=False))
+        pairs = list(zip(parts_of(before), parts_of(after), strict=False))
         different = [(a, b) for a, b in pairs if ast.dump(a) != ast.dump(b)]
-        same_form = len(_children(before)) == len(_children(after)) and _head(before) == _head(after)
+        same_form = len(parts_of(before)) == len(parts_of(after)) and _head(before) == _head(after)
         if not same_form or len(different) != 1:
             return line
         before, after = different[0]
 
 
-def _children(node: ast.expr) -> list[ast.expr]:
+def parts_of(node: ast.expr) -> list[ast.expr]:
+    """The expressions that an expression is made of."""
     return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
 

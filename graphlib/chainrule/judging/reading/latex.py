@@ -453,7 +453,8 @@ class ExpressionParser(TokenReader):
         token = self._next
         if token.kind == "number" and len(token.text) > 1 and token.text.isdigit():
             self.tokens[self.position] = token._replace(text=token.text[1:], start=token.start + 1)
-            tree = self._make(ast.Constant(int(token.text[0])), token.start)
+            digit: ast.expr = ast.Constant(int(token.text[0]))
+            tree = self._make(digit, token.start)
         else:
             tree = self._atom()
         self.depth -= 1
