@@ -39,6 +39,17 @@ def finished(svg: bytes, scene: Scene, palette: Palette) -> str:
     )
 
 
+def scaling(svg: str) -> str:
+    """The SVG as wide as what it stands in, up to its own width.
+
+    A notebook shows it as an image, which no style rule for SVG reaches, and would cut off what is wider than a cell.
+    """
+    head, rest = svg.split(">", 1)
+    [width] = re.findall(r'\swidth="([^"]*)"', head)
+    head = re.sub(r'\s(?:width|height|style)="[^"]*"', "", head)
+    return f'{head} width="100%" style="max-width:{width};height:auto">{rest}'
+
+
 def _root_attributes(scene: Scene, palette: Palette) -> str:
     said = html.escape(scene.title)
     return (
