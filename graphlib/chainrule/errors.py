@@ -42,6 +42,7 @@ class ChainruleError(Exception):
 
     def __init__(self, what: str, *, where: str = "", given: str = "", remedy: str = "", node: Any = None) -> None:
         super().__init__(what)
+        self._is_shown = False
         self.what, self.where, self.given, self.remedy, self.node = what, where, given, remedy, node
 
     def __str__(self) -> str:
@@ -59,7 +60,8 @@ class ChainruleError(Exception):
     def _show_picture(self) -> None:
         """Display the failing node, where a notebook is there to do it."""
         display = getattr(sys.modules.get("IPython.display"), "display", None)
-        if display is not None and self.node is not None and "ipykernel" in sys.modules:
+        if display is not None and self.node is not None and "ipykernel" in sys.modules and not self._is_shown:
+            self._is_shown = True  # a kernel asks for the traceback twice
             with contextlib.suppress(Exception):  # an error must not fail because a picture does
                 display(self.draw())
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.core.run import BaseRun
 from chainrule.drawing.arrays import number, summary
+from chainrule.drawing.svg import scaling
 from chainrule.drawing.theme import PALETTES
 from chainrule.drawing.wording import shown_name
 from chainrule.page.steps import shape_in_words
@@ -81,8 +82,8 @@ def curve_of_losses(losses: Sequence[float]) -> str:
         f'{text} x="490" y="218" text-anchor="end">{len(losses):,} steps</text>',
         f'<polyline fill="none" stroke="{green}" stroke-width="2" points="{line}"/>',
     ]
-    size = 'viewBox="0 0 500 225" width="100%" style="max-width:500px;height:auto"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{said}">{"".join(parts)}</svg>'
+    named = f'viewBox="0 0 500 225" role="img" aria-label="{said}"'
+    return scaling(f'<svg xmlns="http://www.w3.org/2000/svg" {named}>{"".join(parts)}</svg>')
 
 
 def _points(losses: Sequence[float]) -> Iterator[tuple[int, float]]:
