@@ -234,8 +234,8 @@ class FormulasView(View):
             if not self.has_gradient(k):
                 continue
             waiting: dict[str, deque[Any]] = defaultdict(deque)
-            for consumer, part in self.derivation["d" + name].contributions:
-                waiting[consumer].append(part)
+            for sender, part in self.derivation["d" + name].contributions:
+                waiting[sender].append(part)
             for consumer, place in self.graph.uses[k]:
                 parts = waiting[self.graph.names[consumer]]
                 if parts:
