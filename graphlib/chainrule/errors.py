@@ -21,7 +21,11 @@ ChainruleError
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, final
 
 from chainrule.text import visible
@@ -38,12 +42,28 @@ class ChainruleError(Exception):
 
     def __init__(self, what: str, *, where: str = "", given: str = "", remedy: str = "", node: Any = None) -> None:
         super().__init__(what)
+        self._is_shown = False
         self.what, self.where, self.given, self.remedy, self.node = what, where, given, remedy, node
 
     def __str__(self) -> str:
         parts = (("where", self.where), ("given", self.given), ("try", self.remedy))
         shown = [f"  {label + ':':<6} {visible(text)}" for label, text in parts if text]
         return "\n".join([visible(self.what), *shown])
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the message, the user's lines without those of chainrule, and a picture."""
+        own = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(_PACKAGE)]
+        lines = [f"{_place(frame)}\n    {frame.line}" for frame in own if "IPython" not in frame.filename]
+        self._show_picture()
+        return [f"{type(self).__name__}: {self}", *lines]
+
+    def _show_picture(self) -> None:
+        """Display the failing node, where a notebook is there to do it."""
+        display = getattr(sys.modules.get("IPython.display"), "display", None)
+        if display is not None and self.node is not None and "ipykernel" in sys.modules and not self._is_shown:
+            self._is_shown = True  # a kernel asks for the traceback twice
+            with contextlib.suppress(Exception):  # an error must not fail because a picture does
+                display(self.draw())
 
     def draw(self, **options: Any) -> Any:
         """What the failing node is computed from, as a Drawing in which it stands out; for errors about a node.
@@ -55,6 +75,15 @@ class ChainruleError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         parts = {"where": self.where, "given": self.given, "remedy": self.remedy, "node": self.node}
         return _restore, (type(self), self.what, parts)
+
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    """Where a line stands; a cell of a notebook has a file name that says nothing."""
+    cell = "ipykernel_" in frame.filename or frame.filename.startswith("<ipython")
+    return f"{'this notebook' if cell else frame.filename}, line {frame.lineno}, in {frame.name}"
 
 
 _draw: list[Callable[..., Any]] = []

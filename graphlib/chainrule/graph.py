@@ -108,6 +108,11 @@ class Run(BaseRun):
 
         return page_of_run(self, **options)
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from chainrule.page.notebook import table_of_run
+
+        return {"text/html": table_of_run(self), "text/plain": repr(self)}
+
 
 @final
 class Graph(BaseGraph):
@@ -256,6 +261,9 @@ class Graph(BaseGraph):
         from chainrule.drawing import draw_graph
 
         return draw_graph(self, show, **options)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {**self.draw()._repr_mimebundle_(), "text/plain": repr(self)}
 
     @overload
     def compile(  # type: ignore[overload-overlap]  # one name is text, several are not

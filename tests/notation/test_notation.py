@@ -268,8 +268,15 @@ def test_no_notation_lists_gradients_of_data(network: cr.Graph) -> None:
 def test_a_notebook_shows_mathematics(network: cr.Graph) -> None:
     derivation = network.derivation()
     for shown in (derivation, derivation["dW3"], derivation.entries("dW3")):
-        assert ET.fromstring(shown._repr_html_()).tag == f"{MATHML}math"
-        assert re.fullmatch(r"(\$\$?)[^$]+\1", shown._repr_latex_())
+        bundle = shown._repr_mimebundle_()
+        assert bundle.keys() == {"text/latex", "text/plain"}  # a notebook that is not trusted loses its MathML
+        assert re.fullmatch(r"(\$\$?)[^$]+\1", bundle["text/latex"])
+        assert "W₃" in bundle["text/plain"] or "w³" in bundle["text/plain"]
+
+
+def test_the_prompt_shows_a_derivation_and_no_address(network: cr.Graph) -> None:
+    derivation = network.derivation()
+    assert repr(derivation) == derivation.unicode()
 
 
 def test_notes_stand_at_the_end_of_every_notation(network: cr.Graph) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 from typing import NamedTuple, final
 
 from chainrule.errors import GradientCheckError, UnknownNameError, did_you_mean
@@ -77,6 +78,13 @@ class GradientReport:
             raise UnknownNameError(f"no row is called {did_you_mean(name, [row.name for row in self.rows])}")
         return found[0]
 
+    def _repr_html_(self) -> str:
+        """A table for notebooks, everything in it escaped; words say what is wrong, not a color alone."""
+        rows = _html_row(_TITLES, "th") + "".join(_html_row(_cells(row), "td") for row in self.rows)
+        problems = "".join(f"<pre>{escape(str(problem))}</pre>" for problem in self.problems[:3])
+        told = f"<p>{self.compared} elements compared: {self._verdict}</p>"
+        return f"<p>{escape(self.title)}</p><table>{rows}</table>{told}{problems}"
+
     def __repr__(self) -> str:
         return f"<GradientReport {self.title}: {self.compared} elements compared, {self._verdict}>"
 
@@ -85,10 +93,18 @@ class GradientReport:
         return "all agree" if self.ok else f"{counted(len(self.problems), 'row')} of {len(self.rows)} wrong"
 
     def __str__(self) -> str:
-        table = [("name", "what", "compared", "largest error", "verdict"), *map(_cells, self.rows)]
+        table = [_TITLES, *map(_cells, self.rows)]
         lines = map(str.rstrip, in_columns(table))
         found = [str(problem) for problem in self.problems[:3]]
         return "\n".join([self.title, *lines, f"{self.compared} elements compared: {self._verdict}", *found])
+
+
+def _html_row(cells: Iterable[str], tag: str) -> str:
+    return f"<tr>{''.join(f'<{tag} {_LEFT}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+_LEFT = 'style="text-align:left"'
+_TITLES = ("name", "what", "compared", "largest error", "verdict")
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from chainrule.drawing.dot import dot_text
 from chainrule.drawing.layout import render
 from chainrule.drawing.saving import replaced
 from chainrule.drawing.scene import Direction, Scene
-from chainrule.drawing.svg import finished
+from chainrule.drawing.svg import finished, scaling
 from chainrule.drawing.theme import Palette, palette_named
 from chainrule.drawing.views import FailureView, FormulasView, GradientsView, GraphView, ValuesView, View
 from chainrule.errors import ArgumentError, ChainruleError, DrawingError, did_you_mean
@@ -98,7 +98,7 @@ class Drawing:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What a notebook shows: the SVG, or, where there is none, the reason."""
         try:
-            return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+            return {"image/svg+xml": scaling(self.svg()), "text/plain": repr(self)}
         except Exception as error:  # a notebook must not fail because a picture does
             return {"text/plain": f"{self!r}\n{error}"}
 

@@ -13,6 +13,7 @@ from chainrule.drawing.wording import sentence
 
 # Graphviz writes every element as a group with its id, and right under it a title: the name in the DOT text.
 _GROUP: Final = re.compile(r'<g id="([^"]*)" (class="[^"]*"[^>]*)>\s*<title>[^<]*</title>')
+_CELL: Final = 750.0  # points across a cell of a notebook on most screens
 _COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
 
@@ -37,6 +38,20 @@ def finished(svg: bytes, scene: Scene, palette: Palette) -> str:
     return body.replace("<svg ", f"<svg {_root_attributes(scene, palette)} ", 1).replace(
         "<g ", f"<style>{html.escape(palette.css, quote=False)}</style>\n<g ", 1
     )
+
+
+def scaling(svg: str) -> str:
+    """The SVG as wide as what it stands in, up to its own width.
+
+    A notebook shows it as an image, which no style rule for SVG reaches, and would cut off what is wider than a cell.
+    An image without a width of its own fills its cell, so a small picture gets room on its right: it is not enlarged.
+    """
+    head, rest = svg.split(">", 1)
+    left, top, width, height = (float(part) for part in re.findall(r'viewBox="([^"]*)"', head)[0].split())
+    wide = max(width, _CELL)
+    head = re.sub(r'\s(?:width|height|style|viewBox)="[^"]*"', "", head)
+    room = f'viewBox="{left:g} {top:g} {wide:g} {height:g}"'
+    return f'{head} {room} width="100%" style="max-width:{wide:g}pt;height:auto">{rest}'
 
 
 def _root_attributes(scene: Scene, palette: Palette) -> str:

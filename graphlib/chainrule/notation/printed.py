@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from chainrule.notation.latex import LatexPrinter
 from chainrule.notation.mathml import MathmlPrinter
@@ -24,8 +24,12 @@ class Printed(ABC):
     def _repr_latex_(self) -> str:
         return f"{self._math}{self._in(LatexPrinter())}{self._math}"
 
-    def _repr_html_(self) -> str:
-        return self._in(MathmlPrinter())
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: no MathML, which Jupyter takes out of a notebook that is not trusted."""
+        return {"text/latex": self._repr_latex_(), "text/plain": self._in(UnicodePrinter())}
+
+    def __repr__(self) -> str:
+        return self._in(UnicodePrinter())
 
 
 class PrintedLine(Printed):

@@ -104,12 +104,7 @@ function showMoment(at) {
   $('about').textContent = moment.words;
   markCurve(moment);
   if (plane) drawPlane(at);
-  $('params').replaceChildren(...moment.params.map((place, k) => {
-    const line = math('math', {});
-    line.innerHTML = names[k];
-    line.append(math('mo', {}, '='), mathMatrix(arrayOf(place), 4, true));
-    return element('figure', {}, line);
-  }));
+  $('params').replaceChildren(...moment.params.map((place, k) => element('figure', {}, equation(names[k], '=', arrayOf(place)))));
   return moment.words;
 }
 

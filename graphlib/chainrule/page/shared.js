@@ -121,6 +121,25 @@ function mathMatrix(array, digits, alone = false) {
   return table;
 }
 
+// Markup that Python's printer wrote: every name in it is escaped.
+function filled(target, markup) {
+  const reader = math('math');
+  reader.innerHTML = markup;
+  target.replaceChildren(...reader.childNodes);
+  return target;
+}
+
+// What equals an array, or is added to; a strip of heat stands beside the mathematics, where every browser makes room.
+function equation(left, sign, array) {
+  const line = math('math', {});
+  line.append(filled(math('mrow'), left), math('mo', left ? {} : {form: 'prefix'}, sign));
+  if (array.shape.length === 0 || isSmall(array)) {
+    line.append(mathMatrix(array, 4, true));
+    return line;
+  }
+  return element('span', {class: 'equation'}, line, strip(array));
+}
+
 // Blue below 0 and orange above it, the stronger the farther away.
 function heat(x, largest) {
   if (!Number.isFinite(x)) return [120, 120, 120];

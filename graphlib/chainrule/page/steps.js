@@ -78,14 +78,6 @@ function isKnown(mark) {
   return mark[0] !== 'g' || nodes[Number(mark.slice(1))].gradient !== undefined;
 }
 
-// Markup that Python's printer wrote: every name in it is escaped.
-function filled(target, markup) {
-  const reader = math('math');
-  reader.innerHTML = markup;
-  target.replaceChildren(...reader.childNodes);
-  return target;
-}
-
 function leavesOf(part) {
   return [...part.querySelectorAll('[data-of]')].filter((leaf) => isKnown(leaf.dataset.of));
 }
@@ -177,21 +169,15 @@ function showStep(at) {
   return step.words;
 }
 
-function equation(left, right) {
-  const line = math('math', {});
-  line.append(filled(math('mrow'), left), math('mo', {}, '='), right);
-  return line;
-}
-
 function showResult(step, node) {
   const array = arrayOf(step.result);
   const name = step.kind === 'forward' ? node.math : node.differential;
-  const figure = element('figure', {}, step.kind === 'contribution' ? bare(array) : equation(name, mathMatrix(array, 4, true)));
+  const figure = element('figure', {}, step.kind === 'contribution' ? equation('', '+=', array) : equation(name, '=', array));
   const what = step.kind === 'forward' ? node.kind : `gradient of ${node.name}`;
   figure.append(element('figcaption', {}, `${what}, ${node.shape || 'a number'}${followedCaption(array)}`));
   const shown = [figure];
   if (step.soFar !== undefined) {
-    const sum = element('figure', {}, equation(name, mathMatrix(arrayOf(step.soFar), 4, true)));
+    const sum = element('figure', {}, equation(name, '=', arrayOf(step.soFar)));
     sum.append(element('figcaption', {}, 'the sum so far'));
     shown.push(sum);
   }
@@ -200,12 +186,6 @@ function showResult(step, node) {
 
 function followedCaption(array) {
   return followed >= 0 && array.packed.axis !== undefined ? `; ${data.examples.word} ${followed + 1} is followed` : '';
-}
-
-function bare(array) {
-  const line = math('math', {});
-  line.append(math('mo', {form: 'prefix'}, '+='), mathMatrix(array, 4, true));
-  return line;
 }
 
 function showCompared(step) {
