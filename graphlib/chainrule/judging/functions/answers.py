@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -197,10 +198,14 @@ def _formulas(function: Function, recipes: Mapping[str, Recipe], asked: Question
         ranked = sorted(symbols, key=lambda name: place.get(id(symbols[name]), len(place)))
         trees = {name: expression_of(symbols[name], names, recording.line_of) for name in ranked}
         for name, tree in trees.items():
-            _in_its_entry(tree, recording, lambda key, name=name: gradient_of(key, asked.gradients) == name)
+            _in_its_entry(tree, recording, partial(_means, name, asked.gradients))
         return trees
     except Exception:  # whatever NumPy says to Symbols: the arrays are judged
         return {}
+
+
+def _means(name: str, gradients: Collection[str], key: str) -> bool:
+    return gradient_of(key, gradients) == name
 
 
 def _in_its_entry(tree: ast.expr, recording: Recording, is_meant: Callable[[str], bool]) -> None:

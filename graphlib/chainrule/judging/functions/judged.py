@@ -244,8 +244,8 @@ def _of_formulas(
         if name in found:
             continue
         asked: Any = settled if len(submission.ground.conventions) > 1 else "auto"
-        report = check(graph, {**right, name: formula}, feeds, convention=asked, seed=seed)
-        found[name] = verdict = _with_line(report[name], formula)
+        alone = check(graph, {**right, name: formula}, feeds, convention=asked, seed=seed)
+        found[name] = verdict = _with_line(alone[name], formula)
         if not verdict.repair:
             continue
         old, new = _smallest_difference(formula.tree, ast.parse(verdict.repair, mode="eval").body)
