@@ -63,8 +63,8 @@ class Run(BaseRun):
         >>> from chainrule import Graph, Input
         >>> x = Input("x")
         >>> report = Graph((x * x).relabel("y", like=x)).forward({"x": 3.0}).compare({"dx": 3.0})
-        >>> report.ok, report["dx"].repair
-        (False, '2 * result')
+        >>> report.ok, report["dx"].diagnosis
+        (False, 'what y sends is missing: x')
 
         Raises ArgumentError for what is neither a formula, nor a callable, nor an array.
         """

@@ -176,7 +176,7 @@ class Report:
         judged = [verdict for verdict in self if verdict.verdict == "right" or verdict.verdict.startswith("wrong")]
         others = len([verdict for verdict in self if verdict.verdict != "kept"]) - len(judged)
         told = self._count_of(judged)
-        if others:
+        if others and judged:
             told += f" {others} more {'line was' if others == 1 else 'lines were'} not judged."
         return told
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple, final
 
 from chainrule.errors import FormulaError, did_you_mean
 from chainrule.judging.reading.bounds import LONGEST_NUMBER, MOST_TOKENS
 from chainrule.judging.reading.grammar import COMMANDS, FUNCTION_WORDS, GREEK, REFUSED_COMMANDS, SIGNS, SPELLED
-from chainrule.judging.reading.marks import closing, marks_above
+from chainrule.judging.reading.marks import Mark, closing, marks_above
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.passage import Passage
 from chainrule.judging.reading.scope import Scope
@@ -218,7 +218,7 @@ class Lexer:
         marks, end = found
         at = self.at
         layers = [mark.text for mark in marks if mark.kind == "layer"]
-        if not (layers or self.tokens):
+        if not (layers or self.tokens) or self._is_power(marks):
             return False
         if layers and not self._renumber(layers[-1], end):
             raise self.passage.error(at, "the number of a layer belongs to a name", "W^{[2]}")
@@ -232,6 +232,15 @@ class Lexer:
                 self._put(Token(mark.kind, shown, start, to))
         self.at = end
         return True
+
+    def _is_power(self, marks: Sequence[Mark]) -> bool:
+        """Whether (2) is no number of a layer: A₂^(2) where A₂ is known and A₂₂ is not, and behind a bracket."""
+        if not self.tokens or len(marks) > 1 or marks[0].kind != "layer" or self.text[marks[0].start] != "(":
+            return False
+        last = self.tokens[-1]
+        if last.kind != "name":
+            return True
+        return last.text in self.known and self._resolved(last.base, last.number + marks[0].text) not in self.known
 
     def _renumber(self, number: str, end: int) -> bool:
         """Give the last name a number; a transpose or a prime may stand between."""
