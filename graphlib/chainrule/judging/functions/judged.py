@@ -99,6 +99,7 @@ class _Submission:
         self.keys = [name for name in self.results[0, ground.conventions[0]] if name in answers.keys]
         self.all = list(self.results[0, ground.conventions[0]])
         self.formulas = _admitted(answers.formulas)
+        self.draws = [k for k, draw in enumerate(ground.draws) if not draw.only]
 
     # - by numbers alone
 
@@ -124,8 +125,16 @@ class _Submission:
         """Whether a key is right on every draw."""
         return all(
             self._agrees(self.results[k, convention].get(name), self.ground.values(k, convention).get(name))
-            for k in range(len(self.ground.draws))
+            for k in self.draws
         )
+
+    def remark(self, name: str, convention: str) -> str:
+        """For which data alone a key is right, where it is not for all that could be asked."""
+        for k, draw in enumerate(self.ground.draws):
+            mine, right = self.results[k, convention].get(name), self.ground.values(k, convention).get(name)
+            if draw.only and not self._agrees(mine, right):
+                return draw.only
+        return ""
 
     def _agrees(self, mine: Any, right: Any) -> bool:
         return (
@@ -142,7 +151,8 @@ class _Submission:
             return Verdict(name, shown, True, True, "kept", "no name of the graph", line=self.line(name))
         others = [c for c in self.ground.conventions if c != convention and self.is_right(name, c)]
         told = None if len(self.ground.conventions) == 1 else "either" if others else convention
-        return Verdict(name, shown, True, True, "right", convention=told, line=self.line(name))
+        remark = self.remark(name, convention)
+        return Verdict(name, shown, True, True, "right", convention=told, line=self.line(name), remark=remark)
 
     def of_arrays(self, conventions: tuple[str, ...]) -> Report:
         """The report on arrays: each by itself, and in the chain; variables only where something is wrong."""
@@ -180,7 +190,7 @@ class _Submission:
             return self._right(name, convention)
         shown, line = self.shown(name), self.line(name)
         given = self.results[0, convention]
-        draws = range(len(self.ground.draws))
+        draws = self.draws
         if name in self.gradients and all(
             chain.follows(self.ground, k, convention, name, self._given(k, convention)) for k in draws
         ):
@@ -286,7 +296,7 @@ def _led_to(name: str, formulas: Mapping[str, UserFormula]) -> set[str]:
 
 def _is_wrong(submission: _Submission, formula: UserFormula, name: str, convention: str) -> bool:
     ground = submission.ground
-    for k in range(len(ground.draws)):
+    for k in submission.draws:
         values = ground.values(k, convention)
         if name not in values:
             return False
