@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import chainrule as cr
-from chainrule.nodes import conditions, elementwise, rearranging, slopes
+from chainrule.nodes import slopes
 from chainrule.nodes.rearranging import FED
 
 # --- what the examples are -------------------------------------------------------------------------------------------
@@ -35,6 +35,15 @@ def apart(rng, shape):
 def between(rng, shape):
     """Numbers that tie with none of ``apart``: 0.1 away from all of them."""
     return apart(rng, shape) + 0.1
+
+
+def share(rng, shape):
+    """Numbers between -1 and 1."""
+    return rng.uniform(-0.9, 0.9, size=shape)
+
+
+def beyond_one(rng, shape):
+    return rng.uniform(1.3, 3, size=shape)
 
 
 def signs(rng, shape):
@@ -120,6 +129,10 @@ def reduced_count(case: Case) -> int:
 def along() -> list[Case]:
     cases = [Case((shape,), {"axis": axis}) for shape in SHAPES for axis in axes_of(shape)]
     return [case for case in cases if reduced_count(case)]
+
+
+def along_any() -> list[Case]:
+    return [Case((shape,), {"axis": axis}) for shape in SHAPES for axis in axes_of(shape)]
 
 
 def losses(shapes: list[Shape]) -> list[Case]:
@@ -272,6 +285,51 @@ ADDED: list[Case] = [
 ]
 
 
+DEVIATIONS: list[Case] = [
+    *(case for case in reductions(of_nothing=False) if reduced_count(case) > 1),
+    Case(((2, 3),), {"axis": 1, "ddof": 1}),
+    Case(((2, 3, 4),), {"axis": (0, 2), "ddof": 1}),
+]
+PLACES: list[Case] = [
+    Case((shape,), {"axis": axis, "keepdims": keep})
+    for shape in [(1,), (2, 3), (2, 3, 4)]
+    for axis in (None, *range(-len(shape), len(shape)))
+    for keep in (False, True)
+]
+STACKED: list[Case] = [
+    Case((shape,) * 3, {"axis": axis})
+    for shape in [(), (1,), (0,), (2, 3), (2, 3, 4)]
+    for axis in range(-len(shape) - 1, len(shape) + 1)
+]
+RUNNING: list[Case] = [
+    Case((shape,), {"axis": axis}) for shape in SHAPES for axis in (None, *range(-len(shape), len(shape)))
+]
+REPEATED: list[Case] = [Case((*case.shapes,), {**case.facts, "repeats": n}) for case in RUNNING for n in (1, 3)]
+LAID: list[Case] = [Case((shape,), {"reps": reps}) for shape in SHAPES for reps in (1, 3, (2, 3), (2, 1, 3))]
+TRIANGLES: list[Case] = [
+    Case((shape,), {"k": k, "lower": lower})
+    for shape in [(1, 1), (3, 0), (2, 3), (4, 3), (2, 3, 4)]
+    for k in (-1, 0, 1, 2)
+    for lower in (False, True)
+]
+SUMS_OF_PRODUCTS: list[Case] = [
+    Case(((2, 3), (3, 4)), {"subscripts": "ij,jk->ik"}),
+    Case(((2, 3), (3, 4)), {"subscripts": "ij,jk"}),
+    Case(((2, 3), (3,)), {"subscripts": "ij,j->"}),
+    Case(((2, 3),), {"subscripts": "ij->ji"}),
+    Case(((2, 3),), {"subscripts": "ij->j"}),
+    Case(((2, 3, 4),), {"subscripts": "ijk->"}),
+    Case(((2, 3), (4,), (3,)), {"subscripts": "ij,k,j->ik"}),
+    Case(((5, 2, 3), (5, 3, 4)), {"subscripts": "bij,bjk->bik"}),
+    Case(((2, 3), (4,)), {"subscripts": "ij,k -> i"}),
+    Case(((2, 0), (0, 3)), {"subscripts": "ij,jk->ik"}),
+]
+SCATTERED: list[Case] = [
+    Case((table, at, (*table[: axis % len(table)], *at, *table[axis % len(table) + 1 :])), {"axis": axis})
+    for table, at, axis in LOOKUPS
+]
+
+
 def with_facts(name: str, table: dict[Shape, list[Any]]) -> list[Case]:
     return [Case((shape,), {name: value}) for shape, values in table.items() for value in values]
 
@@ -335,31 +393,70 @@ ROWS = [
     Row(cr.Tanh, (normal,), single()),
     Row(cr.Transpose, (normal,), with_facts("axes", ORDERS)),
     Row(cr.Where, (condition, normal, normal), [Case(shapes) for shapes in ELEMENTS_OF_THREE]),
-    compared(conditions.And, other=condition),
-    compared(conditions.Equal),
-    compared(conditions.Greater),
-    compared(conditions.GreaterEqual),
-    compared(conditions.Less),
-    compared(conditions.LessEqual),
-    compared(conditions.NotEqual),
-    compared(conditions.Or, other=condition),
-    compared(conditions.Xor, other=condition),
-    Row(rearranging.AsType, (apart,), single() + single(to=[float, int, bool])),
-    Row(rearranging.BroadcastTo, (normal,), with_facts("to", STRETCHED_TO)),
-    Row(rearranging.BroadcastTo, (normal, normal), LENT),
-    Row(rearranging.ExpandDims, (normal,), [Case((shape,)) for shape in SHAPES] + with_facts("axis", PUT_IN)),
-    Row(rearranging.FullLike, (normal, normal), [Case((shape, ())) for shape in SHAPES] + [Case(((2, 3), (3,)))]),
+    compared(cr.And, other=condition),
+    compared(cr.Equal),
+    compared(cr.Greater),
+    compared(cr.GreaterEqual),
+    compared(cr.Less),
+    compared(cr.LessEqual),
+    compared(cr.NotEqual),
+    compared(cr.Or, other=condition),
+    compared(cr.Xor, other=condition),
+    Row(cr.AsType, (apart,), single() + single(to=[float, int, bool])),
+    Row(cr.BroadcastTo, (normal,), with_facts("to", STRETCHED_TO)),
+    Row(cr.BroadcastTo, (normal, normal), LENT),
+    Row(cr.ExpandDims, (normal,), [Case((shape,)) for shape in SHAPES] + with_facts("axis", PUT_IN)),
+    Row(cr.FullLike, (normal, normal), [Case((shape, ())) for shape in SHAPES] + [Case(((2, 3), (3,)))]),
     Row(cr.Index, (normal, indices, indices), FED_KEYS),
-    Row(conditions.IsFinite, (normal,), single()),
-    Row(conditions.IsInfinite, (normal,), single()),
-    Row(conditions.IsNaN, (normal,), single()),
-    Row(elementwise.NormalCDF, (normal,), single()),
-    Row(conditions.Not, (apart,), single()),
+    Row(cr.IsFinite, (normal,), single()),
+    Row(cr.IsInfinite, (normal,), single()),
+    Row(cr.IsNaN, (normal,), single()),
+    Row(cr.NormalCDF, (normal,), single()),
+    Row(cr.Not, (apart,), single()),
     Row(cr.Reshape, (normal,), single()),
     Row(cr.Reshape, (normal, normal), [Case(((2, 3), (3, 2))), Case(((2, 3, 4), (4, 6))), Case(((1,), ()))]),
-    Row(elementwise.Sign, (apart,), single()),
-    Row(rearranging.Squeeze, (normal,), ONES),
-    Row(rearranging.SwapAxes, (normal,), SWAPPED),
+    Row(cr.Sign, (apart,), single()),
+    Row(cr.Squeeze, (normal,), ONES),
+    Row(cr.SwapAxes, (normal,), SWAPPED),
+    Row(cr.ArcCos, (share,), single()),
+    Row(cr.ArcCosh, (beyond_one,), single()),
+    Row(cr.ArcSin, (share,), single()),
+    Row(cr.ArcSinh, (normal,), single()),
+    Row(cr.ArcTan, (normal,), single()),
+    Row(cr.ArcTanh, (share,), single()),
+    Row(cr.ArgMax, (apart,), PLACES),
+    Row(cr.ArgMin, (apart,), PLACES),
+    Row(cr.Ceil, (apart,), single()),
+    Row(cr.Cosh, (normal,), single()),
+    Row(cr.CumSum, (normal,), RUNNING),
+    Row(cr.Diagonal, (normal,), [Case((shape,)) for shape in [(3,), (1,), (3, 3), (2, 4), (4, 2)]]),
+    Row(cr.ELU, (apart,), single() + single(alpha=[0.3])),
+    Row(cr.Einsum, (normal, normal, normal), SUMS_OF_PRODUCTS),
+    Row(cr.Expm1, (normal,), single()),
+    Row(cr.Flip, (normal,), along_any()),
+    Row(cr.Floor, (apart,), single()),
+    Row(cr.HuberLoss, (apart, between), [*losses(SHAPES), Case(((2, 3), (2, 3)), {"delta": 0.7})]),
+    Row(cr.KLLoss, (probability, probability), losses([(1, 1), (3, 0), (2, 3), (2, 3, 4)])),
+    Row(cr.L1Loss, (apart, between), losses(SHAPES)),
+    Row(cr.Log1p, (positive,), single()),
+    Row(cr.Min, (apart,), reductions(of_nothing=False)),
+    Row(cr.Mod, (apart, beyond_one), pairs()),
+    Row(cr.NLLLoss, (normal, probability), losses([(1, 1), (3, 0), (2, 3), (2, 3, 4)])),
+    Row(cr.Norm, (normal,), [case for case in reductions(of_nothing=False) if reduced_count(case)]),
+    Row(cr.Repeat, (normal,), REPEATED),
+    Row(cr.Round, (between,), single()),
+    Row(cr.ScatterAdd, (normal, indices, normal), SCATTERED),
+    Row(cr.SiLU, (normal,), single()),
+    Row(cr.Sinh, (normal,), single()),
+    Row(cr.Softsign, (normal,), single()),
+    Row(cr.Stack, (normal, normal, normal), STACKED),
+    Row(cr.Std, (normal,), DEVIATIONS),
+    Row(cr.StopGradient, (normal,), single()),
+    Row(cr.Tan, (share,), single()),
+    Row(cr.Tile, (normal,), LAID),
+    Row(cr.Triangle, (normal,), TRIANGLES),
+    Row(cr.Var, (normal,), DEVIATIONS),
+    Row(slopes.Centered, (normal,), along()),
     Row(slopes.PowerSlope, (positive, normal), pairs()),
     Row(slopes.Put, (normal, normal, indices), ADDED),
     Row(slopes.Ratio, (normal, positive), pairs()),
@@ -377,7 +474,7 @@ DATA = {"labels", "indices", "condition", "like"}  # inputs that have no gradien
 
 def is_data(row: Row, name: str) -> bool:
     """Whether an input of that name has no gradient."""
-    return name.rstrip("_0123456789") in DATA or (row.kind, name) == (rearranging.FullLike, "x")
+    return name.rstrip("_0123456789") in DATA or (row.kind, name) in ((cr.FullLike, "x"), (cr.StopGradient, "x"))
 
 
 def gives_numbers(row: Row, case: Case) -> bool:

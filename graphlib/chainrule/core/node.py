@@ -317,7 +317,7 @@ def _check_arity(kind: type[Node], inputs: Sequence[Any]) -> None:
     names, spare, variadic = _forward_parameters(kind)
     least = max(1, len(names) - spare)
     fits = len(inputs) >= least and (variadic or len(inputs) <= len(names))
-    if fits and all(isinstance(value, Node) for value in inputs[least : len(names)]):  # what may be left out is a node
+    if fits and (not spare or all(isinstance(x, Node) for x in inputs[least:])):  # what may be left out is a node
         return
     count = f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
     if variadic or spare:

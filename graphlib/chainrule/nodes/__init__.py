@@ -3,6 +3,38 @@
 Loading the package loads all of them, so that the table of operations has a node for whatever a rule records.
 """
 
-from chainrule.nodes import arithmetic, conditions, elementwise, linear, losses, rearranging, reductions, slopes
+from chainrule.nodes import (
+    activations,
+    arithmetic,
+    conditions,
+    elementwise,
+    further_losses,
+    layouts,
+    linear,
+    losses,
+    rearranging,
+    reductions,
+    running,
+    slopes,
+    spread,
+    stepwise,
+    transcendental,
+)
 
-__all__ = ["arithmetic", "conditions", "elementwise", "linear", "losses", "rearranging", "reductions", "slopes"]
+__all__ = [
+    "activations",
+    "arithmetic",
+    "conditions",
+    "elementwise",
+    "further_losses",
+    "layouts",
+    "linear",
+    "losses",
+    "rearranging",
+    "reductions",
+    "running",
+    "slopes",
+    "spread",
+    "stepwise",
+    "transcendental",
+]

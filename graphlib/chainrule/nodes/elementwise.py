@@ -69,17 +69,6 @@ class Abs(Node, computes=np.absolute):
 
 
 @final
-class Sign(Node, computes=np.sign):
-    """-1 where x is negative, 1 where it is positive, 0 at 0; its slope is 0, at the jump, too."""
-
-    def forward(self, x: Value) -> Value:
-        return np.sign(x)
-
-    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
-        return (np.zeros_like(grad),)
-
-
-@final
 class Sin(Node, computes=np.sin):
     """The sine of an angle in radians."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.core.learning import expected_shape
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
-from chainrule.symbols.dimensions import Dimension, Size
+from chainrule.symbols.dimensions import Dimension
 from chainrule.symbols.symbol import Symbol, Value
 
 
@@ -44,7 +44,7 @@ def named_in(said: Any) -> list[Dimension]:
     return list(found)
 
 
-def _exchanged(said: Any, numbers: dict[Dimension, Size | None]) -> Any:
+def _exchanged(said: Any, numbers: Mapping[Dimension, int | None]) -> Any:
     if isinstance(said, Dimension):
         return numbers[said]
     if isinstance(said, (tuple, list)):

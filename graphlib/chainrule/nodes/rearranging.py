@@ -15,14 +15,15 @@ from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import as_shape
 from chainrule.symbols.elementary import put
 from chainrule.symbols.operations import index
-from chainrule.symbols.symbol import Value
+from chainrule.symbols.symbol import Symbol, Value, record
 
 
 @final
 class Reshape(Node, computes=(np.reshape, np.ravel)):
     """x in the shape ``to``, where -1 stands for what remains; without ``to``, in the shape of ``like`` or in one row.
 
-    Sizes with a name in ``to`` get their numbers from the shapes of x and ``like``, which has no gradient.
+    Sizes with a name in ``to`` get their numbers from the shapes of x, ``like`` and further inputs, which have no
+    gradient.
     """
 
     to: tuple[int, ...] | int | None = None
@@ -32,18 +33,19 @@ class Reshape(Node, computes=(np.reshape, np.ravel)):
         """The node for ``np.reshape(x, shape=shape)`` and ``np.ravel(x)``."""
         return cls(x, *like, to=shape)
 
-    def forward(self, x: Value, like: Value = None) -> Value:
-        return np.reshape(x, _shape_to(self, x, like))
+    def forward(self, x: Value, like: Value = None, *more: Value) -> Value:
+        return np.reshape(x, _shape_to(self, x, like, *more))
 
-    def backward(self, grad: Value, y: Value, x: Value, like: Value = None) -> tuple[Value | None, ...]:
-        return _with_like(grad.reshape(x.shape), like)
+    def backward(self, grad: Value, y: Value, x: Value, *like: Value) -> tuple[Value | None, ...]:
+        return grad.reshape(x.shape), *(None for _ in like)
 
 
 @final
 class BroadcastTo(Node, computes=np.broadcast_to):
     """x repeated without a copy until it has the shape ``to``, or, without ``to``, that of ``like``.
 
-    Sizes with a name in ``to`` get their numbers from the shapes of x and ``like``, which has no gradient.
+    Sizes with a name in ``to`` get their numbers from the shapes of x, ``like`` and further inputs, which have no
+    gradient.
 
     >>> from chainrule import Input
     >>> row, table = Input("row", (1, "m")), Input("table", (3, "m"))
@@ -61,25 +63,18 @@ class BroadcastTo(Node, computes=np.broadcast_to):
         """The node for ``np.broadcast_to(x, shape=shape)``."""
         return cls(x, *like, to=shape)
 
-    def forward(self, x: Value, like: Value = None) -> Value:
-        return np.broadcast_to(x, _shape_to(self, x, like))
+    def forward(self, x: Value, like: Value = None, *more: Value) -> Value:
+        return np.broadcast_to(x, _shape_to(self, x, like, *more))
 
-    def backward(self, grad: Value, y: Value, x: Value, like: Value = None) -> tuple[Value | None, ...]:
-        return _with_like(unbroadcast(grad, x), like)
+    def backward(self, grad: Value, y: Value, x: Value, *like: Value) -> tuple[Value | None, ...]:
+        return unbroadcast(grad, x), *(None for _ in like)
 
 
-def _shape_to(node: Reshape | BroadcastTo, x: Value, like: Value) -> Any:
+def _shape_to(node: Reshape | BroadcastTo, x: Value, like: Value, *more: Value) -> Any:
     """The shape that is said, in numbers where arrays have them, or that of ``like``."""
     if node.to is not None:
-        return in_numbers(node, node.to, (x,) if like is None else (x, like))
-    if like is None:
-        return -1
-    return like.shape
-
-
-def _with_like(grad: Value, like: Value) -> tuple[Value | None, ...]:
-    """The gradient of x, and that of ``like``, which lends its shape alone."""
-    return (grad,) if like is None else (grad, None)
+        return in_numbers(node, node.to, (x,) if like is None else (x, like, *more))
+    return -1 if like is None else like.shape
 
 
 @final
@@ -214,11 +209,37 @@ class Gather(Node, computes=np.take):
         return cls(Reshape(table), places, axis=0) if axis is None else cls(table, places, axis=axis)
 
     def forward(self, table: Value, indices: Value) -> Value:
-        return np.take(table, indices, axis=self.axis)
+        return _taken(table, indices, self.axis)
 
     def backward(self, grad: Value, y: Value, table: Value, indices: Value) -> tuple[Value, None]:
         before = (slice(None),) * (self.axis % table.ndim)
         return put(grad, (*before, indices), table), None
+
+
+@final
+class ScatterAdd(Node):
+    """The table with updates added at columns by whole number (``axis=-1``), or at rows (``axis=0``).
+
+    The updates have the shape of what ``Gather(table, indices)`` gives; what is named twice receives both.
+    """
+
+    axis: int = -1
+
+    def forward(self, table: Value, indices: Value, updates: Value) -> Value:
+        before = (slice(None),) * (self.axis % table.ndim)
+        return table + put(updates, (*before, indices), table)
+
+    def backward(
+        self, grad: Value, y: Value, table: Value, indices: Value, updates: Value
+    ) -> tuple[Value, None, Value]:
+        return grad, None, _taken(grad, indices, self.axis)
+
+
+def _taken(x: Value, indices: Value, axis: int) -> Value:
+    """``np.take``, which NumPy hands to a Symbol that it takes from, and not to one that says where."""
+    if isinstance(indices, Symbol):
+        return record(np.take, (x, indices), {"axis": axis})
+    return np.take(x, indices, axis=axis)
 
 
 # --- shape and dtype of another value --------------------------------------------------------------------------------
@@ -260,7 +281,7 @@ class AsType(Node, computes=np.astype):
         return cls(x, to=dtype)
 
     def forward(self, x: Value) -> Value:
-        return x if x.dtype.kind == np.dtype(self.to).kind == "f" else x.astype(self.to)
+        return x if x.dtype.kind == np.dtype(self.to).kind == "f" else np.astype(x, self.to)
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value | None]:
         return (grad if x.dtype.kind == y.dtype.kind == "f" else None,)

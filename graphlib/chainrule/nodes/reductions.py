@@ -43,13 +43,13 @@ class Mean(Node, computes=np.mean):
 
     def forward(self, x: Value) -> Value:
         total = np.sum(x, axis=self.axis, keepdims=self.keepdims)
-        return total / _count(x, self.axis)
+        return total / count_along(x, self.axis)
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
-        return (np.broadcast_to(restore_axes(grad, self.axis, self.keepdims) / _count(x, self.axis), x.shape),)
+        return (np.broadcast_to(restore_axes(grad, self.axis, self.keepdims) / count_along(x, self.axis), x.shape),)
 
 
-def _count(x: Value, axis: Axis) -> Value:
+def count_along(x: Value, axis: Axis) -> Value:
     """How many entries of x go into each mean."""
     count = size_of(x.shape[k] for k in (range(x.ndim) if axis is None else normal_axes(axis, x.ndim)))
     if count == 0:
@@ -73,6 +73,52 @@ class Max(Node, computes=np.max):
             x.dtype
         )
         return (np.where(largest, share, 0),)
+
+
+@final
+class Min(Node, computes=np.min):
+    """The smallest entry along an axis; entries that tie share the gradient equally."""
+
+    axis: Axis = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return np.min(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        smallest = x == restore_axes(y, self.axis, self.keepdims)
+        share = restore_axes(grad, self.axis, self.keepdims) / smallest.sum(axis=self.axis, keepdims=True).astype(
+            x.dtype
+        )
+        return (np.where(smallest, share, 0),)
+
+
+@final
+class ArgMax(Node, computes=np.argmax):
+    """Where the largest entry along an axis stands, the first of several; a whole number, which has no gradient."""
+
+    axis: int | None = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return np.argmax(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[None]:
+        return (None,)
+
+
+@final
+class ArgMin(Node, computes=np.argmin):
+    """Where the smallest entry along an axis stands, the first of several; a whole number, which has no gradient."""
+
+    axis: int | None = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return np.argmin(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[None]:
+        return (None,)
 
 
 @final

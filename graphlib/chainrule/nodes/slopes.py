@@ -14,6 +14,7 @@ from chainrule.core.node import Node, Operand
 from chainrule.nodes.rearranging import fed_parts, filled_key
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.elementary import (
+    centered,
     power_slope,
     put,
     ratio,
@@ -123,6 +124,19 @@ class SoftmaxRest(Node, computes=softmax_rest):
     def backward(self, grad: Value, rest: Value, x: Value) -> tuple[Value]:
         shares = softmax(x, axis=self.axis)
         return (shares * ((grad * shares).sum(axis=self.axis, keepdims=True) - grad),)
+
+
+@final
+class Centered(Node, computes=centered):
+    """x less its mean along an axis, over all entries where it is None; exactly 0 where all entries are equal."""
+
+    axis: int | tuple[int, ...] | None = None
+
+    def forward(self, x: Value) -> Value:
+        return centered(x, axis=self.axis)
+
+    def backward(self, grad: Value, output: Value, x: Value) -> tuple[Value]:
+        return (centered(grad, axis=self.axis),)
 
 
 @final
