@@ -104,6 +104,7 @@ ENTRY_BY_ENTRY = [
     ("ratio", (1, 4), np.array(0.25), 1 * 60 + 1),
     ("softmax", (X,), elementary.softmax(X), 15 * 60 + 1),
     ("softmax", (X, 0), elementary.softmax(X, axis=0), 15 * 60 + 1),
+    ("centered", (X, 1), elementary.centered(X, axis=1), 15 * 60 + 1),
     ("logsumexp", (X, (0, 1)), np.asarray(elementary.logsumexp(X)), 15 * 60 + 1),
 ]
 OVER_AN_AXIS = [
@@ -476,7 +477,7 @@ def test_an_elementary_function_is_told_from_what_stands_beside_it():
         assert not vocabulary._is_elementary(value)
     assert set(vocabulary.ELEMENTARY) == {
         *("sigmoid", "sigmoid_slope", "tanh_slope", "softplus", "normal_cdf", "weighted", "xlogy", "xlog1m", "ratio"),
-        *("power_slope", "logsumexp", "softmax", "log_softmax", "softmax_rest", "put"),
+        *("power_slope", "logsumexp", "softmax", "log_softmax", "softmax_rest", "put", "centered"),
     }
 
 

@@ -14,7 +14,10 @@ from chainrule.nodes.batch_of_graph import batch_name, examples_word
 from chainrule.nodes.losses import Loss
 from chainrule.symbols.dimensions import as_shape
 
-LOSSES = [cr.BCELoss, cr.SigmoidBCELoss, cr.CrossEntropyLoss, cr.SoftmaxCrossEntropyLoss, cr.MSELoss, cr.HingeLoss]
+LOSSES = [
+    cr.BCELoss, cr.SigmoidBCELoss, cr.CrossEntropyLoss, cr.SoftmaxCrossEntropyLoss, cr.MSELoss, cr.HingeLoss,
+    cr.HuberLoss, cr.KLLoss, cr.L1Loss, cr.NLLLoss,
+]  # fmt: skip
 A, Y = np.full((5, 3), 0.3), np.eye(3)[[0, 2, 1, 1, 0]]
 B = np.array([[0.9], [0.2], [0.5], [0.6], [0.1]])
 T = np.array([[1.0], [0.0], [1.0], [1.0], [0.0]])

@@ -39,15 +39,31 @@ def _binary(kind: Callable[..., cr.Node], low: float = -2.0) -> Example:
 
 def _loss(kind: Callable[..., cr.Node], labels: Any, reduction: str) -> Example:
     rng = np.random.default_rng(7)
-    probabilities = kind in (cr.BCELoss, cr.CrossEntropyLoss)
+    probabilities = kind in (cr.BCELoss, cr.CrossEntropyLoss, cr.KLLoss)
     x = rng.uniform(0.1, 0.9, (3, M)) if probabilities else rng.normal(size=(3, M))
     leaves = (cr.Parameter("A", (3, "m")), x), (cr.Input("Y", (3, "m")), labels)
     return _of(lambda a, y: kind(a, y, reduction=reduction, name="L"), *leaves)
 
 
+def _chosen_by(condition: Callable[..., cr.Node]) -> Example:
+    """A choice between two values by a condition of them."""
+    return _binary(lambda x, y, name: cr.Where(condition(x, y), x * 2, y, name=name))
+
+
+def _located(kind: Callable[..., cr.Node]) -> Example:
+    """What stands at a place that is looked for."""
+    leaves = _parameter("X", 3, 4), _parameter("v", 4)
+    return _of(lambda x, v: cr.Gather(x, kind(v), name="q"), *leaves)
+
+
+def _columns(name: str) -> tuple[Any, Any]:
+    return cr.Input(name, (3, "m")), np.random.default_rng(5).normal(size=(3, M))
+
+
 _RNG = np.random.default_rng(3)
 _BITS = _RNG.integers(0, 2, (3, M)).astype(float)
 _ONE_HOT = np.eye(3)[:, _RNG.integers(0, 3, M)]
+_SHARES = _RNG.dirichlet((1, 1, 1), M).T
 _SIGNS = _RNG.choice([-1.0, 1.0], (3, M))
 _CHOSEN = (cr.Input("V", (3, 4), dtype=bool), _RNG.integers(0, 2, (3, 4)).astype(bool))
 _IDS = (cr.Input("ids", ("m",), dtype=int), np.array([3, 0, 3, 1, 1]))
@@ -108,6 +124,63 @@ EXAMPLES: dict[str, Example] = {
     "Index, repeated": _unary(lambda x, name: cr.Index(x, key=(slice(None), np.array([0, 2, 0])), name=name)),
     "Gather": _of(lambda x, ids: cr.Gather(x, ids, name="Q"), _parameter("X", 3, 4), _IDS),
     **{
+        kind.__name__: _unary(kind)
+        for kind in (
+            cr.ArcSinh, cr.ArcTan, cr.Ceil, cr.CumSum, cr.Cosh, cr.Diagonal, cr.ELU, cr.Expm1, cr.Flip, cr.Floor,
+            cr.Min, cr.Norm, cr.NormalCDF, cr.Repeat, cr.Round, cr.SiLU, cr.Sign, cr.Sinh, cr.Softsign, cr.Std,
+            cr.SwapAxes, cr.Tan, cr.Tile, cr.Triangle, cr.Var,
+        )
+    },
+    **{
+        kind.__name__: _unary(lambda x, name, kind=kind: kind(cr.Tanh(x), name=name))
+        for kind in (cr.ArcCos, cr.ArcSin, cr.ArcTanh)
+    },
+    "Log1p": _unary(cr.Log1p, low=0.5),
+    **{
+        kind.__name__: _chosen_by(lambda x, y, kind=kind: kind(x, y))
+        for kind in (cr.Equal, cr.Greater, cr.GreaterEqual, cr.Less, cr.LessEqual, cr.NotEqual)
+    },
+    **{
+        kind.__name__: _chosen_by(lambda x, y, kind=kind: kind(cr.Greater(x, y), cr.Less(x, 1)))
+        for kind in (cr.And, cr.Or, cr.Xor)
+    },
+    **{kind.__name__: _chosen_by(lambda x, y, kind=kind: kind(x)) for kind in (cr.IsFinite, cr.IsInfinite, cr.IsNaN)},
+    "Not": _chosen_by(lambda x, y: cr.Not(cr.Greater(x, y))),
+    "ArcCosh": _unary(lambda x, name: cr.ArcCosh(1 + cr.Exp(x), name=name)),
+    "ArgMax": _located(cr.ArgMax),
+    "ArgMin": _located(cr.ArgMin),
+    "AsType": _binary(lambda x, y, name: cr.Multiply(x, cr.AsType(cr.Greater(x, y)), name=name)),
+    "BroadcastTo": _of(lambda y: cr.BroadcastTo(y, to=(3, 4), name="Q"), _parameter("Y", 3, 1)),
+    "BroadcastTo, like": _of(lambda y, x: cr.BroadcastTo(y, x, name="Q"), _parameter("Y", 3, 1), _columns("A")),
+    "CumSum, columns": _unary(lambda x, name: cr.CumSum(x, axis=1, name=name)),
+    "Diagonal, matrix": _of(lambda v: cr.Diagonal(v, name="Q"), _parameter("v", 3)),
+    "Einsum": _of(
+        lambda x, u: cr.Einsum(x, u, subscripts="ij,jk->ik", name="Q"), _parameter("X", 3, 4), _parameter("U", 4, 2)
+    ),
+    "Einsum, summed alone": _of(
+        lambda x, u: cr.Einsum(x, u, subscripts="ij,j->j", name="q"), _parameter("X", 3, 4), _parameter("u", 4)
+    ),
+    "ExpandDims": _of(lambda v: cr.ExpandDims(v, axis=1, name="Q"), _parameter("v", 3)),
+    "Flip, columns": _unary(lambda x, name: cr.Flip(x, axis=1, name=name)),
+    "FullLike": _of(lambda c, x: cr.FullLike(x, c, name="Q"), _parameter("c"), _columns("A")),
+    "Mod": _of(lambda x, y: cr.Mod(x, y, name="Q"), _parameter("X", 3, 4), _parameter("Y", 3, 1, low=0.5)),
+    "Norm, columns": _unary(lambda x, name: cr.Norm(x, axis=0, name=name)),
+    "Repeat, rows": _unary(lambda x, name: cr.Repeat(x, repeats=3, axis=0, name=name)),
+    "Reshape, like": _of(
+        lambda x, y: cr.Reshape(x, y, name="Q"), _parameter("X", 3, 4), (cr.Input("K", (2, 6)), np.ones((2, 6)))
+    ),
+    "ScatterAdd": _of(lambda x, ids, u: cr.ScatterAdd(x, ids, u, name="Q"), _parameter("X", 3, 4), _IDS, _columns("A")),
+    "Index, fed": _of(
+        lambda x, ids: cr.Index(x, ids, key=(slice(1, None), "fed"), name="Q"), _parameter("X", 3, 4), _IDS
+    ),
+    "Squeeze": _of(lambda y: cr.Squeeze(y, axis=1, name="q"), _parameter("Y", 3, 1)),
+    "Stack": _of(lambda u, v: cr.Stack(u, v, axis=1, name="Q"), _parameter("u", 4), _parameter("v", 4)),
+    "Std, columns": _unary(lambda x, name: cr.Std(x, axis=1, ddof=1, name=name)),
+    "StopGradient": _unary(lambda x, name: cr.Multiply(cr.StopGradient(x), x, name=name)),
+    "Tile, rows": _unary(lambda x, name: cr.Tile(x, reps=(2, 1), name=name)),
+    "Triangle, upper": _unary(lambda x, name: cr.Triangle(x, lower=False, k=1, name=name)),
+    "Var, columns": _unary(lambda x, name: cr.Var(x, axis=0, keepdims=True, name=name)),
+    **{
         f"{kind.__name__}, {reduction}": _loss(kind, labels, reduction)
         for kind, labels in (
             (cr.BCELoss, _BITS),
@@ -116,6 +189,10 @@ EXAMPLES: dict[str, Example] = {
             (cr.SoftmaxCrossEntropyLoss, _ONE_HOT),
             (cr.MSELoss, _SIGNS),
             (cr.HingeLoss, _SIGNS),
+            (cr.HuberLoss, _SIGNS),
+            (cr.KLLoss, _SHARES),
+            (cr.L1Loss, _SIGNS),
+            (cr.NLLLoss, _ONE_HOT),
         )
         for reduction in ("mean", "none")
     },

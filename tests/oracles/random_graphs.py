@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, final
 
 import dual
+import more_kinds
 import numpy as np
 from dual import Array, Dual
 
@@ -169,6 +170,7 @@ ELEMENTWISE: list[tuple[Callable[..., cr.Node], Compute]] = [
     (lambda x: cr.ReLU(x), lambda x: dual.where(x.value > 0, x, 0.0)),
     (lambda x: cr.LeakyReLU(x, slope=0.2), lambda x: dual.where(x.value > 0, x, x * 0.2)),
     (lambda x: cr.Clip(x, low=-1.1, high=0.7), lambda x: dual.maximum(dual.minimum(x, 0.7), -1.1)),
+    *more_kinds.ELEMENTWISE,
 ]
 
 PAIRS: list[tuple[Callable[..., cr.Node], Compute]] = [
@@ -385,6 +387,10 @@ KINDS: list[Callable[[Sketch], None]] = [
     class_loss,
     regression_loss,
     margin_loss,
+    more_kinds.deviation,
+    more_kinds.sum_so_far,
+    *[more_kinds.layout] * 3,
+    lambda sketch: more_kinds.further_loss(sketch, add_loss),
 ]
 
 

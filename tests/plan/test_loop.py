@@ -183,6 +183,14 @@ def looks_up(graph):
     return any(node.dtype.kind in "ib" for node in graph.inputs)
 
 
+BY_NUMPY = {"ArgMax", "ArgMin", "Einsum", "Mod", "Round"}  # classes that have no form for single numbers
+
+
+def has_loop(name):
+    """Whether the example of that name is computed by a printed loop; else it is by printed NumPy."""
+    return name.split(",")[0] not in BY_NUMPY and not looks_up(EXAMPLES[name].graph)
+
+
 @pytest.mark.parametrize("seed", [seed for seed in range(100) if not looks_up(random_graph(seed).graph)])
 def test_printed_loops_of_random_graphs_say_what_the_run_computes(seed, monkeypatch):
     monkeypatch.setattr("chainrule.plan.loop.scalars.MOST_OPERATIONS", 10**6)  # Python compiles at once
@@ -192,7 +200,7 @@ def test_printed_loops_of_random_graphs_say_what_the_run_computes(seed, monkeypa
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if not looks_up(example.graph)])
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if has_loop(name)])
 def test_printed_loops_of_every_node_say_what_the_run_computes(name, dtype):
     node, feeds = EXAMPLES[name].graph.outputs[0], as_dtype(EXAMPLES[name].feeds, dtype)
     value = EXAMPLES[name].graph.forward(feeds).values[node]

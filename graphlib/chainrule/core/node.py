@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 Operand: TypeAlias = "Node | npt.ArrayLike"
 """What stands for an input of a node: a node, or a number or array that becomes a Constant."""
 
+Computes: TypeAlias = "operations.Function | tuple[operations.Function, ...] | Mapping[operations.Function, Any]"
+"""What a class computes: a function, or several; for each the facts that make the class compute it."""
+
 _PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
 _built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
@@ -76,7 +79,8 @@ class Node(Operable["Node"]):
     (3, m)
 
     ``backward`` is handed ``grad``, the gradient of the loss with respect to the output, then the output, then the
-    inputs. It returns one gradient per input, of that input's shape, or None where there is none.
+    inputs. It returns one gradient per input, of that input's shape, or None where there is none. An input that
+    ``forward`` gives the default None may be left out, the last first.
 
     Building a node raises ShapeError when shapes do not fit and ArgumentError for a wrong number of inputs or an
     unknown fact. The shape of a rule that a Symbol cannot pass through is learned: ``forward`` is tried on small random
@@ -96,12 +100,12 @@ class Node(Operable["Node"]):
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
 
-    def __init_subclass__(cls, computes: operations.Function | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(cls, computes: Computes | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if callable(cls.__dict__.get("shape")):
             raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
-        if computes is not None:
-            operations.NODES[computes] = cls.of_call
+        for function, facts in _computed(computes).items():
+            operations.NODES[function] = functools.partial(cls.of_call, **facts) if facts else cls.of_call
 
     def __init__(self, *inputs: Operand, name: str | None = None, **facts: Any) -> None:
         _check_arity(type(self), inputs)
@@ -289,26 +293,41 @@ def as_node(value: Operand, consumer: Node) -> Node:
     return constant
 
 
+def _computed(computes: Computes | None) -> Mapping[operations.Function, Mapping[str, Any]]:
+    """The functions that a class computes, each with the facts that it means."""
+    if isinstance(computes, Mapping):
+        return computes
+    functions = computes if isinstance(computes, tuple) else (computes,)
+    return {function: {} for function in functions if function is not None}
+
+
 # --- what is checked when a node is built ----------------------------------------------------------------------------
 
 
 @functools.cache
-def _forward_parameters(kind: type[Node]) -> tuple[tuple[str, ...], bool]:
-    """The names of a rule's inputs, and whether it takes any number of them."""
+def _forward_parameters(kind: type[Node]) -> tuple[tuple[str, ...], int, bool]:
+    """The names of a rule's inputs, how many of them may be left out, and whether it takes any number more."""
     parameters = list(inspect.signature(kind.forward).parameters.values())[1:]
-    names = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
-    return names, any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    spare = sum(p.default is None for p in placed)
+    return tuple(p.name for p in placed), spare, any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
 
 def _check_arity(kind: type[Node], inputs: Sequence[Any]) -> None:
-    names, variadic = _forward_parameters(kind)
-    if inputs and (variadic or len(inputs) == len(names)):
+    names, spare, variadic = _forward_parameters(kind)
+    least = max(1, len(names) - spare)
+    fits = len(inputs) >= least and (variadic or len(inputs) <= len(names))
+    if fits and (not spare or all(isinstance(x, Node) for x in inputs[least:])):  # what may be left out is a node
         return
-    count = "at least 1 input" if variadic else f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
+    count = f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
+    if variadic or spare:
+        most = "" if variadic else f" and at most {len(names)}"
+        count = f"at least {least} input{'s' * (least != 1)}{most}" + f" ({', '.join(names)})" * bool(names)
+    given = f"not {len(inputs)}" if not fits else "which are nodes where they may be left out"
     raise ArgumentError(
-        f"{kind.__name__} takes {count}, not {len(inputs)}",
+        f"{kind.__name__} takes {count}, {given}",
         where=_here(),
-        remedy=_as_keywords(kind, names, inputs) or "values are positional, facts such as axis= are keywords",
+        remedy=_as_keywords(kind, names[:least], inputs) or "values are positional, facts such as axis= are keywords",
     )
 
 
@@ -399,7 +418,7 @@ def _inputs_text(node: Node) -> str:
 
 def input_names(node: Node) -> list[str]:
     """What to call the inputs in a message: their own names, else the rule's names for them."""
-    names, _ = _forward_parameters(type(node))
+    names, _, _ = _forward_parameters(type(node))
     places = [*names, *(f"input {k}" for k in range(len(names), len(node.inputs)))]
     return [
         source.name or f"{type(source).__name__}" if source.name or source.inputs else place

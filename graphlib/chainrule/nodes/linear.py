@@ -6,7 +6,8 @@ from typing import final
 
 import numpy as np
 
-from chainrule.core.node import Node
+from chainrule.core.node import Node, Operand
+from chainrule.errors import ArgumentError
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.symbol import Value
 
@@ -33,6 +34,60 @@ class MatMul(Node, computes=np.matmul):
 def _like(grad: Value, promoted: Value, x: Value) -> Value:
     """The gradient of a matrix that stands for ``x``, in the shape of ``x``."""
     return unbroadcast(grad, promoted).reshape(x.shape)
+
+
+@final
+class Einsum(Node, computes=np.einsum):
+    """Sums of products, as ``subscripts`` name the axes: ``Einsum(x, y, subscripts="ij,jk->ik")`` is x @ y.
+
+    Without an arrow, letters that occur once are the axes of the result, in the order of the alphabet, as NumPy has it.
+    Raises ArgumentError for ``...`` and for an operand that has a letter twice.
+    """
+
+    subscripts: str
+
+    def __init__(self, *operands: Operand, subscripts: str, name: str | None = None) -> None:
+        super().__init__(*operands, subscripts=_with_arrow(subscripts), name=name)
+
+    @classmethod
+    def of_call(cls, subscripts: str, *operands: Operand) -> Node:
+        """The node for ``np.einsum(subscripts, *operands)``."""
+        return cls(*operands, subscripts=subscripts)
+
+    def forward(self, *operands: Value) -> Value:
+        return np.einsum(self.subscripts, *operands)
+
+    def backward(self, grad: Value, output: Value, *operands: Value) -> tuple[Value, ...]:
+        sources, result = self.subscripts.split("->")
+        letters = sources.split(",")
+        return tuple(_of_operand(k, grad, result, letters, operands) for k in range(len(operands)))
+
+
+def _of_operand(k: int, grad: Value, result: str, letters: list[str], operands: tuple[Value, ...]) -> Value:
+    """The gradient of one operand: the others and grad, summed over what it has not; stretched where only it was."""
+    others = [letters[j] for j in range(len(operands)) if j != k]
+    met = [letter for letter in letters[k] if letter in result or letter in "".join(others)]
+    subscripts = f"{','.join([result, *others])}->{''.join(met)}"
+    found = np.einsum(subscripts, grad, *(x for j, x in enumerate(operands) if j != k))
+    if len(met) == len(letters[k]):
+        return found
+    alone = tuple(place for place, letter in enumerate(letters[k]) if letter not in met)
+    return np.broadcast_to(np.expand_dims(found, alone), operands[k].shape)
+
+
+def _with_arrow(subscripts: str) -> str:
+    """Subscripts that say the axes of the result."""
+    plain = subscripts.replace(" ", "")
+    sources, arrow, _ = plain.partition("->")
+    twice = [letters for letters in sources.split(",") if len(set(letters)) < len(letters)]
+    if "." in plain or twice:
+        raise ArgumentError(
+            f"Einsum takes no {'...' if '.' in plain else f'letter twice in one operand ({twice[0]})'}",
+            given=f"subscripts={subscripts!r}",
+            remedy="a letter for every axis; Diagonal(x) for the diagonal of a matrix",
+        )
+    every = sources.replace(",", "")
+    return plain if arrow else f"{sources}->{''.join(x for x in sorted(set(every)) if every.count(x) == 1)}"
 
 
 @final

@@ -105,6 +105,11 @@ class Loss(Node):
             return ""
         return f"adds up the {each} entries of each example: {each} times the mean over all entries"
 
+    @staticmethod
+    def _check(predictions: Value, labels: Value, *, of_classes: bool = False) -> None:
+        """Raise ShapeError where labels have not the shape of predictions, or those of classes no axis for them."""
+        (_check_classes if of_classes else _check_shapes)(predictions, labels)
+
 
 def _differ(predictions: Shape | None, labels: Shape | None) -> bool:
     return predictions is not None and labels is not None and predictions != labels

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from chainrule.core.node import Node
+from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_axis import shares_axis
 from chainrule.nodes.elementwise import Exp, Log
@@ -43,13 +43,13 @@ class Mean(Node, computes=np.mean):
 
     def forward(self, x: Value) -> Value:
         total = np.sum(x, axis=self.axis, keepdims=self.keepdims)
-        return total / _count(x, self.axis)
+        return total / count_along(x, self.axis)
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
-        return (np.broadcast_to(restore_axes(grad, self.axis, self.keepdims) / _count(x, self.axis), x.shape),)
+        return (np.broadcast_to(restore_axes(grad, self.axis, self.keepdims) / count_along(x, self.axis), x.shape),)
 
 
-def _count(x: Value, axis: Axis) -> Value:
+def count_along(x: Value, axis: Axis) -> Value:
     """How many entries of x go into each mean."""
     count = size_of(x.shape[k] for k in (range(x.ndim) if axis is None else normal_axes(axis, x.ndim)))
     if count == 0:
@@ -76,7 +76,53 @@ class Max(Node, computes=np.max):
 
 
 @final
-class LogSumExp(Node):
+class Min(Node, computes=np.min):
+    """The smallest entry along an axis; entries that tie share the gradient equally."""
+
+    axis: Axis = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return np.min(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        smallest = x == restore_axes(y, self.axis, self.keepdims)
+        share = restore_axes(grad, self.axis, self.keepdims) / smallest.sum(axis=self.axis, keepdims=True).astype(
+            x.dtype
+        )
+        return (np.where(smallest, share, 0),)
+
+
+@final
+class ArgMax(Node, computes=np.argmax):
+    """Where the largest entry along an axis stands, the first of several; a whole number, which has no gradient."""
+
+    axis: int | None = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return np.argmax(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[None]:
+        return (None,)
+
+
+@final
+class ArgMin(Node, computes=np.argmin):
+    """Where the smallest entry along an axis stands, the first of several; a whole number, which has no gradient."""
+
+    axis: int | None = None
+    keepdims: bool = False
+
+    def forward(self, x: Value) -> Value:
+        return np.argmin(x, axis=self.axis, keepdims=self.keepdims)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[None]:
+        return (None,)
+
+
+@final
+class LogSumExp(Node, computes=logsumexp):
     """log Σ exp(x) along an axis, exact for large entries; -inf for an empty axis."""
 
     axis: Axis = None
@@ -106,9 +152,14 @@ class AlongClasses(Node):
         """The axis of the classes, 0 without any named size. Raises ArgumentError where that cannot be told."""
         return {} if "axis" in given else {"axis": shares_axis(*shapes)}
 
+    @classmethod
+    def of_call(cls, x: Operand, axis: Axis = None) -> Node:
+        """The node for a function over all entries where no axis is given."""
+        return cls(x, axis=axis)
+
 
 @final
-class Softmax(AlongClasses):
+class Softmax(AlongClasses, computes=softmax):
     """exp(x) / Σ exp(x) along an axis: the shares of the entries, which sum to 1; None is over all entries.
 
     Without ``axis`` it is that of the classes, beside the axis with a name: 0 in columns, (3, m), 1 in rows, (m, 3).
@@ -132,7 +183,7 @@ class Softmax(AlongClasses):
 
 
 @final
-class LogSoftmax(AlongClasses):
+class LogSoftmax(AlongClasses, computes=log_softmax):
     """log softmax(x) along an axis, as for Softmax; exact where the softmax rounds to 1."""
 
     def forward(self, x: Value) -> Value:

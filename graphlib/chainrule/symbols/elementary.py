@@ -239,6 +239,22 @@ def _logsumexp_plain(flat: Value) -> Value:
         return np.log(np.exp(flat - shift).sum(axis=-1, keepdims=True)) + shift
 
 
+def _centered_form(x: Value, axis: Any = None) -> Value:
+    return x - np.mean(x, axis=axis, keepdims=True)
+
+
+@elementary("axis", operations.kept, linear=(0,), textbook=_centered_form, has_name=False)
+def centered(x: Value, axis: Any = None) -> Value:
+    """x less its mean over an axis, exactly 0 where all entries are equal: what is larger than they are cancels first.
+
+    >>> x = np.array([0.1, 0.1, 0.1])
+    >>> centered(x).tolist(), (x - x.mean()).tolist()
+    ([0.0, 0.0, 0.0], [-1.3877787807814457e-17, -1.3877787807814457e-17, -1.3877787807814457e-17])
+    """
+    apart = x - _shift(x, axis)
+    return apart - np.mean(apart, axis=axis, keepdims=True)
+
+
 @elementary("axis", operations.kept, textbook=_softmax_form)
 def softmax(x: Value, axis: Any = None) -> Value:
     """exp(x) / Σ exp(x) over an axis.

@@ -160,6 +160,10 @@ def _same(x: Any) -> Shape:
     return _shape(x)
 
 
+def _triangle(x: Any, k: int = 0) -> Shape:
+    return _shape(x)
+
+
 def _full_like(x: Any, fill_value: Any) -> Shape:
     return entrywise(x, fill_value)
 
@@ -286,8 +290,8 @@ declare(
     Operation(np.tile, "arrangement", _tile, "first", linear=(0,)),
     Operation(np.repeat, "arrangement", _repeat, "first", linear=(0,)),
     Operation(np.diag, "arrangement", _diag, "first", linear=(0,)),
-    Operation(np.tril, "arrangement", _same, "first", linear=(0,)),
-    Operation(np.triu, "arrangement", _same, "first", linear=(0,)),
+    Operation(np.tril, "arrangement", _triangle, "first", linear=(0,)),
+    Operation(np.triu, "arrangement", _triangle, "first", linear=(0,)),
     Operation(np.copy, "arrangement", _same, "first", linear=(0,)),
 
     Operation(index, "selection", _index, "first", linear=(0,)),

@@ -43,6 +43,8 @@ class SymbolArray(np.ndarray[Any, Any]):
             return _joined(row.joins, *args, **kwargs)
         if function is np.mean:
             return _mean(*args, **kwargs)
+        if function is np.cumsum:
+            return _wrapped(np.add.accumulate(*_along_one(*args, **kwargs)))
         if function not in _MOVES and (row is None or row.kind == "axis"):
             raise Untraceable(f"np.{function.__name__} has no form entry by entry")
         return _wrapped(function(*map(_plain, args), **{key: _plain(value) for key, value in kwargs.items()}))
@@ -101,6 +103,11 @@ def _counted(entry: Any) -> Any:
 def _mean(x: Any, axis: Any = None, **options: Any) -> Any:
     total = np.add.reduce(x, axis=axis, **options)
     return total / (x.size // max(total.size, 1))
+
+
+def _along_one(x: Any, axis: int | None = None) -> tuple[Any, int]:
+    """An array and the axis along which its entries are added up, all entries in one row without an axis."""
+    return (np.ravel(_plain(x)), 0) if axis is None else (_plain(x), axis)
 
 
 def _plain(x: Any) -> Any:

@@ -18,11 +18,12 @@ LARGEST_CALL: Final = 32_768  # columns that one call computes in one thread; fo
 
 _INFIX: Final = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "greater": ">", "greater_equal": ">=", "less": "<",
-    "less_equal": "<=", "equal": "==", "not_equal": "!=", "logical_and": "&", "logical_or": "|",
+    "less_equal": "<=", "equal": "==", "not_equal": "!=", "logical_and": "&", "logical_or": "|", "logical_xor": "^",
 }  # fmt: skip
 _FORMS: Final = {
     "negative": "-{0}", "positive": "{0}", "absolute": "abs({0})", "square": "{0} * {0}", "reciprocal": "one / {0}",
     "where": "{1} if {0} else {2}", "logical_not": "not {0}", "sqrt": "math.sqrt({0})",
+    "isinf": "abs({0}) == math.inf",
     "weighted": "{0} if {0} == 0 else {0} * {1}",
 }  # fmt: skip
 OWN: Final = frozenset(

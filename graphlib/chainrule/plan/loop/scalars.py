@@ -7,6 +7,7 @@ between the feeds and the sums over columns is ever written to memory.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias, final
@@ -190,6 +191,8 @@ class _Opening:
             return _as_cells(self._product(operands[0], operands[1], self._dot))
         if operation is index or kind(operation) in ("view", "arrangement", "creation"):
             return _as_cells(operation(*operands, **options))
+        if operation is np.cumsum:
+            return self._along(_totals, operands[0], **options).reshape(self._shape(step))
         if operation in _ALONG_AXIS:
             return self._along(_ALONG_AXIS[operation], operands[0], **options)
         if operation is elementary.put:
@@ -343,13 +346,18 @@ def _alive(made: Iterable[Scalar], results: Mapping[str, tuple[Cells, Any]]) -> 
 
 # --- what the operations are ---------------------------------------------------------------------------------------
 
-_OTHER_NAMES: Final = {np.astype: "number", np.bitwise_and: "logical_and", np.bitwise_or: "logical_or"}
+_OTHER_NAMES: Final = {
+    np.astype: "number",
+    np.bitwise_and: "logical_and",
+    np.bitwise_or: "logical_or",
+    np.bitwise_xor: "logical_xor",
+}
 FUNCTIONS: Final = frozenset(
     """
-    absolute add arccos arcsin arctan cbrt ceil clip cos cosh divide equal exp exp2 expm1 floor greater greater_equal
-    isfinite isnan less less_equal log log10 log1p log2 logical_and logical_not logical_or maximum minimum multiply
-    negative normal_cdf not_equal number positive power power_slope ratio reciprocal sign sin sinh sqrt square subtract
-    tan tanh weighted where xlog1m xlogy
+    absolute add arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil clip cos cosh divide equal exp exp2 expm1
+    floor greater greater_equal isfinite isinf isnan less less_equal log log10 log1p log2 logical_and logical_not
+    logical_or logical_xor maximum minimum multiply negative normal_cdf not_equal number positive power power_slope
+    ratio reciprocal sign sin sinh sqrt square subtract tan tanh weighted where xlog1m xlogy
     """.split()
 )
 """The functions of single numbers that loops are printed with."""
@@ -420,6 +428,11 @@ def _running(opening: _Opening, row: list[Any]) -> list[Any]:
     return totals
 
 
+def _totals(opening: _Opening, row: list[Any]) -> list[Any]:
+    """The sum of the entries up to each."""
+    return list(itertools.accumulate(row, lambda total, x: opening.emit("add", total, x)))
+
+
 def _log_total(opening: _Opening, row: list[Any]) -> tuple[Any, Any]:
     """log Σ exp(x - max), exact where one entry outweighs all others, and the shift."""
     shift = _shift(opening, row)
@@ -453,6 +466,14 @@ def _log_softmax(opening: _Opening, row: list[Any]) -> list[Any]:
     return [opening.emit("subtract", gap, opening.emit("subtract", total, left_out)) for gap, left_out in gaps]
 
 
+def _centered(opening: _Opening, row: list[Any]) -> list[Any]:
+    """What is left of a row less its mean: 0 where all entries are equal."""
+    shift = _shift(opening, row)
+    apart = [opening.emit("subtract", x, shift) for x in row]
+    mean = _mean(opening, apart)
+    return [opening.emit("subtract", x, mean) for x in apart]
+
+
 def _mean(opening: _Opening, row: list[Any]) -> Any:
     return opening.emit("divide", _total(opening, row), float(len(row)))
 
@@ -460,6 +481,7 @@ def _mean(opening: _Opening, row: list[Any]) -> Any:
 _ALONG_AXIS: Final[dict[Any, Callable[[_Opening, list[Any]], Any]]] = {
     **{function: _chain(row.joins.__name__) for function, row in OPERATIONS.items() if row.joins is not None},
     np.mean: _mean,
+    elementary.centered: _centered,
     elementary.softmax: _softmax,
     elementary.softmax_rest: _softmax_rest,
     elementary.logsumexp: _logsumexp,

@@ -1,0 +1,154 @@
+"""Entries laid out anew: stacked, cut apart, repeated, turned, on and beside a diagonal."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+
+from chainrule.core.node import Node, Operand
+from chainrule.errors import ArgumentError
+from chainrule.nodes.rearranging import Index
+from chainrule.symbols.dimensions import shape_text
+from chainrule.symbols.elementary import put
+from chainrule.symbols.shapes import normal_axes
+from chainrule.symbols.symbol import Value
+
+
+@final
+class Stack(Node, computes=np.stack):
+    """Values of one shape side by side along a new ``axis``."""
+
+    axis: int = 0
+
+    @classmethod
+    def of_call(cls, arrays: Sequence[Operand], axis: int = 0) -> Node:
+        """The node for ``np.stack(arrays, axis)``."""
+        return cls(*arrays, axis=axis)
+
+    def forward(self, *values: Value) -> Value:
+        return np.stack(values, axis=self.axis)
+
+    def backward(self, grad: Value, output: Value, *values: Value) -> tuple[Value, ...]:
+        before = (slice(None),) * (self.axis % output.ndim)
+        return tuple(grad[(*before, k)] for k in range(len(values)))
+
+
+def split(x: Node, into: int | Sequence[int], axis: int = 0) -> tuple[Node, ...]:
+    """The pieces of x along an axis, each an ``Index`` of it: so many equal ones, or cut in front of these places.
+
+    >>> from chainrule import Input
+    >>> [piece.shape for piece in split(Input("x", (6, "m")), 3)]
+    [(2, m), (2, m), (2, m)]
+    >>> [piece.shape for piece in split(Input("x", (6, "m")), [1, 4])]
+    [(1, m), (3, m), (2, m)]
+
+    Raises ArgumentError where the axis does not divide into equal pieces.
+    """
+    if x.shape is None:
+        raise ArgumentError("a value of unknown shape cannot be split", where=x.where, remedy="x[...] for each piece")
+    (k,) = normal_axes(axis, len(x.shape))
+    places = list(into) if isinstance(into, Sequence) else _equal_pieces(x, into, k)
+    before = (slice(None),) * k
+    return tuple(Index(x, key=(*before, slice(start, end))) for start, end in itertools.pairwise((None, *places, None)))
+
+
+def _equal_pieces(x: Node, into: int, axis: int) -> list[Any]:
+    size: Any = (x.shape or ())[axis]
+    if into < 1 or (isinstance(size, int) and size % into):
+        raise ArgumentError(
+            f"axis {axis} of {shape_text(x.shape)} does not divide into {into} equal pieces",
+            where=x.where,
+            remedy="split(x, [...], axis=...) with the places where the pieces begin",
+        )
+    return [size // into * k for k in range(1, into)]
+
+
+# --- repeated --------------------------------------------------------------------------------------------------------
+
+
+@final
+class Repeat(Node, computes=np.repeat):
+    """Every entry ``repeats`` times, one behind the other along an axis, in one row of all entries without an axis."""
+
+    repeats: int = 2
+    axis: int | None = None
+
+    def forward(self, x: Value) -> Value:
+        return np.repeat(x, self.repeats, axis=self.axis)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        behind = (x.ndim - 1 if self.axis is None else self.axis % x.ndim) + 1
+        each = grad.reshape((*x.shape[:behind], self.repeats, *x.shape[behind:]))
+        return (each.sum(axis=behind),)
+
+
+@final
+class Tile(Node, computes=np.tile):
+    """The whole value laid out ``reps`` times along each axis, counted from the last; a number is for the last."""
+
+    reps: int | tuple[int, ...] = 2
+
+    def forward(self, x: Value) -> Value:
+        return np.tile(x, self.reps)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        times = self.reps if isinstance(self.reps, tuple) else (self.reps,)
+        times = (1,) * (x.ndim - len(times)) + times
+        shape = (1,) * (len(times) - x.ndim) + x.shape
+        each = grad.reshape(tuple(itertools.chain(*zip(times, shape, strict=True))))
+        return (each.sum(axis=tuple(range(0, 2 * len(times), 2))).reshape(x.shape),)
+
+
+# --- turned, on and beside a diagonal --------------------------------------------------------------------------------
+
+
+@final
+class Flip(Node, computes=np.flip):
+    """x from its last entry to its first along an axis, along several, or along all of them."""
+
+    axis: int | tuple[int, ...] | None = None
+
+    def forward(self, x: Value) -> Value:
+        return x[_backwards(x, self.axis)]
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad[_backwards(x, self.axis)],)
+
+
+def _backwards(x: Value, axis: Any) -> tuple[slice, ...]:
+    turned = range(x.ndim) if axis is None else normal_axes(axis, x.ndim)
+    return tuple(slice(None, None, -1 if k in turned else None) for k in range(x.ndim))
+
+
+@final
+class Triangle(Node, computes={np.tril: {"lower": True}, np.triu: {"lower": False}}):
+    """The matrix x with zeros above a diagonal, or below it where ``lower`` is False.
+
+    ``k`` counts diagonals: 0 is the main one, which stays, 1 the one above it. Of a stack, each matrix by itself.
+    """
+
+    lower: bool = True
+    k: int = 0
+
+    def forward(self, x: Value) -> Value:
+        return np.tril(x, self.k) if self.lower else np.triu(x, self.k)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (np.tril(grad, self.k) if self.lower else np.triu(grad, self.k),)
+
+
+@final
+class Diagonal(Node, computes=np.diag):
+    """The diagonal of a matrix; of a vector the matrix that has it on its diagonal, and zeros beside it."""
+
+    def forward(self, x: Value) -> Value:
+        return np.diag(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        if x.ndim == 1 or x.shape[0] == x.shape[1]:
+            return (np.diag(grad),)
+        places = np.arange(min(x.shape))
+        return (put(grad, (places, places), x),)
