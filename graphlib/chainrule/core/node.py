@@ -93,6 +93,9 @@ class Node(Operable["Node"]):
     dtype: Any = np.dtype(float)
     _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
 
+    has_gradient: ClassVar[bool] = True
+    """Whether a gradient can arrive at a node whose value is floating; not where nothing that is fed moves it."""
+
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
 
