@@ -1,13 +1,17 @@
 """Size: a number that is written by its name, follows the data and the dtype of the run, and has no gradient."""
 
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import ShapeError, UnknownNameError
+from chainrule.errors import ArgumentError, ShapeError, UnknownNameError
 from chainrule.program.recording import record
+from chainrule.symbols.dimensions import Dimension
+from chainrule.symbols.symbol import Symbol
 
 X = np.random.default_rng(0).normal(size=(2, 7))
 W = np.random.default_rng(1).normal(size=(3, 2))
@@ -67,6 +71,86 @@ def test_with_a_name_it_has_a_line():
     derivation = cr.Graph(cr.Divide(cr.Sum(x), cr.Size(x, axis=1, name="count"), name="y")).derivation()
     assert str(derivation["count"]) == "m"
     assert str(derivation["y"]) == "x.sum() / count"
+
+
+def computed(expression):
+    """What an expression of a size is: its formula, and its number for seven columns."""
+    graph = cr.Graph(cr.Multiply(expression, 1.0, name="s"))
+    return graph.derivation()["s"].text, float(graph.forward({"A0": X})["s"])
+
+
+A0 = cr.Input("A0", (2, "m"))
+m = A0.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("size", "written", "number"),
+    [
+        (m, "m", 7),
+        (2 * m + 1, "2 * m + 1", 15),
+        (-1 / m, "-1 / m", -1 / 7),
+        (1.0 / m, "1 / m", 1 / 7),
+        (0.7 / (2 * m), "0.35 / m", 0.7 / 14),
+        (1 / (m - 1), "1 / (m - 1)", 1 / 6),
+        ((m - 1) / 2, "(m - 1) / 2", 3),
+        (m**2 / 3, "m ** 2 / 3", 49 / 3),
+        (m * 0.5 - 1, "m / 2 - 1", 2.5),
+        (np.float64(0.5) * m, "m / 2", 3.5),
+        (A0.size, "2 * m", 14),
+        (np.size(A0, axis=1) + np.shape(A0)[0], "m + 2", 9),
+        (A0[:, 3:].shape[1], "max(0, m - 3)", 4),
+        (A0.T.shape[0], "m", 7),
+        (cr.Concatenate(A0, A0, axis=1).shape[1], "2 * m", 14),
+        (cr.Concatenate(A0, A0, axis=1).shape[1] - 1, "2 * m - 1", 13),
+        (cr.Reshape(A0, to=(-1,)).shape[0] / 2, "m", 7),
+    ],
+)
+def test_sizes_in_arithmetic_are_written_and_counted(size, written, number):
+    assert computed(size * cr.Constant(1.0)) == computed(cr.Constant(1.0) * size) == (written, pytest.approx(number))
+
+
+def test_the_regularization_of_every_course_is_built_of_what_it_says():
+    w = cr.Parameter("W1", (3, 2))
+    cost = 0.1 / (2 * A0.shape[1]) * cr.Sum(cr.Square(w))
+    graph = cr.Graph(cost.relabel("R", like=cost))
+    run = graph.forward({"A0": X, "W1": W})
+    assert run["R"] == 0.1 / (2 * 7) * np.sum(np.square(W))
+    assert graph.derivation()["dW1"].text == "W1 / 10 / m"
+    assert graph.check({"dW1": "0.1 / m * W1"}, {"A0": X, "W1": W}).ok
+
+
+def test_a_size_is_itself_and_is_compared_as_sizes_are():
+    assert A0.shape == (2, m) == (2, cr.Input("B", (1, "m")).shape[1])
+    assert {A0.shape[1]: "m"}[m] == "m"
+    assert A0.shape[1] != 7
+    assert cr.Input("C", (A0.shape[1], 3)).shape == (m, 3)
+    assert pickle.loads(pickle.dumps(A0)).shape == pickle.loads(pickle.dumps(A0.shape)) == A0.shape
+
+
+def test_a_size_of_no_node_is_refused():
+    with pytest.raises(ArgumentError, match="the size k was not read off a node") as caught:
+        Dimension.named("k") * A0
+    assert "x.shape[1]" in caught.value.remedy
+
+
+def test_no_table_keeps_a_node_for_the_sake_of_its_size():
+    x, y = cr.Input("x", (3, "k")), cr.Input("y", (3, "k"))
+    size = x.shape[1]
+    loss = cr.Multiply(cr.CrossEntropyLoss(cr.Softmax(x), y) / size, cr.Sum(x), name="L")
+    graph = cr.Graph(loss)
+    graph.derivation()["dx"].latex  # noqa: B018 — what it leaves behind is asked for
+    labels = np.eye(3)
+    graph.compile(["x"])({"x": np.ones((3, 3)), "y": labels})
+    graph.check({"dx": "x"})
+    gone = weakref.ref(loss)
+    del x, y, size, loss, graph
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_symbol_of_a_rule_is_no_number_for_nodes():
+    with pytest.raises(ArgumentError, match="is no number that nodes can compute with"):
+        Symbol.leaf("z", (3,)) * A0
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

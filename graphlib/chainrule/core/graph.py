@@ -54,6 +54,11 @@ class BaseGraph(ABC):
         return tuple(map(tuple, found))
 
     @functools.cached_property
+    def ends(self) -> frozenset[Node]:
+        """The outputs, to look a node up in: == between nodes builds a comparison."""
+        return frozenset(self.outputs)
+
+    @functools.cached_property
     def differentiable(self) -> tuple[bool, ...]:
         """By position in ``order``: which nodes can have a gradient: not constants, sizes, whole numbers, booleans."""
         return tuple(node.has_gradient and node.dtype.kind == "f" for node in self.order)

@@ -147,7 +147,7 @@ class _Deriving:
     def _total(self, k: int, uses: Uses[Gradient]) -> Gradient | None:
         """A node's gradient, for which its line is written; None for a node without one."""
         node, parts = self.graph.order[k], [(self.graph.names[consumer], part) for consumer, _, part in uses]
-        if node in self.graph.outputs:
+        if node in self.graph.ends:
             start = self._seed(node)
             parts.insert(0, (self.graph.names[k], Gradient(start, start)))
         if not parts or not self.graph.differentiable[k]:
@@ -200,7 +200,7 @@ class _Deriving:
         self, node: Node, short: Symbol, full: Symbol, parts: Sequence[tuple[str, Gradient]]
     ) -> Formula | None:
         """The line of a gradient: as the rules give it, and canceled where that is shorter."""
-        if node not in self.lined or (node in self.graph.outputs and len(parts) == 1):
+        if node not in self.lined or (node in self.graph.ends and len(parts) == 1):
             return None
         factor = self._factor(node)
         scaled = _scaled(short, factor)

@@ -220,7 +220,7 @@ class EntrywiseSweep:
             one = self.graph.order[k]
             if k not in summed:
                 return gradient_of(one) if k in given else None
-            parts = [self._seed(one)] if one in self.graph.outputs else []
+            parts = [self._seed(one)] if one in self.graph.ends else []
             parts += [part for _, _, part in uses if part.whole is not None]
             return _sum(parts) if parts else None
 
