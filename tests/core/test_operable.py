@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, ShapeError
 
 
 def x(name="x"):
@@ -159,3 +159,45 @@ def test_the_loss_of_a_run_is_the_value_of_its_only_output():
     a = cr.Input("a")
     with pytest.raises(ArgumentError, match="several outputs"):
         _ = cr.Graph(cr.Exp(a, name="e"), cr.Sin(a, name="s")).forward({"a": 1.0}).loss
+
+
+# --- comparisons -----------------------------------------------------------------------------------------------------
+
+
+def test_equal_nodes_are_the_same_where_it_stands_for_true_or_false():
+    a, b, other = x("a"), x("b"), cr.Input("c", (3, 4))
+    assert (bool(a == a), bool(a == b), bool(a != b), bool(a != a)) == (True, False, True, False)  # noqa: PLR0124
+    assert (bool(a == other), bool(a != other)) == (False, True)  # of shapes that do not fit
+    assert [b, other, a].index(a) == 2
+    assert a in (other, a)
+    assert {a: 1, b: 2}[b] == 2
+    for nothing in (None, "a", object(), {}):
+        assert (a == nothing, a != nothing, nothing == a) == (False, True, False)
+
+
+def test_as_values_they_are_comparisons_of_entries():
+    a, b = x("a"), x("b")
+    feeds = {"a": [[1.0, 2.0], [3.0, 4.0]], "b": [[1.0, 0.0], [3.0, 5.0]]}
+    graph = cr.Graph(cr.Mean(a == b, name="same"), cr.Sum(np.where(a != 2.0, b, 0.0), name="chosen"))
+    assert (graph.forward(feeds)["same"], graph.forward(feeds)["chosen"]) == (0.5, 9.0)
+    assert type(np.ones((2, 1)) == a) is type(a == np.ones((2, 1))) is type(a == b)
+
+
+@pytest.mark.parametrize("compare", [lambda a: a == 0, lambda a: a != 1.0, lambda a: a > 0, lambda a: np.ones(2) == a])
+def test_what_numbers_decide_is_neither_true_nor_false(compare):
+    with pytest.raises(ArgumentError, match="is neither true nor false"):
+        bool(compare(cr.Input("a", (2,))))
+
+
+def test_the_comparison_of_shapes_that_do_not_fit_is_an_error_once_it_is_used():
+    misfit = x("a") == cr.Input("c", (3, 4))
+    for use in (
+        lambda: misfit * 2.0,
+        lambda: np.where(misfit, 1.0, 0.0),
+        lambda: np.exp(misfit),
+        lambda: x("b") + misfit,
+        lambda: misfit.mean(),
+        lambda: cr.Sum(misfit),
+    ):
+        with pytest.raises(ShapeError):
+            use()

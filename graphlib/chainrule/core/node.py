@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from chainrule.core.computed_sizes import node_of_size
-from chainrule.core.operable import Operable
+from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
 from chainrule.core.read_only import read_only
@@ -80,7 +80,8 @@ class Node(Operable["Node"]):
     (3, m)
 
     ``backward`` is handed ``grad``, the gradient of the loss with respect to the output, then the output, then the
-    inputs. It returns one gradient per input, of that input's shape, or None where there is none.
+    inputs. It returns one gradient per input, of that input's shape, or None where there is none. An input that
+    ``forward`` gives the default None may be left out, the last first.
 
     Building a node raises ShapeError when shapes do not fit and ArgumentError for a wrong number of inputs or an
     unknown fact. The shape of a rule that a Symbol cannot pass through is learned: ``forward`` is tried on small random
@@ -291,6 +292,8 @@ def as_node(value: Operand, consumer: Node) -> Node:
     """The node itself, or the Constant for a number or an array."""
     if isinstance(value, Node):
         return value
+    if isinstance(value, Misfit):
+        value.raised()
     if isinstance(value, (Dimension, Symbol)):
         sized: Node = node_of_size(value)
         return sized
@@ -319,22 +322,29 @@ def _computed(computes: Computes | None) -> Mapping[operations.Function, Mapping
 
 
 @functools.cache
-def _forward_parameters(kind: type[Node]) -> tuple[tuple[str, ...], bool]:
-    """The names of a rule's inputs, and whether it takes any number of them."""
+def _forward_parameters(kind: type[Node]) -> tuple[tuple[str, ...], int, bool]:
+    """The names of a rule's inputs, how many of them may be left out, and whether it takes any number more."""
     parameters = list(inspect.signature(kind.forward).parameters.values())[1:]
-    names = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
-    return names, any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    spare = sum(p.default is None for p in placed)
+    return tuple(p.name for p in placed), spare, any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
 
 def _check_arity(kind: type[Node], inputs: Sequence[Any]) -> None:
-    names, variadic = _forward_parameters(kind)
-    if inputs and (variadic or len(inputs) == len(names)):
+    names, spare, variadic = _forward_parameters(kind)
+    least = max(1, len(names) - spare)
+    fits = len(inputs) >= least and (variadic or len(inputs) <= len(names))
+    if fits and all(isinstance(value, Node) for value in inputs[least : len(names)]):  # what may be left out is a node
         return
-    count = "at least 1 input" if variadic else f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
+    count = f"{len(names)} input{'s' * (len(names) != 1)} ({', '.join(names)})"
+    if variadic or spare:
+        most = "" if variadic else f" and at most {len(names)}"
+        count = f"at least {least} input{'s' * (least != 1)}{most}" + f" ({', '.join(names)})" * bool(names)
+    given = f"not {len(inputs)}" if not fits else "which are nodes where they may be left out"
     raise ArgumentError(
-        f"{kind.__name__} takes {count}, not {len(inputs)}",
+        f"{kind.__name__} takes {count}, {given}",
         where=_here(),
-        remedy=_as_keywords(kind, names, inputs) or "values are positional, facts such as axis= are keywords",
+        remedy=_as_keywords(kind, names[:least], inputs) or "values are positional, facts such as axis= are keywords",
     )
 
 
@@ -431,7 +441,7 @@ def _inputs_text(node: Node) -> str:
 
 def input_names(node: Node) -> list[str]:
     """What to call the inputs in a message: their own names, else the rule's names for them."""
-    names, _ = _forward_parameters(type(node))
+    names, _, _ = _forward_parameters(type(node))
     places = [*names, *(f"input {k}" for k in range(len(names), len(node.inputs)))]
     return [
         source.name or f"{type(source).__name__}" if source.name or source.inputs else place

@@ -93,6 +93,11 @@ class Operable(ABC, Generic[N]):
 
     def _built(self, call: Bound) -> Any:
         builder = operations.NODES.get(call.function)
+        if decided := [name for name, value in call.options.items() if isinstance(value, Operable)]:
+            self._refuse(
+                f"{_said(call.function)} with a node as {', '.join(decided)}: a fact is known when a node is built",
+                "a number, or a tuple of numbers",
+            )
         return self._refuse_function(call.function) if builder is None else builder(*call.operands, **call.options)
 
     def _build(self, function: Callable[..., Any], *operands: Any) -> N:

@@ -58,9 +58,15 @@ def dtype_breach(name: str, dtype: np.dtype[Any], expected: np.dtype[Any]) -> Br
 
 
 def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None = None) -> Array:
-    """What the rule gives for arrays, read-only; raises RuleError where it raises or gives another dtype."""
+    """What the rule gives for arrays, read-only; raises RuleError where it raises or gives another dtype.
+
+    What NumPy makes of whole numbers and truth values alone, float64, is taken in the dtype of the run, which the rule
+    cannot know.
+    """
     try:
         value = read_only(_weakly(node.forward(*read), dtype))
+        if dtype is not None and value.dtype == float and all(x.dtype.kind != "f" for x in read):
+            value = read_only(value.astype(dtype, copy=False))
         if dtype is not None and value.dtype != dtype and value.dtype.kind not in "iub":
             raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
     except Exception as error:

@@ -1,1 +1,28 @@
-"""The rules, one file for each family."""
+"""The rules, one file for each family.
+
+Loading the package loads all of them, so that the table of operations has a node for whatever a rule records.
+"""
+
+from chainrule.nodes import (
+    arithmetic,
+    conditions,
+    counting,
+    elementwise,
+    linear,
+    losses,
+    rearranging,
+    reductions,
+    slopes,
+)
+
+__all__ = [
+    "arithmetic",
+    "conditions",
+    "counting",
+    "elementwise",
+    "linear",
+    "losses",
+    "rearranging",
+    "reductions",
+    "slopes",
+]

@@ -84,7 +84,7 @@ class Power(Node, computes=np.power):
 
 
 @final
-class Maximum(Node):
+class Maximum(Node, computes=np.maximum):
     """The larger of x and y, element by element; where they tie, each receives half of the gradient."""
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -96,7 +96,7 @@ class Maximum(Node):
 
 
 @final
-class Minimum(Node):
+class Minimum(Node, computes=np.minimum):
     """The smaller of x and y, element by element; where they tie, each receives half of the gradient."""
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -108,7 +108,7 @@ class Minimum(Node):
 
 
 @final
-class Where(Node):
+class Where(Node, computes=np.where):
     """x where the condition holds (is not 0), y elsewhere; the condition has no gradient."""
 
     def forward(self, condition: Value, x: Value, y: Value) -> Value:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
-from chainrule.core.node import Node
-from chainrule.nodes.arithmetic import Maximum
+from chainrule.core.node import Node, Operand
+from chainrule.nodes.arithmetic import Maximum, Minimum
 from chainrule.symbols.elementary import normal_cdf, sigmoid, sigmoid_slope, softplus, tanh_slope
 from chainrule.symbols.symbol import Value
 
 
 @final
-class Square(Node):
+class Square(Node, computes=np.square):
     """x²."""
 
     def forward(self, x: Value) -> Value:
@@ -25,7 +25,7 @@ class Square(Node):
 
 
 @final
-class Sqrt(Node):
+class Sqrt(Node, computes=np.sqrt):
     """√x for x ≥ 0; the gradient at 0 is infinite."""
 
     def forward(self, x: Value) -> Value:
@@ -36,7 +36,7 @@ class Sqrt(Node):
 
 
 @final
-class Exp(Node):
+class Exp(Node, computes=np.exp):
     """The exponential function."""
 
     def forward(self, x: Value) -> Value:
@@ -47,7 +47,7 @@ class Exp(Node):
 
 
 @final
-class Log(Node):
+class Log(Node, computes=np.log):
     """The natural logarithm, for x > 0."""
 
     def forward(self, x: Value) -> Value:
@@ -69,7 +69,18 @@ class Abs(Node, computes=np.absolute):
 
 
 @final
-class Sin(Node):
+class Sign(Node, computes=np.sign):
+    """-1 where x is negative, 1 where it is positive, 0 at 0; its slope is 0, at the jump, too."""
+
+    def forward(self, x: Value) -> Value:
+        return np.sign(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (np.zeros_like(grad),)
+
+
+@final
+class Sin(Node, computes=np.sin):
     """The sine of an angle in radians."""
 
     def forward(self, x: Value) -> Value:
@@ -80,7 +91,7 @@ class Sin(Node):
 
 
 @final
-class Cos(Node):
+class Cos(Node, computes=np.cos):
     """The cosine of an angle in radians."""
 
     def forward(self, x: Value) -> Value:
@@ -91,7 +102,7 @@ class Cos(Node):
 
 
 @final
-class Tanh(Node):
+class Tanh(Node, computes=np.tanh):
     """The hyperbolic tangent; its slope 1 - y² is computed so that it keeps its digits where y rounds to 1."""
 
     def forward(self, x: Value) -> Value:
@@ -107,7 +118,7 @@ class Tanh(Node):
 
 
 @final
-class Sigmoid(Node):
+class Sigmoid(Node, computes=sigmoid):
     """σ(z) = 1 / (1 + exp(-z)); its slope a(1 - a) is computed so that it keeps its digits where a rounds to 1."""
 
     def forward(self, z: Value) -> Value:
@@ -147,7 +158,7 @@ class LeakyReLU(Node):
 
 
 @final
-class Softplus(Node):
+class Softplus(Node, computes=softplus):
     """log(1 + exp(x)), a smooth ReLU; its slope is σ(x)."""
 
     def forward(self, x: Value) -> Value:
@@ -175,11 +186,32 @@ class GELU(Node):
 
 
 @final
-class Clip(Node):
+class NormalCDF(Node, computes=normal_cdf):
+    """Φ(x), the probability that a standard normal number is below x; its slope is the density exp(-x² / 2) / √(2π)."""
+
+    def forward(self, x: Value) -> Value:
+        return normal_cdf(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (grad * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),)
+
+
+@final
+class Clip(Node, computes=np.clip):
     """x held between ``low`` and ``high``; the slope is 1 between the bounds and on them, 0 outside."""
 
     low: float = -math.inf
     high: float = math.inf
+
+    @classmethod
+    def of_call(cls, x: Operand, low: Any, high: Any) -> Node:
+        """The node for ``np.clip(x, low, high)``; bounds that are no plain numbers make it a maximum and a minimum."""
+        bounds = {name: bound for name, bound in (("low", low), ("high", high)) if bound is not None}
+        if all(isinstance(bound, (int, float, np.number)) for bound in bounds.values()):
+            return cls(x, **bounds)
+        if high is None:
+            return Maximum(x, low)
+        return Minimum(x if low is None else Maximum(x, low), high)
 
     def forward(self, x: Value) -> Value:
         return np.clip(x, self.low, self.high)

@@ -1,41 +1,137 @@
-"""The same entries in another arrangement: reshaped, joined, picked out."""
+"""The same entries in another arrangement: reshaped, stretched, joined, picked out."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any, final
+from collections.abc import Sequence
+from typing import Any, Final, final
 
 import numpy as np
 
+from chainrule.core.leaves import Constant
 from chainrule.core.node import Node, Operand
+from chainrule.nodes.named_sizes import in_numbers
+from chainrule.symbols.broadcasting import unbroadcast
+from chainrule.symbols.dimensions import as_shape
 from chainrule.symbols.elementary import put
 from chainrule.symbols.operations import index
 from chainrule.symbols.symbol import Value
 
 
 @final
-class Reshape(Node, computes=np.reshape):
-    """x in the shape ``to``, where -1 stands for what remains."""
+class Reshape(Node, computes=(np.reshape, np.ravel)):
+    """x in the shape ``to``, where -1 stands for what remains; without ``to``, in the shape of ``like`` or in one row.
 
-    to: tuple[int, ...] = (-1,)
+    Sizes with a name in ``to`` get their numbers from the shapes of x and ``like``, which has no gradient.
+    """
+
+    to: tuple[int, ...] | int | None = None
 
     @classmethod
-    def of_call(cls, x: Operand, shape: Any) -> Node:
-        """The node for ``np.reshape(x, shape=shape)``."""
-        return cls(x, to=shape)
+    def of_call(cls, x: Operand, *like: Operand, shape: Any = -1) -> Node:
+        """The node for ``np.reshape(x, shape=shape)`` and ``np.ravel(x)``."""
+        return cls(x, *like, to=shape)
+
+    def forward(self, x: Value, like: Value = None) -> Value:
+        return np.reshape(x, _shape_to(self, x, like))
+
+    def backward(self, grad: Value, y: Value, x: Value, like: Value = None) -> tuple[Value | None, ...]:
+        return _with_like(grad.reshape(x.shape), like)
+
+
+@final
+class BroadcastTo(Node, computes=np.broadcast_to):
+    """x repeated without a copy until it has the shape ``to``, or, without ``to``, that of ``like``.
+
+    Sizes with a name in ``to`` get their numbers from the shapes of x and ``like``, which has no gradient.
+
+    >>> from chainrule import Input
+    >>> row, table = Input("row", (1, "m")), Input("table", (3, "m"))
+    >>> BroadcastTo(row, to=(3, "m")).shape, BroadcastTo(row, table).shape
+    ((3, m), (3, m))
+    """
+
+    to: tuple[int, ...] | int | None = None
+
+    def __init__(self, x: Operand, *like: Operand, to: Any = None, name: str | None = None) -> None:
+        super().__init__(x, *like, to=None if to is None else as_shape(to), name=name)
+
+    @classmethod
+    def of_call(cls, x: Operand, *like: Operand, shape: Any) -> Node:
+        """The node for ``np.broadcast_to(x, shape=shape)``."""
+        return cls(x, *like, to=shape)
+
+    def forward(self, x: Value, like: Value = None) -> Value:
+        return np.broadcast_to(x, _shape_to(self, x, like))
+
+    def backward(self, grad: Value, y: Value, x: Value, like: Value = None) -> tuple[Value | None, ...]:
+        return _with_like(unbroadcast(grad, x), like)
+
+
+def _shape_to(node: Reshape | BroadcastTo, x: Value, like: Value) -> Any:
+    """The shape that is said, in numbers where arrays have them, or that of ``like``."""
+    if node.to is not None:
+        return in_numbers(node, node.to, (x,) if like is None else (x, like))
+    if like is None:
+        return -1
+    return like.shape
+
+
+def _with_like(grad: Value, like: Value) -> tuple[Value | None, ...]:
+    """The gradient of x, and that of ``like``, which lends its shape alone."""
+    return (grad,) if like is None else (grad, None)
+
+
+@final
+class ExpandDims(Node, computes=np.expand_dims):
+    """x with axes of size 1 put in at ``axis``, counted in the result."""
+
+    axis: int | tuple[int, ...] = 0
 
     def forward(self, x: Value) -> Value:
-        return np.reshape(x, self.to)
+        return np.expand_dims(x, self.axis)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (np.squeeze(grad, axis=self.axis),)
+
+
+@final
+class Squeeze(Node, computes=np.squeeze):
+    """x without its axes of size 1, or without those in ``axis``."""
+
+    axis: int | tuple[int, ...] | None = None
+
+    def forward(self, x: Value) -> Value:
+        return np.squeeze(x, axis=self.axis)
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
         return (grad.reshape(x.shape),)
 
 
 @final
-class Concatenate(Node):
+class SwapAxes(Node, computes=np.swapaxes):
+    """x with two axes in each other's place."""
+
+    axis1: int = -1
+    axis2: int = -2
+
+    def forward(self, x: Value) -> Value:
+        return np.swapaxes(x, self.axis1, self.axis2)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (np.swapaxes(grad, self.axis1, self.axis2),)
+
+
+@final
+class Concatenate(Node, computes=np.concatenate):
     """Values laid end to end along ``axis``."""
 
     axis: int = 0
+
+    @classmethod
+    def of_call(cls, arrays: Sequence[Operand], axis: int = 0) -> Node:
+        """The node for ``np.concatenate(arrays, axis)``."""
+        return cls(*arrays, axis=axis)
 
     def forward(self, *values: Value) -> Value:
         return np.concatenate(values, axis=self.axis)
@@ -46,31 +142,64 @@ class Concatenate(Node):
         return tuple(grad[(*before, slice(start, end))] for start, end in itertools.pairwise(ends))
 
 
+# --- what is picked out ----------------------------------------------------------------------------------------------
+
+FED: Final = "fed"  # no index of NumPy's: it marks where in a key the value of an input stands
+
+
 @final
 class Index(Node, computes=index):
-    """x[key], where key is what NumPy takes: numbers, slices, arrays or lists of whole numbers."""
+    """x[key], where key is what NumPy takes: numbers, slices, arrays or lists of whole numbers.
+
+    Indices that are fed are inputs behind x, and ``FED`` marks their places in the key; ``x[i, ids]`` writes it so.
+    Bounds of slices may be sizes with a name, which have their numbers from the shapes of the inputs. Indices have no
+    gradient.
+
+    >>> from chainrule import Input
+    >>> x, ids = Input("x", (3, "n")), Input("ids", "m", dtype=int)
+    >>> x[1:, ids].shape, x[1:, ids].key
+    ((2, m), (slice(1, None, None), 'fed'))
+    """
 
     key: Any = ()
 
-    def __init__(self, x: Operand, *, key: Any, name: str | None = None) -> None:
+    def __init__(self, x: Operand, *indices: Operand, key: Any, name: str | None = None) -> None:
         parts = key if isinstance(key, tuple) else (key,)
         fixed = tuple(np.array(part) if isinstance(part, (list, tuple)) else part for part in parts)
-        super().__init__(x, key=fixed if isinstance(key, tuple) else fixed[0], name=name)
+        super().__init__(x, *indices, key=fixed if isinstance(key, tuple) else fixed[0], name=name)
 
     @classmethod
-    def of_call(cls, x: Operand, key: Any) -> Node:
-        """The node for ``x[key]``."""
-        return cls(x, key=key)
+    def of_call(cls, x: Operand, key: Any, *sized: Operand) -> Node:
+        """The node for ``x[key]``, in which nodes may stand; further inputs tell the sizes that a key names."""
+        fixed, indices = fed_parts(key)
+        return cls(x, *indices, *sized, key=fixed)
 
-    def forward(self, x: Value) -> Value:
-        return x[self.key]
+    def forward(self, x: Value, *indices: Value) -> Value:
+        return x[filled_key(self, self.key, (x, *indices), (x, *indices))]
 
-    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
-        return (put(grad, self.key, x),)
+    def backward(self, grad: Value, y: Value, x: Value, *indices: Value) -> tuple[Value | None, ...]:
+        key = filled_key(self, self.key, (x, *indices), (x, *indices))
+        return put(grad, key, x), *(None for _ in indices)
+
+
+def fed_parts(key: Any) -> tuple[Any, tuple[Node, ...]]:
+    """A key with the nodes in it marked as ``FED``, and those nodes."""
+    parts = key if isinstance(key, tuple) else (key,)
+    marked = tuple(FED if isinstance(part, Node) else part for part in parts)
+    return marked if isinstance(key, tuple) else marked[0], tuple(part for part in parts if isinstance(part, Node))
+
+
+def filled_key(node: Node, key: Any, values: Sequence[Value], sized: Sequence[Value]) -> Any:
+    """A key with what is fed in its places and numbers for sizes with a name; ``values`` are x and the indices."""
+    indices = iter(values[1:])
+    parts = key if isinstance(key, tuple) else (key,)
+    filled = tuple(next(indices) if isinstance(part, str) else part for part in parts)
+    filled = in_numbers(node, filled, sized)
+    return filled if isinstance(key, tuple) else filled[0]
 
 
 @final
-class Gather(Node):
+class Gather(Node, computes=np.take):
     """Columns of a table by whole number (``axis=-1``), or rows (``axis=0``): how a learned input is looked up.
 
     An entry that is looked up several times receives the sum of the gradients; the indices have none.
@@ -78,9 +207,60 @@ class Gather(Node):
 
     axis: int = -1
 
+    @classmethod
+    def of_call(cls, table: Operand, indices: Operand, axis: int | None = None) -> Node:
+        """The node for ``np.take(table, indices, axis)``; without an axis, of all entries in a row."""
+        places = indices if isinstance(indices, Node) else Constant(indices, dtype=int)
+        return cls(Reshape(table), places, axis=0) if axis is None else cls(table, places, axis=axis)
+
     def forward(self, table: Value, indices: Value) -> Value:
         return np.take(table, indices, axis=self.axis)
 
     def backward(self, grad: Value, y: Value, table: Value, indices: Value) -> tuple[Value, None]:
         before = (slice(None),) * (self.axis % table.ndim)
         return put(grad, (*before, indices), table), None
+
+
+# --- shape and dtype of another value --------------------------------------------------------------------------------
+
+
+@final
+class FullLike(
+    Node, computes={np.full_like: {}, np.zeros_like: {"fill_value": 0.0}, np.ones_like: {"fill_value": 1.0}}
+):
+    """``fill_value`` in every place of an array like x, which lends its shape and dtype and has no gradient."""
+
+    @classmethod
+    def of_call(cls, x: Operand, fill_value: Operand) -> Node:
+        """The node for ``np.full_like(x, fill_value)``, ``np.zeros_like(x)`` and ``np.ones_like(x)``."""
+        return cls(x, fill_value)
+
+    def forward(self, x: Value, fill_value: Value) -> Value:
+        return np.full_like(x, fill_value)
+
+    def backward(self, grad: Value, y: Value, x: Value, fill_value: Value) -> tuple[None, Value]:
+        return None, unbroadcast(grad, fill_value)
+
+
+@final
+class AsType(Node, computes=np.astype):
+    """x converted to another kind of number: ``to`` is float, int or bool.
+
+    A float is of the precision of the run, whatever is said. Whole numbers and truth values have no gradient.
+    """
+
+    to: Any = float
+
+    def __init__(self, x: Operand, *, to: Any = float, name: str | None = None) -> None:
+        super().__init__(x, to=np.dtype(to), name=name)
+
+    @classmethod
+    def of_call(cls, x: Operand, dtype: Any) -> Node:
+        """The node for ``np.astype(x, dtype)``."""
+        return cls(x, to=dtype)
+
+    def forward(self, x: Value) -> Value:
+        return x if x.dtype.kind == np.dtype(self.to).kind == "f" else x.astype(self.to)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value | None]:
+        return (grad if x.dtype.kind == y.dtype.kind == "f" else None,)

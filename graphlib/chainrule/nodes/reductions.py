@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from chainrule.core.node import Node
+from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_axis import shares_axis
 from chainrule.nodes.elementwise import Exp, Log
@@ -76,7 +76,7 @@ class Max(Node, computes=np.max):
 
 
 @final
-class LogSumExp(Node):
+class LogSumExp(Node, computes=logsumexp):
     """log Σ exp(x) along an axis, exact for large entries; -inf for an empty axis."""
 
     axis: Axis = None
@@ -106,9 +106,14 @@ class AlongClasses(Node):
         """The axis of the classes, 0 without any named size. Raises ArgumentError where that cannot be told."""
         return {} if "axis" in given else {"axis": shares_axis(*shapes)}
 
+    @classmethod
+    def of_call(cls, x: Operand, axis: Axis = None) -> Node:
+        """The node for a function over all entries where no axis is given."""
+        return cls(x, axis=axis)
+
 
 @final
-class Softmax(AlongClasses):
+class Softmax(AlongClasses, computes=softmax):
     """exp(x) / Σ exp(x) along an axis: the shares of the entries, which sum to 1; None is over all entries.
 
     Without ``axis`` it is that of the classes, beside the axis with a name: 0 in columns, (3, m), 1 in rows, (m, 3).
@@ -132,7 +137,7 @@ class Softmax(AlongClasses):
 
 
 @final
-class LogSoftmax(AlongClasses):
+class LogSoftmax(AlongClasses, computes=log_softmax):
     """log softmax(x) along an axis, as for Softmax; exact where the softmax rounds to 1."""
 
     def forward(self, x: Value) -> Value:

@@ -1,0 +1,400 @@
+"""Every node class with the shapes, facts and values it is tried on: what the tests over all nodes run through."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.nodes import conditions, elementwise, rearranging, slopes
+from chainrule.nodes.rearranging import FED
+
+# --- what the examples are -------------------------------------------------------------------------------------------
+
+
+def normal(rng, shape):
+    return rng.normal(size=shape)
+
+
+def positive(rng, shape):
+    return rng.uniform(0.5, 2, size=shape)
+
+
+def probability(rng, shape):
+    return rng.uniform(0.1, 0.9, size=shape)
+
+
+def apart(rng, shape):
+    """Numbers in steps of 0.2 that are never 0: no two tie, and every kink at a multiple of 0.2 is 0.1 away."""
+    size = int(np.prod(shape))
+    return (0.2 * (rng.permutation(size) - size // 2) + 0.1).reshape(shape)
+
+
+def between(rng, shape):
+    """Numbers that tie with none of ``apart``: 0.1 away from all of them."""
+    return apart(rng, shape) + 0.1
+
+
+def signs(rng, shape):
+    return rng.choice([-1.0, 1.0], size=shape)
+
+
+def one_hot(rng, shape):
+    labels = np.zeros(shape)
+    labels[rng.integers(shape[0]), ...] = 1
+    return labels
+
+
+def condition(rng, shape):
+    return rng.random(shape) < 0.5
+
+
+def indices(rng, shape):
+    """Whole numbers from 0 to 1, fit for any axis of at least two; some repeat."""
+    return rng.integers(2, size=shape)
+
+
+# --- over which shapes and with which facts --------------------------------------------------------------------------
+
+Shape = tuple[int, ...]
+SHAPES: list[Shape] = [(), (1,), (0,), (3, 0), (2, 3), (2, 3, 4)]
+STRETCHED: list[tuple[Shape, Shape]] = [
+    ((), (3,)),
+    ((), (2, 3, 4)),
+    ((1,), (2, 3)),
+    ((3,), (2, 3)),
+    ((2, 1), (2, 3)),
+    ((2, 1), (3,)),
+    ((2, 1, 4), (3, 1)),
+    ((1, 3, 1), (2, 1, 4)),
+    ((1, 1), (2,)),
+    ((1,), (0,)),
+    ((3, 1), (3, 0)),
+    ((3, 0), (1, 1)),
+]
+
+
+class Case(NamedTuple):
+    """Shapes of the inputs, and facts."""
+
+    shapes: tuple[Shape, ...]
+    facts: Mapping[str, Any] = MappingProxyType({})
+
+    def __str__(self) -> str:
+        facts = (f"{name}={value}" for name, value in self.facts.items())
+        return "-".join([*(str(shape).replace(" ", "") for shape in self.shapes), *facts])
+
+
+def single(**facts: list[Any]) -> list[Case]:
+    choices = [dict(zip(facts, values, strict=True)) for values in itertools.product(*facts.values())]
+    return [Case((shape,), choice) for shape in SHAPES for choice in choices]
+
+
+def pairs() -> list[Case]:
+    both = [*STRETCHED, *((y, x) for x, y in STRETCHED)]
+    return [Case((shape, shape)) for shape in SHAPES] + [Case(shapes) for shapes in both]
+
+
+def axes_of(shape: Shape) -> Iterable[Any]:
+    """None, every axis from the front and from the back, pairs of axes, all of them."""
+    ndim = len(shape)
+    several = [*itertools.permutations(range(ndim), 2), tuple(range(ndim))]
+    return (None, *range(-ndim, ndim), *dict.fromkeys(several))
+
+
+def reductions(of_nothing: bool) -> list[Case]:
+    """All axes with and without ``keepdims``; unless ``of_nothing``, only what reduces at least one entry."""
+    keeps = (False, True)
+    cases = [Case((s,), {"axis": axis, "keepdims": keep}) for s in SHAPES for axis in axes_of(s) for keep in keeps]
+    return [case for case in cases if of_nothing or reduced_count(case)]
+
+
+def reduced_count(case: Case) -> int:
+    (shape,), axis = case.shapes, case.facts["axis"]
+    chosen = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return int(np.prod([shape[k] for k in chosen]))
+
+
+def along() -> list[Case]:
+    cases = [Case((shape,), {"axis": axis}) for shape in SHAPES for axis in axes_of(shape)]
+    return [case for case in cases if reduced_count(case)]
+
+
+def losses(shapes: list[Shape]) -> list[Case]:
+    """A mean over no columns is undefined; everything else is. Then the same with every other batch axis."""
+    kinds = ("mean", "sum", "none")
+    cases = [Case((shape, shape), {"reduction": reduction}) for shape in shapes for reduction in kinds]
+    cases += [
+        Case((shape, shape), {"reduction": reduction, "examples": axis})
+        for shape in shapes
+        for axis in (*range(len(shape) - 1), -len(shape))
+        for reduction in kinds
+        if len(shape) == 2 and 0 not in shape
+    ]
+    return [case for case in cases if 0 not in case.shapes[0][-1:] or case.facts["reduction"] != "mean"]
+
+
+def of_classes() -> list[Case]:
+    """Losses of softmax whose classes are on another axis than the first."""
+    shape, kinds = (2, 3, 4), ("mean", "sum", "none")
+    places = [(0, 1), (0, -1), (1, 0), (1, 2), (-1, 1)]
+    return [
+        Case((shape, shape), {"reduction": reduction, "examples": examples, "classes": classes})
+        for examples, classes in places
+        for reduction in kinds
+    ]
+
+
+PRODUCTS: list[tuple[Shape, Shape]] = [
+    ((3,), (3,)),
+    ((1,), (1,)),
+    ((0,), (0,)),
+    ((2, 3), (3, 4)),
+    ((2, 3), (3,)),
+    ((3,), (3, 4)),
+    ((1, 3), (3, 1)),
+    ((3, 3), (3, 4)),  # square: a missing transpose has the right shape, and only the numbers show it
+    ((2, 3), (3, 3)),
+    ((2, 0), (0, 3)),
+    ((3, 0), (0,)),
+    ((0, 3), (3, 2)),
+    ((5, 2, 3), (3, 4)),
+    ((2, 3), (5, 3, 4)),
+    ((5, 2, 3), (5, 3, 4)),
+    ((1, 2, 3), (5, 3, 4)),
+    ((5, 1, 2, 3), (6, 3, 4)),
+    ((5, 2, 3), (3,)),
+    ((3,), (5, 3, 4)),
+    ((3,), (6, 5, 3, 4)),
+    ((0, 2, 3), (3, 4)),
+]
+ORDERS: dict[Shape, list[Any]] = {
+    **{shape: [None, tuple(range(len(shape)))[::-1]] for shape in SHAPES},
+    (2, 3, 4): [None, *itertools.permutations(range(3)), (-1, 0, 1)],
+}
+NEW_SHAPES: dict[Shape, list[Shape]] = {
+    (): [(), (1,), (1, 1), (-1,)],
+    (1,): [(), (1, 1), (-1,)],
+    (0,): [(0,), (3, 0), (2, -1)],
+    (3, 0): [(0,), (0, 3), (2, 0, 5)],
+    (2, 3): [(3, 2), (6,), (-1,), (1, 2, 3), (3, -1)],
+    (2, 3, 4): [(4, 3, 2), (6, 4), (2, -1), (24,), (-1, 6)],
+}
+KEYS: dict[Shape, list[Any]] = {
+    (): [(), ..., None],
+    (1,): [0, slice(None), np.array([0, 0, 0])],
+    (0,): [slice(None), np.array([], dtype=int)],
+    (3, 0): [0, slice(1, None), (slice(None), slice(None)), (np.array([0, 0]), slice(None))],
+    (2, 3): [
+        1,
+        (1, 2),
+        (-1, -3),
+        slice(None, None, -1),
+        (slice(None), slice(0, 3, 2)),
+        (..., None, 1),
+        np.array([0, 1, 1]),
+        np.array([True, False]),
+    ],
+    (2, 3, 4): [
+        1,
+        (..., 2),
+        (np.array([1, 1]), np.array([2, 2])),
+        (slice(None), np.array([0, 2, 0])),
+        (0, None, slice(1, 3)),
+    ],
+}
+JOINED: list[tuple[int, tuple[Shape, ...]]] = [
+    (0, ((1,),)),
+    (0, ((1,), (0,), (3,))),
+    (-1, ((3,), (2,))),
+    (0, ((2, 3), (4, 3), (1, 3))),
+    (1, ((2, 3), (2, 1), (2, 5))),
+    (-1, ((3, 0), (3, 2), (3, 0))),
+    (-2, ((2, 3, 4), (2, 1, 4))),
+]
+LOOKUPS: list[tuple[Shape, Shape, int]] = [
+    ((2,), (), 0),
+    ((3,), (5,), -1),
+    ((2, 3), (), -1),
+    ((2, 3), (0,), -1),
+    ((2, 3), (5,), 0),
+    ((2, 3), (5,), -1),
+    ((2, 3), (4, 5), -1),
+    ((2, 3, 4), (5,), 1),
+    ((2, 3, 4), (1,), -3),
+]
+ELEMENTS_OF_THREE: list[tuple[Shape, Shape, Shape]] = [
+    *((shape, shape, shape) for shape in SHAPES),
+    ((), (2, 3), (3,)),
+    ((2, 1), (1, 3), ()),
+    ((2, 3, 4), (4,), (3, 1)),
+    ((1,), (1, 3), (2, 1)),
+    ((3, 0), (), (3, 1)),
+]
+
+
+STRETCHED_TO: dict[Shape, list[Shape]] = {
+    (): [(), (3,), (2, 3, 4)],
+    (1,): [(1,), (3,), (2, 3)],
+    (3, 0): [(3, 0), (2, 3, 0)],
+    (2, 3): [(2, 3), (4, 2, 3)],
+    (2, 1, 4): [(2, 3, 4), (5, 2, 3, 4)],
+}
+LENT: list[Case] = [Case((x, like)) for x, likes in STRETCHED_TO.items() for like in likes]
+PUT_IN: dict[Shape, list[Any]] = {
+    **{shape: [0, -1, (0, -1)] for shape in SHAPES},
+    (2, 3): [0, 1, -1, (0, 2), (-1, 0), (0, 1)],
+}
+ONES: list[Case] = [
+    *(Case((shape,)) for shape in [*SHAPES, (1, 3), (2, 1, 4), (1, 1)]),
+    *(Case((shape,), {"axis": axis}) for shape, axis in [((1, 3), 0), ((2, 1, 4), -2), ((1, 0, 1), (0, -1))]),
+]
+SWAPPED = [
+    Case((shape,), {"axis1": a, "axis2": b})
+    for shape in SHAPES
+    for a in range(-len(shape), len(shape))
+    for b in range(-1, len(shape))
+    if len(shape) > 1
+]
+FED_KEYS: list[Case] = [
+    Case(((5,), (4,)), {"key": FED}),
+    Case(((2, 3), (2,), (2,)), {"key": (FED, FED)}),
+    Case(((2, 3, 4), (5,)), {"key": (slice(1, None), FED)}),
+    Case(((2, 3), ()), {"key": (..., FED)}),
+]
+ADDED: list[Case] = [
+    Case(((2,), (4, 2)), {"key": 1}),
+    Case(((3, 2), (4, 2)), {"key": np.array([1, 3, 1])}),
+    Case(((4,), (5,), (4,)), {"key": FED}),
+    Case(((2, 4), (2, 3), (4,)), {"key": (slice(None), FED)}),
+]
+
+
+def with_facts(name: str, table: dict[Shape, list[Any]]) -> list[Case]:
+    return [Case((shape,), {name: value}) for shape, values in table.items() for value in values]
+
+
+# --- one row for each class ------------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """How the inputs of a class are drawn, and the cases it is checked in."""
+
+    kind: type[cr.Node]
+    samplers: tuple[Callable[..., Any], ...]
+    cases: list[Case]
+
+
+def compared(kind: type[cr.Node], *, of: Callable[..., Any] = apart, other: Callable[..., Any] = between) -> Row:
+    """What gives truth values of two inputs."""
+    return Row(kind, (of, other), pairs())
+
+
+ROWS = [
+    Row(cr.Abs, (apart,), single()),
+    Row(cr.Add, (normal, normal), pairs()),
+    Row(cr.BCELoss, (probability, probability), losses(SHAPES)),
+    Row(cr.Clip, (apart,), single() + single(low=[-0.4], high=[0.8]) + single(high=[0.2])),
+    Row(cr.Concatenate, (normal, normal, normal), [Case(shapes, {"axis": axis}) for axis, shapes in JOINED]),
+    Row(cr.Cos, (normal,), single()),
+    Row(cr.CrossEntropyLoss, (probability, probability), losses(SHAPES)),
+    Row(cr.Divide, (normal, positive), pairs()),
+    Row(cr.Exp, (normal,), single()),
+    Row(cr.GELU, (normal,), single()),
+    Row(cr.Gather, (normal, indices), [Case((table, at), {"axis": axis}) for table, at, axis in LOOKUPS]),
+    Row(cr.HingeLoss, (apart, signs), losses(SHAPES)),
+    Row(cr.Index, (normal,), with_facts("key", KEYS)),
+    Row(cr.LeakyReLU, (apart,), single() + single(slope=[0.3])),
+    Row(cr.Log, (positive,), single()),
+    Row(cr.LogSoftmax, (normal,), along()),
+    Row(cr.LogSumExp, (normal,), reductions(of_nothing=False)),
+    Row(cr.MSELoss, (normal, normal), losses(SHAPES)),
+    Row(cr.MatMul, (normal, normal), [Case(shapes) for shapes in PRODUCTS]),
+    Row(cr.Max, (apart,), reductions(of_nothing=False)),
+    Row(cr.Maximum, (apart, between), pairs()),
+    Row(cr.Mean, (normal,), reductions(of_nothing=False)),
+    Row(cr.Minimum, (apart, between), pairs()),
+    Row(cr.Multiply, (normal, normal), pairs()),
+    Row(cr.Negate, (normal,), single()),
+    Row(cr.Power, (positive, normal), pairs()),
+    Row(cr.ReLU, (apart,), single()),
+    Row(cr.Reshape, (normal,), with_facts("to", NEW_SHAPES)),
+    Row(cr.Sigmoid, (normal,), single()),
+    Row(cr.SigmoidBCELoss, (normal, probability), losses(SHAPES)),
+    Row(cr.Sin, (normal,), single()),
+    Row(cr.Softmax, (normal,), along()),
+    Row(cr.SoftmaxCrossEntropyLoss, (normal, one_hot), losses([(1, 1), (3, 0), (2, 3), (2, 3, 4)])),
+    Row(cr.SoftmaxCrossEntropyLoss, (normal, probability), losses([(2, 3)]) + of_classes()),
+    Row(cr.Softplus, (normal,), single()),
+    Row(cr.Sqrt, (positive,), single()),
+    Row(cr.Square, (normal,), single()),
+    Row(cr.Subtract, (normal, normal), pairs()),
+    Row(cr.Sum, (normal,), reductions(of_nothing=True)),
+    Row(cr.Tanh, (normal,), single()),
+    Row(cr.Transpose, (normal,), with_facts("axes", ORDERS)),
+    Row(cr.Where, (condition, normal, normal), [Case(shapes) for shapes in ELEMENTS_OF_THREE]),
+    compared(conditions.And, other=condition),
+    compared(conditions.Equal),
+    compared(conditions.Greater),
+    compared(conditions.GreaterEqual),
+    compared(conditions.Less),
+    compared(conditions.LessEqual),
+    compared(conditions.NotEqual),
+    compared(conditions.Or, other=condition),
+    compared(conditions.Xor, other=condition),
+    Row(rearranging.AsType, (apart,), single() + single(to=[float, int, bool])),
+    Row(rearranging.BroadcastTo, (normal,), with_facts("to", STRETCHED_TO)),
+    Row(rearranging.BroadcastTo, (normal, normal), LENT),
+    Row(rearranging.ExpandDims, (normal,), [Case((shape,)) for shape in SHAPES] + with_facts("axis", PUT_IN)),
+    Row(rearranging.FullLike, (normal, normal), [Case((shape, ())) for shape in SHAPES] + [Case(((2, 3), (3,)))]),
+    Row(cr.Index, (normal, indices, indices), FED_KEYS),
+    Row(conditions.IsFinite, (normal,), single()),
+    Row(conditions.IsInfinite, (normal,), single()),
+    Row(conditions.IsNaN, (normal,), single()),
+    Row(elementwise.NormalCDF, (normal,), single()),
+    Row(conditions.Not, (apart,), single()),
+    Row(cr.Reshape, (normal,), single()),
+    Row(cr.Reshape, (normal, normal), [Case(((2, 3), (3, 2))), Case(((2, 3, 4), (4, 6))), Case(((1,), ()))]),
+    Row(elementwise.Sign, (apart,), single()),
+    Row(rearranging.Squeeze, (normal,), ONES),
+    Row(rearranging.SwapAxes, (normal,), SWAPPED),
+    Row(slopes.PowerSlope, (positive, normal), pairs()),
+    Row(slopes.Put, (normal, normal, indices), ADDED),
+    Row(slopes.Ratio, (normal, positive), pairs()),
+    Row(slopes.SigmoidSlope, (normal,), single()),
+    Row(slopes.SoftmaxRest, (normal,), along()),
+    Row(slopes.TanhSlope, (normal,), single()),
+    Row(slopes.Unbroadcast, (normal, normal), [Case((wide, x)) for x, ys in STRETCHED_TO.items() for wide in ys]),
+    Row(slopes.Weighted, (normal, normal), pairs()),
+    Row(slopes.XLog1m, (normal, probability), pairs()),
+    Row(slopes.XLogY, (normal, positive), pairs()),
+]
+
+DATA = {"labels", "indices", "condition", "like"}  # inputs that have no gradient, by the name that the rule gives them
+
+
+def is_data(row: Row, name: str) -> bool:
+    """Whether an input of that name has no gradient."""
+    return name.rstrip("_0123456789") in DATA or (row.kind, name) == (rearranging.FullLike, "x")
+
+
+def gives_numbers(row: Row, case: Case) -> bool:
+    """Whether the output is floating; truth values and whole numbers have no gradient."""
+    arrays = examples(row, case)
+    return bool(graph_of_one(row, case, arrays).outputs[0].dtype.kind == "f")
+
+
+def examples(row: Row, case: Case) -> list[Any]:
+    rng = np.random.default_rng(0)
+    return [np.asarray(draw(rng, shape)) for draw, shape in zip(row.samplers, case.shapes, strict=False)]
+
+
+def graph_of_one(row, case, arrays):
+    leaves = [cr.Input(f"x{k}", array.shape, array.dtype) for k, array in enumerate(arrays)]
+    return cr.Graph(row.kind(*leaves, name="y", **case.facts))
+
+
+def feeds_of(graph, arrays):
+    return {f"x{k}": array for k, array in enumerate(arrays)}
