@@ -35,6 +35,7 @@ from chainrule.nodes.conditions import (
     Or,
     Xor,
 )
+from chainrule.nodes.counting import Size
 from chainrule.nodes.elementwise import (
     GELU,
     Abs,
@@ -206,6 +207,7 @@ __all__ = [
     "Sign",
     "Sin",
     "Sinh",
+    "Size",
     "Softmax",
     "SoftmaxCrossEntropyLoss",
     "Softplus",

@@ -89,7 +89,8 @@ def test_the_other_right_rules_pass(row):
 def test_every_rule_of_the_package_is_in_the_table():
     rules = {kind for name in cr.__all__ if isinstance(kind := getattr(cr, name), type) and issubclass(kind, cr.Node)}
     leaves = {cr.Node, cr.Leaf, cr.Input, cr.Parameter, cr.Constant}
-    assert {kind for kind in rules - leaves if kind not in MORE} == {kind for kind, *_ in RIGHT} | {
+    known = {kind for kind in rules - leaves if kind.has_gradient and kind not in MORE}
+    assert known == {kind for kind, *_ in RIGHT} | {
         row.kind for row in ROWS if not gives_numbers(row, row.cases[-1]) and row.kind not in MORE
     }
 

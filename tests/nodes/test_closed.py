@@ -63,7 +63,7 @@ def test_what_is_built_for_an_operation_is_a_class_with_rows_of_its_own():
     """So the two tests above go on to the rules of the nodes that they find, until none is missing."""
     builders = {NODES[function] for function in NODES} - {NODES[operations.constant]}
     classes = {getattr(getattr(builder, "func", builder), "__self__", None) for builder in builders}
-    assert classes <= {row.kind for row in ROWS}
+    assert classes - {cr.Size} <= {row.kind for row in ROWS}  # a size stands in test_counting.py
 
 
 @pytest.mark.parametrize(("row", "case"), CASES)

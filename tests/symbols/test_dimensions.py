@@ -8,7 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from chainrule.errors import ArgumentError
 from chainrule.symbols.dimensions import Dimension, as_shape, names_in, rest, shape_text
+from chainrule.symbols.symbol import Symbol
 
 m, n, p = map(Dimension.named, "mnp")
 
@@ -115,23 +117,72 @@ OPERATIONS = {
 }
 
 
-@pytest.mark.parametrize("other", [0.1, "m", None, [2], 2j, Fraction(1, 2)], ids=str)
+@pytest.mark.parametrize("other", ["m", None, [2], 2j, Fraction(1, 2)], ids=str)
 @pytest.mark.parametrize("sign", OPERATIONS)
-def test_only_sizes_and_exact_numbers_combine(sign, other):
-    """A half of a size is m / 2 or 0.5 * m; 0.1 * m would make a number of columns out of a rounding."""
+def test_only_sizes_and_whole_numbers_combine(sign, other):
+    """A half of a size is m / 2; Fraction(1, 2) * m would be another way to say it."""
     given = type(other).__name__
     for x, y, kinds in ((m, other, f"'Dimension' and '{given}'"), (other, m, f"'{given}' and 'Dimension'")):
         with pytest.raises(TypeError) as error:
             OPERATIONS[sign](x, y)
         # a text or a list refuses + and * by itself, in its own words
-        if isinstance(other, (float, complex, Fraction)):
+        if isinstance(other, (complex, Fraction)):
             assert str(error.value) == f"unsupported operand type(s) for {sign}: {kinds}"
 
 
-@pytest.mark.parametrize("function", [lambda: 1 / (m + 1), lambda: m / (m + 1), lambda: n / (m - n)])
+@pytest.mark.parametrize("function", [lambda: 1 // (m + 1), lambda: m // (m + 1), lambda: n // (m - n)])
 def test_a_sum_has_no_inverse_in_this_form(function):
     with pytest.raises(TypeError, match="unsupported operand"):
         function()
+
+
+@pytest.mark.parametrize(
+    ("function", "recorded"),
+    [
+        (lambda: 0.1 / (2 * m), (np.divide, (0.1, 2 * m))),
+        (lambda: m / 0.5, (np.divide, (m, 0.5))),
+        (lambda: 1 / (m + 1), (np.divide, (1, m + 1))),
+        (lambda: m / (m + 1), (np.divide, (m, m + 1))),
+        (lambda: m + 0.5, (np.add, (m, 0.5))),
+        (lambda: 0.5 - m, (np.subtract, (0.5, m))),
+        (lambda: m - 0.5, (np.subtract, (m, 0.5))),
+        (lambda: 0.5 * m, (np.multiply, (m, 0.5))),
+        (lambda: m**0.5, (np.power, (m, 0.5))),
+        (lambda: 0.9**m, (np.power, (0.9, m))),
+        (lambda: m**-1, (np.power, (m, -1))),
+        (lambda: np.sqrt(m), (np.sqrt, (m,))),
+        (lambda: np.float64(0.5) / m, (np.divide, (0.5, m))),
+    ],
+)
+def test_with_fractions_a_size_is_a_number_that_is_recorded(function, recorded):
+    """0.5 * m would make a number of columns out of a rounding: what is recorded is no size."""
+    said = function()
+    assert isinstance(said, Symbol)
+    assert ((said.operation, said.operands), said.shape, said.dtype) == (recorded, (), float)
+    with pytest.raises(TypeError, match="a size is a whole number or a name"):
+        as_shape((2, said))
+
+
+def test_arrays_of_numbers_are_recorded_with_a_size():
+    said = np.array([1.0, 2.0]) * m
+    assert (said.operation, said.shape, said.operands[1]) == (np.multiply, (2,), m)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    assert np.int64(3) * m == m * np.int64(3) == 3 * m
+    assert np.int64(6) / m == 6 / m
+    assert m**2 == m * m == m ** np.int64(2)
+    assert (np.int64(3) == m) is False
+    assert (m == np.float64(3.0)) is False
+
+
+@pytest.mark.parametrize(
+    "function", [lambda: np.zeros((3, m)), lambda: range(m), lambda: float(m), lambda: int(m), lambda: [1, 2][m]]
+)
+def test_where_a_number_is_needed_it_says_that_it_has_none(function):
+    with pytest.raises(ArgumentError, match="the size m has no number before there is data") as caught:
+        function()
+    assert "np.zeros_like(x)" in caught.value.remedy
 
 
 def test_nothing_is_divided_by_zero():

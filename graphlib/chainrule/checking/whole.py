@@ -11,7 +11,7 @@ from chainrule.checking.agreement import bracketed, upstream
 from chainrule.checking.differences import Array, Function
 from chainrule.checking.local_gradients import as_float
 from chainrule.core.graph import BaseGraph
-from chainrule.core.leaves import Constant, Input, Parameter
+from chainrule.core.leaves import Input, Parameter
 from chainrule.core.passes import forward, sweep
 from chainrule.errors import GradientCheckError
 
@@ -44,7 +44,7 @@ class Whole:
         self.varying: set[int] = set()
         for k, node in enumerate(graph.order):
             given = isinstance(node, Input | Parameter) or not self.varying.isdisjoint(self.sources[k])
-            if given and not isinstance(node, Constant) and values[k].dtype.kind == "f":
+            if given and node.has_gradient and values[k].dtype.kind == "f":
                 self.varying.add(k)
         self.outputs = [k for k in dict.fromkeys(map(graph.position, graph.outputs)) if values[k].dtype.kind == "f"]
 

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from chainrule.core.operable import Operable
+from chainrule.core.computed_sizes import node_of_size
+from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.symbols import operations
-from chainrule.symbols.dimensions import Shape, shape_text
+from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 from chainrule.symbols.literals import literal
-from chainrule.symbols.symbol import Value
+from chainrule.symbols.symbol import Symbol, Value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -90,12 +91,14 @@ class Node(Operable["Node"]):
     inputs: tuple[Node, ...]
     name: str | None
     layer: tuple[str, ...]
-    shape: Shape | None
     facts: dict[str, Any]
     built: tuple[int, ...]
     """When the node was built, counted in this process: graphs keep that order."""
     dtype: Any = np.dtype(float)
     _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
+
+    has_gradient: ClassVar[bool] = True
+    """Whether a gradient can arrive at a node whose value is floating; not where nothing that is fed moves it."""
 
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
@@ -131,7 +134,7 @@ class Node(Operable["Node"]):
         """Let the class settle facts; what remains of those that were given."""
         told = {fact: self.facts[fact] for fact in given}
         try:
-            settled = self.settled(told, *[source.shape for source in self.inputs])
+            settled = self.settled(told, *[source.__dict__["shape"] for source in self.inputs])
         except ChainruleError as error:
             raise _told_of(self, error) from None
         self.__dict__.update(settled)
@@ -221,6 +224,15 @@ class Node(Operable["Node"]):
         return None
 
     @property
+    def shape(self) -> Shape | None:
+        """The shape of the value, None where it is unknown before there is data; named sizes can be computed with."""
+        try:
+            shape: Shape | None = self.__dict__["shape"]
+        except KeyError:  # while the node is being built
+            raise AttributeError(f"{type(self).__name__} has no shape yet") from None
+        return None if shape is None else tuple([s if isinstance(s, int) else s.seen_at(self) for s in shape])
+
+    @property
     def given_facts(self) -> dict[str, Any]:
         """The facts that were given when the node was built, without defaults and without what was settled."""
         return {fact: self.facts[fact] for fact in self.__dict__["_given"]}
@@ -280,6 +292,11 @@ def as_node(value: Operand, consumer: Node) -> Node:
     """The node itself, or the Constant for a number or an array."""
     if isinstance(value, Node):
         return value
+    if isinstance(value, Misfit):
+        value.raised()
+    if isinstance(value, (Dimension, Symbol)):
+        sized: Node = node_of_size(value)
+        return sized
     if isinstance(value, (str, bytes)) or value is None:
         raise ArgumentError(
             f"{type(consumer).__name__} takes nodes, numbers and arrays, not {value!r}",
@@ -364,6 +381,8 @@ def _frozen(fact: Any) -> Any:
     """A fact that nobody can change from outside: lists become tuples, arrays read-only copies, also inside them."""
     if isinstance(fact, (list, tuple)):
         return tuple(map(_frozen, fact))
+    if isinstance(fact, Dimension):  # a fact is kept in tables for longer than nodes are
+        return fact.seen_at()
     return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
 
 
@@ -383,7 +402,11 @@ def _checked_name(name: Any) -> str | None:
 
 def _traced_shape(node: Node) -> Shape | None:
     """The shape of the output: declared, or what Symbols that pass through ``forward`` have, or learned; else None."""
-    arguments = type(node), tuple(node.facts.items()), tuple((source.shape, source.dtype) for source in node.inputs)
+    arguments = (
+        type(node),
+        tuple(node.facts.items()),
+        tuple((source.__dict__["shape"], source.dtype) for source in node.inputs),
+    )
     try:
         found = output_of(*arguments)
     except ChainruleError as error:

@@ -134,10 +134,10 @@ def _seeds(graph: BaseGraph, values: Sequence[Array], seed: Any) -> dict[int, Ar
     for name, start in _named_seeds(graph, values, seed).items():
         k = graph.position(name)
         array = np.array(start, dtype=values[k].dtype)  # a copy: the caller may write to the seed again
-        if array.shape != values[k].shape or graph.order[k] not in graph.outputs:
+        if array.shape != values[k].shape or graph.order[k] not in graph.ends:
             raise FeedError(
                 f"a seed for {graph.names[k]} has its shape {values[k].shape}, not {array.shape}"
-                if graph.order[k] in graph.outputs
+                if graph.order[k] in graph.ends
                 else f"{graph.names[k]} is no output of this graph, so no gradient starts there"
             )
         starts[k] = read_only(array)

@@ -39,13 +39,13 @@ def fuse(graph: G) -> G:
 
 def fusion(graph: G) -> Fusion[G]:
     """The fused graph, and which gradients are the same quantity there."""
-    changed: list[tuple[Sequence[Node], Sequence[Node]]] = []
+    changed: list[tuple[tuple[Node, ...], frozenset[Node]]] = []
 
     def fused(node: Node, inputs: tuple[Node, ...]) -> Node:
         exact = node.fuse(*inputs)
         if exact is None:
             return node.replace(*inputs)
-        changed.append((inputs, exact.inputs))
+        changed.append((inputs, frozenset(exact.inputs)))
         return exact.relabel(node.name, like=node)
 
     new = _rebuild(graph, fused)
@@ -54,12 +54,12 @@ def fusion(graph: G) -> Fusion[G]:
     return Fusion(made, {node: twin for node, twin in new.items() if twin not in around})
 
 
-def _led_around(graph: BaseGraph, before: Sequence[Node], after: Sequence[Node]) -> set[Node]:
+def _led_around(graph: BaseGraph, before: Sequence[Node], after: frozenset[Node]) -> set[Node]:
     """The nodes through which a fused node was reached, of which some uses are gone: it reads what they read.
 
     These are what it no longer reads, and all that lies between what it reads now and what it read before.
     """
-    joined = {graph.position(node) for node in after if node not in before}
+    joined = {graph.position(node) for node in after.difference(before)}
     first, region, waiting = min(joined, default=len(graph)), set[int](), list(map(graph.position, before))
     while waiting:
         k = waiting.pop()

@@ -64,7 +64,7 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
     cannot know.
     """
     try:
-        value = read_only(node.forward(*read))
+        value = read_only(_weakly(node.forward(*read), dtype))
         if dtype is not None and value.dtype == float and all(x.dtype.kind != "f" for x in read):
             value = read_only(value.astype(dtype, copy=False))
         if dtype is not None and value.dtype != dtype and value.dtype.kind not in "iub":
@@ -74,6 +74,11 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
     if node._shape_from != "traced":
         _hold_to_shape(node, value.shape, read)
     return value
+
+
+def _weakly(result: Any, dtype: np.dtype[Any] | None) -> Any:
+    """A number of Python's own, such as a size, in the dtype of the run, as NumPy takes it beside arrays."""
+    return result if dtype is None or type(result) not in (int, float) else dtype.type(result)
 
 
 _DECLARE = (

@@ -32,9 +32,10 @@ from chainrule.derivation.unwritten import (
 )
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
+from chainrule.nodes.counting import Size
 from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
 from chainrule.symbols.dimensions import Dimension, shape_text
-from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol import Symbol, as_number
 from chainrule.text import visible
 
 Convention: TypeAlias = Literal["mean", "per-example"]
@@ -158,7 +159,7 @@ class _Deriving:
     def _total(self, k: int, uses: Uses[Gradient]) -> Gradient | None:
         """A node's gradient, for which its line is written; None for a node without one."""
         node, parts = self.graph.order[k], [(self.graph.names[consumer], part) for consumer, _, part in uses]
-        if node in self.graph.outputs:
+        if node in self.graph.ends:
             start = self._seed(node)
             parts.insert(0, (self.graph.names[k], Gradient(start, start)))
         if not parts or not self.graph.differentiable[k]:
@@ -211,7 +212,7 @@ class _Deriving:
         self, node: Node, short: Symbol, full: Symbol, parts: Sequence[tuple[str, Gradient]]
     ) -> Formula | None:
         """The line of a gradient: as the rules give it, and canceled where that is shorter."""
-        if node not in self.lined or (node in self.graph.outputs and len(parts) == 1):
+        if node not in self.lined or (node in self.graph.ends and len(parts) == 1):
             return None
         factor = self._factor(node)
         scaled = _scaled(short, factor)
@@ -292,8 +293,9 @@ def _scaled(expression: Symbol, factor: Any) -> Symbol:
 
 
 def _as_symbol(value: Any) -> Symbol:
-    if isinstance(value, Symbol):
-        return value
+    recorded = as_number(value)
+    if isinstance(recorded, Symbol):
+        return recorded
     array = np.asarray(value)
     return Symbol(None, (array,), shape=array.shape, dtype=array.dtype)
 
@@ -310,7 +312,7 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
         depths[node] = 1 + max((depths[source] for source in node.inputs), default=0)
         widths[node] = 1 + sum(widths[source] for source in node.inputs)
         folds = len(uses) == 1 and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
-        trivial = isinstance(node, Constant) and node.name is None
+        trivial = isinstance(node, (Constant, Size)) and node.name is None
         if not trivial and (node.name is not None or not folds):
             lined.add(node)
             depths[node], widths[node] = 0, 1

@@ -52,7 +52,23 @@ class LessEqual(Condition, computes=np.less_equal):
 
 @final
 class Equal(Condition, computes=np.equal):
-    """x == y, exactly; NaN equals nothing."""
+    """x == y, exactly; NaN equals nothing.
+
+    Where it stands for true or false, ``a == b`` asks whether two nodes are the same one, as lists and dicts do.
+
+    >>> from chainrule import Input
+    >>> a, b = Input("a"), Input("b")
+    >>> a == b, bool(a == b), a in [b, a]
+    (<Equal () of 'a', 'b'>, False, True)
+    """
+
+    @classmethod
+    def of_call(cls, x: Operand, y: Operand) -> Node:
+        """The node for ``x == y``."""
+        return _of_two(cls(x, y), x, y)
+
+    def __bool__(self) -> bool:
+        return _are_one(self)
 
     def forward(self, x: Value, y: Value) -> Value:
         return x == y
@@ -60,10 +76,31 @@ class Equal(Condition, computes=np.equal):
 
 @final
 class NotEqual(Condition, computes=np.not_equal):
-    """x != y, exactly; NaN differs from everything."""
+    """x != y, exactly; NaN differs from everything. Where it stands for true or false, whether they are two nodes."""
+
+    @classmethod
+    def of_call(cls, x: Operand, y: Operand) -> Node:
+        """The node for ``x != y``."""
+        return _of_two(cls(x, y), x, y)
+
+    def __bool__(self) -> bool:
+        return not _are_one(self)
 
     def forward(self, x: Value, y: Value) -> Value:
         return x != y
+
+
+def _of_two(node: Node, x: Operand, y: Operand) -> Node:
+    """A comparison, which remembers whether both that are compared are nodes."""
+    node.__dict__["_of_nodes"] = isinstance(x, Node) and isinstance(y, Node)  # nobody has seen it yet
+    return node
+
+
+def _are_one(node: Equal | NotEqual) -> bool:
+    """Whether a node has been compared with itself; raises ArgumentError where it was compared with numbers."""
+    if not node.__dict__.get("_of_nodes"):
+        Node.__bool__(node)
+    return node.inputs[0] is node.inputs[1]
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -67,6 +68,6 @@ def named(graph: BaseGraph) -> BaseGraph:
     new: dict[Node, Node] = {}
     for node in graph.order:
         inputs = tuple(new[source] for source in node.inputs)
-        kept = node.name is not None and inputs == node.inputs
+        kept = node.name is not None and all(map(operator.is_, inputs, node.inputs))
         new[node] = node if kept else node.replace(*inputs).relabel(graph.name(node), like=node)
     return type(graph)(*(new[node] for node in graph.outputs), watch=[new[node] for node in graph.watch])

@@ -18,8 +18,8 @@ from chainrule.program.builder import Builder
 from chainrule.program.calls import RuleCall, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
-from chainrule.symbols.dimensions import shape_text
-from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.dimensions import shape_text, unseen
+from chainrule.symbols.symbol import Symbol, as_number
 from chainrule.text import visible
 
 Part: TypeAlias = tuple[Ref, str]
@@ -72,7 +72,7 @@ class _Recording:
         if isinstance(node, Constant):
             self.values[node] = self.builder.constant(node.value, name=name)
         elif isinstance(node, Leaf):
-            self.values[node] = self.builder.append(Step(None, shape=node.shape, dtype=node.dtype, name=name))
+            self.values[node] = self.builder.append(Step(None, shape=unseen(node.shape), dtype=node.dtype, name=name))
         else:
             value, formula = self._value(node, [self.values[source] for source in node.inputs])
             self.builder.label(value, name, formula)
@@ -85,16 +85,17 @@ class _Recording:
             return self._written(traced, known), formula_text(traced)
         except Exception:  # whatever an untraceable rule raises on a Symbol: it is called on arrays
             call = RuleCall(node, "forward")
-            return self.builder.append(Step(call, tuple(sources), {}, node.shape, node.dtype)), f"{call.__name__}(…)"
+            step = Step(call, tuple(sources), {}, unseen(node.shape), node.dtype)
+            return self.builder.append(step), f"{call.__name__}(…)"
 
     def _written(self, traced: Any, known: dict[int, Any]) -> Ref:
-        ref = self.builder.write(traced, known)
+        ref = self.builder.write(as_number(traced), known)
         return ref if isinstance(ref, Ref) else self.builder.constant(ref)
 
     def total(self, k: int, uses: Uses[Part]) -> Ref | None:
         """The step that is a node's gradient; None for a node without one."""
         node, parts = self.graph.order[k], [part for _, _, part in uses]
-        if node in self.graph.outputs:
+        if node in self.graph.ends:
             parts.insert(0, (self.builder.constant(np.ones(())), "1"))
         if not parts or not self.graph.differentiable[k]:
             return None
@@ -120,7 +121,7 @@ class _Recording:
         call = RuleCall(node, "backward")
         every = self.builder.append(Step(call, tuple(operands)))
         wanted = [self.graph.differentiable[k] for k in self.graph.sources[self.graph.position(node)]]
-        picked = [Step(pick, (every,), {"place": k}, x.shape, x.dtype) for k, x in enumerate(node.inputs)]
+        picked = [Step(pick, (every,), {"place": k}, unseen(x.shape), x.dtype) for k, x in enumerate(node.inputs)]
         return [
             (self.builder.append(step), f"{call.__name__}(…)[{k}]") if wanted[k] else None
             for k, step in enumerate(picked)
@@ -129,6 +130,5 @@ class _Recording:
 
 def formula_text(traced: Any) -> str:
     """What a Symbol has recorded, in one line."""
-    if not isinstance(traced, Symbol):
-        return "…"
-    return visible(TextPrinter().print(traced))
+    recorded = as_number(traced)
+    return visible(TextPrinter().print(recorded)) if isinstance(recorded, Symbol) else "…"

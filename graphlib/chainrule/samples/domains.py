@@ -19,7 +19,7 @@ from chainrule.nodes.linear import MatMul, Transpose
 from chainrule.nodes.losses import BCELoss, CrossEntropyLoss, HingeLoss, SigmoidBCELoss, SoftmaxCrossEntropyLoss
 from chainrule.nodes.rearranging import Concatenate, Gather, Index, Reshape
 from chainrule.nodes.reductions import LogSoftmax, Max, Mean, Softmax, Sum
-from chainrule.symbols.dimensions import Dimension
+from chainrule.symbols.dimensions import Dimension, unseen
 
 Array = npt.NDArray[Any]
 
@@ -128,7 +128,7 @@ def _cross_entropy(node: CrossEntropyLoss | SoftmaxCrossEntropyLoss, asked: Doma
         return ANY, ONE_HOT._replace(axis=node.classes or 0)
     if isinstance(prediction, Softmax) and isinstance(prediction.axis, int):
         return PROBABILITY, ONE_HOT._replace(axis=prediction.axis)
-    return PROBABILITY, ONE_HOT._replace(axis=classes_axis(prediction.shape, node.examples) or 0)
+    return PROBABILITY, ONE_HOT._replace(axis=classes_axis(unseen(prediction.shape), node.examples) or 0)
 
 
 def _same(node: Node, asked: Domain) -> tuple[Domain, ...]:

@@ -39,7 +39,7 @@ def _start(parameter: Parameter, uses: dict[Node, list[Node]], rng: np.random.Ge
             f"{graph.name(parameter)} {shape} has a named size, so it cannot be initialized", where=parameter.where
         )
     init = parameter.init if parameter.init is not None else _method(parameter, uses)
-    sizes = tuple(int(size) for size in shape)  # type: ignore[arg-type]  # no Dimension is left
+    sizes = tuple(int(size) for size in shape)
     if isinstance(init, str):
         return _drawn(init, sizes, _fans(sizes, parameter, uses), rng, parameter)
     value = np.asarray(init(rng, sizes) if callable(init) else init, dtype=float)

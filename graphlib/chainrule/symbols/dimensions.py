@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor, prod
 from operator import index
-from typing import Any, TypeAlias, final
+from typing import Any, Final, NoReturn, TypeAlias, final
+
+import numpy as np
+
+from chainrule.errors import ArgumentError
 
 Monomial: TypeAlias = tuple[tuple[str, int], ...]  # m²n is (("m", 2), ("n", 1)), sorted by name; 1 is ()
 Size: TypeAlias = "int | Dimension"
@@ -20,25 +25,37 @@ class Dimension:
 
     It is a sum of products of powers of names with rational coefficients, which is all that concatenating,
     reshaping and averaging need; what a slice leaves may be 0, as in ``max(0, m - 3)``. An expression without names is
-    an ``int`` again.
+    an ``int`` again. With fractions, and in functions of NumPy, it is a number to compute with: what comes out is
+    recorded, a Symbol, and is no size any more.
 
     >>> m = Dimension.named("m")
     >>> 3 * m + 2, m * m / m, (m + 1) - m
     (3*m + 2, m, 1)
     >>> (3 * m).evaluate({"m": 7})
     21
+    >>> (0.1 / (2 * m)).operands
+    (0.1, 2*m)
     """
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "seen", "terms")
     _hash: int
+    seen: tuple[Any, ...]
+    """The nodes whose shapes it was read off, which tell its number in a run; sizes that differ in this are equal."""
 
-    def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
+    def __init__(self, terms: Mapping[Monomial, Fraction], seen: tuple[Any, ...] = ()) -> None:
         self.terms = tuple(sorted(terms.items(), key=lambda term: (-_degree(term[0]), term[0])))
+        self.seen = seen
 
     @classmethod
     def named(cls, name: str) -> Dimension:
         """The dimension with this name."""
         return cls({((name, 1),): Fraction(1)})
+
+    def seen_at(self, *nodes: Any) -> Dimension:
+        """The same size, as one of these nodes; of none for what is kept longer than they should be."""
+        twin: Dimension = object.__new__(Dimension)
+        twin.terms, twin.seen = self.terms, nodes
+        return twin
 
     @property
     def names(self) -> frozenset[str]:
@@ -87,37 +104,72 @@ class Dimension:
 
     def __add__(self, other: Any) -> Any:
         terms = _terms(other)
-        return NotImplemented if terms is None else _simplest(_sum([*self.terms, *terms]))
+        if terms is None:
+            return _as_number(np.add, self, other)
+        return _simplest(_sum([*self.terms, *terms]), _seen(self, other))
 
     def __mul__(self, other: Any) -> Any:
         terms = _terms(other)
         if terms is None:
-            return NotImplemented
-        return _simplest(_sum((_product(a, b), x * y) for a, x in self.terms for b, y in terms))
+            return _as_number(np.multiply, self, other)
+        return _simplest(_sum((_product(a, b), x * y) for a, x in self.terms for b, y in terms), _seen(self, other))
 
-    def __truediv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: Any) -> Any:  # sizes are divided only where the division is exact
         terms = _terms(other)
         if terms is None or len(terms) != 1:  # only a single product has an inverse of this form
             return NotImplemented
-        return self * _inverse(terms[0])
+        return self * _inverse(terms[0], _seen(self, other))
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rfloordiv__(self, other: Any) -> Any:
         if _terms(other) is None or len(self.terms) != 1:
             return NotImplemented
-        return _inverse(self.terms[0]) * other
+        return _inverse(self.terms[0], self.seen) * other
+
+    def __truediv__(self, other: Any) -> Any:
+        exact = self.__floordiv__(other)
+        return _as_number(np.divide, self, other) if exact is NotImplemented else exact
+
+    def __rtruediv__(self, other: Any) -> Any:
+        exact = self.__rfloordiv__(other)
+        return _as_number(np.divide, other, self) if exact is NotImplemented else exact
+
+    def __pow__(self, other: Any) -> Any:
+        whole = isinstance(other, (int, np.integer)) and other > 0
+        return prod([self] * int(other)) if whole else _as_number(np.power, self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _as_number(np.power, other, self)
 
     def __neg__(self) -> Any:
         return self * -1
 
     def __sub__(self, other: Any) -> Any:
-        return NotImplemented if _terms(other) is None else self + -1 * other
+        return _as_number(np.subtract, self, other) if _terms(other) is None else self + -1 * other
 
     def __rsub__(self, other: Any) -> Any:
-        return NotImplemented if _terms(other) is None else -self + other
+        return _as_number(np.subtract, other, self) if _terms(other) is None else -self + other
 
     __radd__ = __add__
     __rmul__ = __mul__
-    __floordiv__ = __truediv__  # sizes are divided only where the division is exact
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
+        if method != "__call__" or options:
+            return NotImplemented
+        exact = _EXACT.get(ufunc)
+        if exact is None or not all(isinstance(x, Dimension) or np.ndim(x) == 0 for x in operands):
+            return _as_number(ufunc, *operands)
+        return exact(*(x.item() if isinstance(x, (np.generic, np.ndarray)) else x for x in operands))
+
+    def _refuse_number(self) -> NoReturn:
+        raise ArgumentError(
+            f"the size {self} has no number before there is data",
+            remedy=f"{self} in arithmetic; np.zeros_like(x), or zeros of shape (3, 1), which broadcast",
+        )
+
+    __index__ = __int__ = __float__ = _refuse_number
+
+    def __reduce__(self) -> Any:
+        return Dimension, (dict(self.terms),)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dimension) and self.terms == other.terms
@@ -218,11 +270,16 @@ def _degree(monomial: Monomial) -> int:
 
 
 def _terms(value: Any) -> tuple[tuple[Monomial, Fraction], ...] | None:
-    """The terms of a Dimension or a number that is told exactly, as 1.0 and 0.5 are; None for anything else."""
+    """The terms of a Dimension or a whole number; None for anything else."""
     if isinstance(value, Dimension):
         return value.terms
-    exact = isinstance(value, int) or (isinstance(value, float) and (1024 * value).is_integer())
-    return (((), Fraction(value)),) if exact else None
+    return (((), Fraction(int(value))),) if isinstance(value, (int, np.integer)) else None
+
+
+def _seen(x: Any, y: Any) -> tuple[Any, ...]:
+    """The nodes at which two sizes were seen."""
+    seen: tuple[Any, ...] = getattr(x, "seen", ())
+    return (*seen, *(node for node in getattr(y, "seen", ()) if not any(node is other for other in seen)))
 
 
 def _sum(terms: Iterable[tuple[Monomial, Fraction]]) -> dict[Monomial, Fraction]:
@@ -239,17 +296,43 @@ def _product(a: Monomial, b: Monomial) -> Monomial:
     return tuple(sorted((name, power) for name, power in powers.items() if power))
 
 
-def _inverse(term: tuple[Monomial, Fraction]) -> Dimension:
+def _inverse(term: tuple[Monomial, Fraction], seen: tuple[Any, ...]) -> Dimension:
     monomial, factor = term
-    return Dimension({tuple((name, -power) for name, power in monomial): 1 / factor})
+    return Dimension({tuple((name, -power) for name, power in monomial): 1 / factor}, seen)
 
 
-def _simplest(terms: dict[Monomial, Fraction]) -> int | Dimension:
+def _simplest(terms: dict[Monomial, Fraction], seen: tuple[Any, ...]) -> int | Dimension:
     if not terms:
         return 0
     if list(terms) == [()] and terms[()].denominator == 1:
         return terms[()].numerator
-    return Dimension(terms)
+    return Dimension(terms, seen)
+
+
+# --- sizes as numbers ------------------------------------------------------------------------------------------------
+
+_EXACT: Final[dict[Any, Callable[..., Any]]] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.divide: operator.truediv,
+    np.power: operator.pow,
+    np.negative: operator.neg,
+    np.equal: operator.eq,
+    np.not_equal: operator.ne,
+}
+_record: list[Callable[[np.ufunc, tuple[Any, ...]], Any]] = []
+
+
+def recorded_by(record: Callable[[np.ufunc, tuple[Any, ...]], Any]) -> None:
+    """Say what records a function of a size and fractions: Symbols stand above sizes, so they register here."""
+    _record[:] = [record]
+
+
+def _as_number(function: np.ufunc, *operands: Any) -> Any:
+    """The function recorded; NotImplemented where an operand is neither a number nor a size, and knows better."""
+    known = all(isinstance(x, (Dimension, int, float, np.generic)) or type(x) is np.ndarray for x in operands)
+    return _record[0](function, operands) if known else NotImplemented
 
 
 def _term_text(monomial: Monomial, factor: Fraction) -> str:
@@ -283,7 +366,7 @@ def as_shape(shape: Any) -> Shape:
 def as_size(size: Any) -> Size:
     """A size from a Dimension, a name or a whole number; raises TypeError or ValueError for anything else."""
     if isinstance(size, Dimension):
-        return size
+        return size.seen_at() if size.seen else size
     if isinstance(size, str):
         if not size.isidentifier():
             raise ValueError(f"a named dimension is a plain name such as 'm', not {size!r}")
@@ -295,6 +378,11 @@ def as_size(size: Any) -> Size:
     if number < 0:
         raise ValueError(f"a size is zero or more, not {number}")
     return number
+
+
+def unseen(shape: Shape | None) -> Shape | None:
+    """A shape whose sizes know no nodes, for what is kept longer than nodes are."""
+    return None if shape is None else as_shape(shape)
 
 
 def shape_text(shape: Shape | None) -> str:

@@ -114,7 +114,7 @@ def _remaining(total: Size, known: Size, shape: Shape, sizes: tuple[Any, ...]) -
             raise ShapeError(f"{shape_text(shape)} does not divide into {shape_text(sizes)}")
         return total // known
     try:
-        return total / known  # type: ignore[return-value]  # one of them has a name, so the quotient has
+        return total // known
     except (TypeError, ZeroDivisionError):  # a sum with a name in it has no inverse, nor has 0
         raise Untraceable(f"the size of {shape_text(shape)} reshaped to {sizes} depends on the data") from None
 

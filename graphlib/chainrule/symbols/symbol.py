@@ -10,7 +10,6 @@ The convention: arrays are *operands* (positional), facts such as ``axis`` are *
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Never, TypeAlias, final
 
@@ -19,7 +18,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule.errors import Untraceable
 from chainrule.symbols import operations, shapes
-from chainrule.symbols.dimensions import Dimension, Shape, Size, as_shape, shape_text
+from chainrule.symbols.binding import QUESTIONS, Bound, bound, bound_ufunc, meant
+from chainrule.symbols.dimensions import Dimension, Shape, Size, as_shape, recorded_by, shape_text
 from chainrule.symbols.literals import literal
 from chainrule.symbols.operations import OPERATIONS, Kind, Operation, ShapeRule, declare, index
 from chainrule.symbols.symbol_array import SymbolArray, entrywise
@@ -113,23 +113,20 @@ class Symbol(NDArrayOperatorsMixin):
         return record(np.swapaxes, (self, -1, -2), {})
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
-        if method == "reduce" and ufunc in _REDUCTIONS:
-            return _REDUCTIONS[ufunc](*operands, **options)
-        if any(isinstance(operand, SymbolArray) for operand in operands):
-            return NotImplemented  # the array applies the function to its entries
-        if method != "__call__" or options:
-            raise Untraceable(f"np.{ufunc.__name__}.{method} with {sorted(options)} cannot be recorded")
-        return _record_ufunc(ufunc, operands)
+        if any(map(_takes_over, operands)):
+            return NotImplemented
+        try:
+            call = bound_ufunc(ufunc, method, operands, options)
+        except TypeError as error:
+            raise Untraceable(f"{error} cannot be recorded") from None
+        return _record_ufunc(ufunc, operands) if call.function is ufunc else _recorded(call)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function in _QUESTIONS and len(args) == 1 and not kwargs:
+        if function in QUESTIONS and len(args) == 1 and not kwargs:
             return getattr(args[0], function.__name__)
-        function = _ANOTHER_NAME_OF.get(function, function)
-        if function not in OPERATIONS:
+        if meant(function) not in OPERATIONS:
             raise Untraceable(f"np.{function.__name__} cannot be recorded")
-        if OPERATIONS[function].kind == "creation":  # NumPy hands over every default, and where it would lie in memory
-            kwargs = {k: value for k, value in kwargs.items() if value is not None and k not in ("order", "device")}
-        return record(function, args, kwargs)
+        return record(meant(function), args, kwargs)
 
     def __getitem__(self, key: Any) -> Symbol:
         fixed = tuple(map(_fixed, key)) if isinstance(key, tuple) else _fixed(key)
@@ -191,9 +188,17 @@ _AS_IT_IS = frozenset((Symbol, int, float, bool, str, Dimension, np.ndarray, np.
 
 # --- recording -------------------------------------------------------------------------------------------------
 
-_ANOTHER_NAME_OF: dict[Any, Any] = {np.amax: np.max, np.amin: np.min, np.identity: np.eye}
-_QUESTIONS = frozenset((np.shape, np.ndim, np.size))
-_REDUCTIONS = {row.joins: row.function for row in OPERATIONS.values() if row.joins is not None}
+
+def _takes_over(operand: Any) -> bool:
+    """Whether an operand says what a function does: an array of Symbols applies it to entries, a node builds one."""
+    if isinstance(operand, (Symbol, np.generic, Dimension)):
+        return False
+    return isinstance(operand, SymbolArray) if isinstance(operand, np.ndarray) else hasattr(operand, "__array_ufunc__")
+
+
+def _builds(value: Any) -> bool:
+    """Whether a value takes functions itself, as a node does: an array hands itself to them."""
+    return hasattr(value, "__array_function__") and not isinstance(value, np.ndarray)
 
 
 def _record_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Symbol:
@@ -208,48 +213,34 @@ def _record_ufunc(ufunc: np.ufunc, operands: tuple[Any, ...]) -> Symbol:
     return Symbol(ufunc, operands, shape=shape, dtype=_dtype(row, operands, {}))
 
 
-def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Symbol:
-    """The Symbol for one call of a function with a shape rule.
+recorded_by(_record_ufunc)
 
-    The rule's signature says which arguments are operands (those without a default) and which are options.
+
+def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Symbol:
+    """The Symbol for one call of a function with a row in the table of operations.
+
     Raises ShapeError when the shapes do not fit, Untraceable when the call has a form that is not recorded.
     """
-    row = OPERATIONS[function]
-    rule = row.shape
     try:
-        bound = _signature(rule).bind(
-            *args, **{key: value for key, value in kwargs.items() if value is not np._NoValue}
-        )
+        call = bound(function, args, kwargs)
     except TypeError as error:
         raise Untraceable(f"np.{function.__name__}: {error}") from None
-    operands, options = _split(bound)
-    if any(isinstance(value, Symbol) for value in options.values()):
-        raise Untraceable(f"np.{function.__name__} with {sorted(options)}: a fact that depends on the data")
-    shape = None if _any_unknown(operands) else rule(*bound.args, **bound.kwargs)
-    return Symbol(function, operands, options, shape=shape, dtype=_dtype(row, operands, options))
+    return _recorded(call)
 
 
-@functools.cache
-def _signature(rule: ShapeRule) -> inspect.Signature:
-    return inspect.signature(rule)
+def _recorded(call: Bound) -> Symbol:
+    row = OPERATIONS[call.function]
+    if any(isinstance(value, Symbol) for value in call.options.values()):
+        raise Untraceable(f"np.{call.function.__name__} with {sorted(call.options)}: a fact that depends on the data")
+    shape = None if _any_unknown(call.operands) else row.shape(*call.operands, **call.options)
+    return Symbol(*call, shape=shape, dtype=_dtype(row, call.operands, call.options))
 
 
-def _split(bound: inspect.BoundArguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    operands: list[Any] = []
-    options: dict[str, Any] = {}
-    for name, value in bound.arguments.items():
-        parameter = bound.signature.parameters[name]
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            operands.extend(value)
-        elif parameter.default is parameter.empty:
-            operands.append(value)
-        elif not _same(value, parameter.default):
-            options[name] = value
-    return tuple(operands), options
-
-
-def _same(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and bool(value == default)
+def as_number(result: Any) -> Any:
+    """What a rule gave for Symbols; a bare size, such as ``x.shape[1]``, as the floating number that it is to be."""
+    if isinstance(result, Dimension):
+        return record(operations.number, (result,), {})
+    return float(result) if type(result) is int else result
 
 
 def _any_unknown(operands: tuple[Any, ...]) -> bool:
@@ -320,6 +311,8 @@ def elementary(
                 if any(isinstance(arg, SymbolArray) for arg in args):
                     return on_entries(*args, **kwargs)
                 return record(dispatch, args, kwargs)
+            if (builder := next(filter(_builds, args), None)) is not None:
+                return builder.__array_function__(dispatch, (), args, kwargs)
             return function(*args, **kwargs)
 
         row = Operation(dispatch, kind, shape, **facts)

@@ -22,7 +22,7 @@ from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, shape_text
-from chainrule.symbols.operations import OPERATIONS, index, kind
+from chainrule.symbols.operations import OPERATIONS, index, kind, number
 from chainrule.symbols.shapes import normal_axes
 
 Phase: TypeAlias = Literal["before", "columns", "after"]
@@ -189,8 +189,8 @@ class _Opening:
             raise NotScalar(f"{step_text(step)} looks up what a feed says")
         if operation is np.matmul:
             return _as_cells(self._product(operands[0], operands[1], self._dot))
-        if operation is index or kind(operation) in ("view", "arrangement", "creation"):
-            return _as_cells(operation(*operands, **options))
+        if operation in (index, number) or kind(operation) in ("view", "arrangement", "creation"):
+            return _as_cells(operands[0] if operation is number else operation(*operands, **options))  # a count already
         if operation is np.cumsum:
             return self._along(_totals, operands[0], **options).reshape(self._shape(step))
         if operation in _ALONG_AXIS:

@@ -1,0 +1,87 @@
+"""What a call of NumPy says, for all who take it in NumPy's place: the function meant, its operands and options.
+
+A Symbol records the call, a node is built for it; both read it here.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, final
+
+import numpy as np
+
+from chainrule.symbols.operations import OPERATIONS, ShapeRule
+
+_ANOTHER_NAME_OF: Final[dict[Any, Callable[..., Any]]] = {np.amax: np.max, np.amin: np.min, np.identity: np.eye}
+_REDUCTIONS: Final = {row.joins: row.function for row in OPERATIONS.values() if row.joins is not None}
+QUESTIONS: Final = frozenset((np.shape, np.ndim, np.size))
+"""The functions that ask a value for what it knows of itself, and compute nothing."""
+
+
+@final
+class Bound(NamedTuple):
+    """A call whose arguments are told apart: arrays are operands, facts such as ``axis`` are options."""
+
+    function: Callable[..., Any]
+    operands: tuple[Any, ...]
+    options: dict[str, Any]
+    """Those that differ from their defaults."""
+
+
+def meant(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function under the name that the table of operations has for it."""
+    return _ANOTHER_NAME_OF.get(function, function)
+
+
+def bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Bound:
+    """A call of a function that has a row.
+
+    The signature of its shape rule says which arguments are operands (those without a default) and which are options.
+    Raises TypeError for arguments that it does not have.
+
+    >>> bound(np.sum, ([1, 2],), {"axis": 0, "keepdims": False})[1:]
+    (([1, 2],), {'axis': 0})
+    """
+    given = {key: value for key, value in kwargs.items() if value is not np._NoValue}
+    if OPERATIONS[function].kind == "creation":  # NumPy hands over every default, and where it would lie in memory
+        given = {k: value for k, value in given.items() if value is not None and k not in ("order", "device")}
+    return Bound(function, *_split(_signature(OPERATIONS[function].shape).bind(*args, **given)))
+
+
+def bound_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], options: Mapping[str, Any]) -> Bound:
+    """A call of a ufunc, or of its ``reduce``, which is another function; raises TypeError for any other form of it.
+
+    >>> bound_ufunc(np.add, "reduce", ([1, 2],), {}).options
+    {'axis': 0}
+    """
+    if method == "reduce" and ufunc in _REDUCTIONS:
+        return bound(_REDUCTIONS[ufunc], operands, {"axis": 0, **options})
+    if method != "__call__" or options:
+        said = f" with {', '.join(sorted(options))}" if options else ""
+        raise TypeError(f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method}{said}")
+    return Bound(ufunc, operands, {})
+
+
+@functools.cache
+def _signature(rule: ShapeRule) -> inspect.Signature:
+    return inspect.signature(rule)
+
+
+def _split(arguments: inspect.BoundArguments) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    operands: list[Any] = []
+    options: dict[str, Any] = {}
+    for name, value in arguments.arguments.items():
+        parameter = arguments.signature.parameters[name]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            operands.extend(value)
+        elif parameter.default is parameter.empty:
+            operands.append(value)
+        elif not _same(value, parameter.default):
+            options[name] = value
+    return tuple(operands), options
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and bool(value == default)
