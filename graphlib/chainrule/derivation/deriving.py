@@ -68,7 +68,7 @@ class _Deriving:
 
     def __init__(self, graph: BaseGraph, *, per_example: bool) -> None:
         self.graph, self.per_example = graph, per_example
-        self.arrays = NamedArrays({*graph.names, *("d" + name for name in graph.names)})
+        self.arrays = NamedArrays({*graph.names, *graph.gradient_names})
         self.algebra = Algebra(self.arrays)
         self.class_labels = _class_labels(graph)
         self.values: dict[Node, Symbol] = {}
@@ -165,7 +165,7 @@ class _Deriving:
 
     def _without_line(self, node: Node, why: str) -> Gradient:
         """A gradient that an unknown shape keeps from having a formula; what follows calls it by its name."""
-        name = "d" + self.graph.name(node)
+        name = self.graph.gradient_name(node)
         nothing, named = Symbol.leaf(why, node.shape), Symbol.leaf(name, node.shape) / self._factor(node)
         self.backward[name] = Formula(name, (nothing,), listed=False, why_not=why)
         return Gradient(named, named)
@@ -182,7 +182,7 @@ class _Deriving:
     def _seed(self, node: Node) -> Symbol:
         if node.shape == ():
             return Symbol(None, (np.asarray(1),), shape=())
-        return Symbol.leaf("d" + self.graph.name(node), node.shape)
+        return Symbol.leaf(self.graph.gradient_name(node), node.shape)
 
     def _find_scale(self, node: Node, gradient: Symbol) -> None:
         """In the per-example convention, find m at the first value of examples whose gradient is a mean over them."""
@@ -213,7 +213,7 @@ class _Deriving:
         listed = node in self.leading and (isinstance(node, Leaf) or not _passes(best, self.backward))
         origins = _origins([self.graph[name] for name, _ in contributions])
         special = self._special(best) if self.class_labels else None
-        return Formula("d" + self.graph.name(node), steps, contributions, origins, special, listed=listed)
+        return Formula(self.graph.gradient_name(node), steps, contributions, origins, special, listed=listed)
 
     def _special(self, expression: Symbol) -> Special | None:
         """What a gradient comes to where the labels of a loss over classes sum to 1."""
@@ -334,7 +334,7 @@ def _in_order_of_completion(formulas: Sequence[Formula], graph: BaseGraph, lined
             first_use[source] = min(line, first_use.get(source, line))
 
     def key(formula: Formula) -> tuple[int, bool, int]:
-        node = graph[formula.name[1:]]
+        node = graph[graph.of_gradient(formula.name) or ""]
         place = graph.position(node)
         leaf = isinstance(node, Leaf)
         return -first_use.get(node, len(graph.order)), not leaf, place if leaf else -place

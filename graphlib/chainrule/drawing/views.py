@@ -203,7 +203,7 @@ class FormulasView(View):
         return self.graph.names[k] in self.derivation
 
     def has_gradient(self, k: int) -> bool:
-        line = "d" + self.graph.names[k]
+        line = self.graph.gradient_names[k]
         return line in self.derivation and self.derivation[line].listed
 
     def rows(self, k: int) -> list[Row]:
@@ -213,13 +213,13 @@ class FormulasView(View):
             text = f"{shown_name(name)} = {self._text(name)}"
             rows.append((Cell((Text(text, self.palette.light("forward"), longest=_LONGEST),)),))
         if self.has_gradient(k):
-            color, line = self.palette.light("backward"), "d" + name
+            color, line = self.palette.light("backward"), self.graph.gradient_names[k]
             cell = Cell((Text(self._text(line), color, italic=True, longest=_LONGEST),), align="LEFT")
             rows += equations([self._gradient(k, cell)]) + self._sum_rows(len(self.derivation[line].contributions))
         return rows
 
     def words(self, k: int) -> list[str]:
-        lines = [line for line in (self.graph.names[k], "d" + self.graph.names[k]) if line in self.derivation]
+        lines = [line for line in (self.graph.names[k], self.graph.gradient_names[k]) if line in self.derivation]
         return [self.derivation[line].unicode for line in lines]
 
     def has_backward(self, consumer: int, place: int) -> bool:
@@ -227,7 +227,7 @@ class FormulasView(View):
 
     def backward_label(self, consumer: int, place: int) -> Table | None:
         source = self.sources[consumer][place]
-        parts = self.derivation["d" + self.graph.names[source]].contributions
+        parts = self.derivation[self.graph.gradient_names[source]].contributions
         sent = [part for name, part in parts if name == self.graph.names[consumer]]
         before = [p for p in range(place) if self.sources[consumer][p] == source]
         if len(sent) <= len(before):

@@ -57,7 +57,7 @@ def drawn_from(run: BaseRun) -> Draw:
 
 def _draw(graph: BaseGraph, values: dict[str, Array], gradients: dict[str, Array], given: bool) -> Draw:
     exact = gradients | _fused_gradients(graph, values, gradients) if given else gradients
-    return Draw(values, {f"d{name}": g for name, g in exact.items()}, _sizes(graph, values), given)
+    return Draw(values, {graph.gradient_name(name): g for name, g in exact.items()}, _sizes(graph, values), given)
 
 
 def _starts(graph: BaseGraph, values: Values, seed: int) -> dict[Node, Any]:
@@ -155,7 +155,7 @@ class Ground:
     def _per_example(self) -> frozenset[str]:
         """The gradients of everything that has the examples of the batch."""
         nodes = [node for node in self.graph.order if self.batch in names_in(node.shape or ())]
-        return frozenset(f"d{self.graph.name(node)}" for node in nodes)
+        return frozenset(map(self.graph.gradient_name, nodes))
 
     def _is_mean(self) -> bool:
         """Whether the loss is a mean over examples: then every example twice leaves it as it is."""

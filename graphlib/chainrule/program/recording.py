@@ -101,7 +101,7 @@ class _Recording:
         total = parts[0][0]
         for part, _ in parts[1:]:
             total = self.builder.trace(np.add, total, part)
-        self.builder.label(total, "d" + self.graph.names[k], " + ".join(text for _, text in parts))
+        self.builder.label(total, self.graph.gradient_names[k], " + ".join(text for _, text in parts))
         return total
 
     def local(self, k: int, grad: Ref) -> list[Part | None]:
