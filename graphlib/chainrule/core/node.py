@@ -38,6 +38,7 @@ Operand: TypeAlias = "Node | npt.ArrayLike"
 _PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
 _built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
+_place: ContextVar[tuple[tuple[str, ...], tuple[str, int]] | None] = ContextVar("chainrule_place", default=None)
 
 
 @contextmanager
@@ -55,6 +56,16 @@ def layer(name: str) -> Iterator[None]:
         yield
     finally:
         _layers.reset(token)
+
+
+@contextmanager
+def on_behalf_of(node: Node, *frame: str) -> Iterator[None]:
+    """Nodes built inside come from the line of this node, and stand in its layer, within an outer frame."""
+    token = _place.set(((*frame, *node.layer), node.__dict__["_line"]))
+    try:
+        yield
+    finally:
+        _place.reset(token)
 
 
 class Node(Operable["Node"]):
@@ -115,9 +126,8 @@ class Node(Operable["Node"]):
 
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
-        self.__dict__.update(
-            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}, _given=()
-        )
+        layer, line = _place.get() or (_layers.get(), _line_outside())
+        self.__dict__.update(inputs=inputs, name=_checked_name(name), layer=layer, _line=line, facts={}, _given=())
         self.__dict__["built"] = (next(_built),)
 
     def _complete(self, given: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, final
 
 import numpy as np
@@ -68,6 +69,11 @@ def _key(fact: Any) -> Any:
     if isinstance(fact, np.ndarray):
         return fact.shape, fact.dtype.str, fact.tobytes()
     return fact if _can_be_hashed(fact) else (type(fact), id(fact))
+
+
+def facts_key(facts: Iterable[tuple[str, Any]]) -> Any:
+    """What facts are known again by, also arrays and slices among them."""
+    return _key(tuple(facts))
 
 
 def _can_be_hashed(fact: Any) -> bool:
