@@ -11,8 +11,7 @@ from chainrule.errors import ArgumentError
 from chainrule.plan.asked import named
 from chainrule.plan.pieces import Array
 from chainrule.plan.plan import Backend, Plan, compile_forward
-from chainrule.program.program import Program
-from chainrule.text import visible
+from chainrule.plan.upon_plan import UponPlan
 
 Predicted = TypeVar("Predicted", Array, dict[str, Array])
 
@@ -31,7 +30,7 @@ def compile_prediction(
 
 
 @final
-class PredictionPlan(Generic[Predicted]):
+class PredictionPlan(UponPlan, Generic[Predicted]):
     """A compiled prediction: ``array = plan(feeds)``; a dict of arrays by name where several outputs were asked for.
 
     >>> import numpy as np
@@ -46,25 +45,13 @@ class PredictionPlan(Generic[Predicted]):
     """
 
     def __init__(self, plan: Plan, alone: bool) -> None:
-        self.plan, self._alone = plan, alone
+        super().__init__(plan)
+        self._alone = alone
         self.outputs: tuple[str, ...] = tuple(map(plan.graph.name, plan.graph.outputs))
 
     @property
-    def program(self) -> Program:
-        """The program after all passes, for float64 and any sizes."""
-        return self.plan.program
-
-    @property
-    def source(self) -> str:
-        """The printed Python of the last call."""
-        return self.plan.source
-
-    def explain(self) -> str:
-        """What was compiled, and how columns are computed."""
-        return self.plan.explain()
-
-    def __repr__(self) -> str:
-        return f"<PredictionPlan of {visible(', '.join(self.outputs))}>"
+    def _about(self) -> tuple[str, ...]:
+        return self.outputs
 
     def __call__(self, feeds: Mapping[Any, Any], *, executor: Any = None) -> Predicted:
         """The output, or all of them by name; ``executor`` as for ``Plan``. Raises FeedError as ``Graph.forward``."""

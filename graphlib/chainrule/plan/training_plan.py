@@ -15,7 +15,7 @@ from chainrule.plan.pieces import Array, cut, in_memory
 from chainrule.plan.plan import Backend, Plan, compile_graph
 from chainrule.plan.prediction_plan import PredictionPlan, compile_prediction
 from chainrule.plan.updating import Update
-from chainrule.program.program import Program
+from chainrule.plan.upon_plan import UponPlan
 
 if TYPE_CHECKING:
     from chainrule.core.graph import BaseGraph
@@ -53,7 +53,7 @@ def compile_step(
 
 
 @final
-class TrainingPlan:
+class TrainingPlan(UponPlan):
     """A compiled step of training: ``loss, state = step({**state, **data})``.
 
     >>> from chainrule import SGD, Graph, Parameter, Square
@@ -70,25 +70,12 @@ class TrainingPlan:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self.parameters: tuple[str, ...] = tuple(plan.memory)
 
     @property
-    def program(self) -> Program:
-        """The program after all passes, for float64 and any sizes."""
-        return self.plan.program
-
-    @property
-    def source(self) -> str:
-        """The printed Python of the last call."""
-        return self.plan.source
-
-    def explain(self) -> str:
-        """What was compiled, and how columns are computed."""
-        return self.plan.explain()
-
-    def __repr__(self) -> str:
-        return f"<TrainingPlan of {', '.join(self.parameters)}>"
+    def _about(self) -> tuple[str, ...]:
+        return self.parameters
 
     def start(self, params: Mapping[str, Any]) -> State:
         """The state before the first step, from the values of the parameters that this plan moves.
