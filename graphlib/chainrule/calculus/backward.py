@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from chainrule.calculus.sweeping import leading_to, swept
@@ -21,10 +21,9 @@ def backward(graph: G, names: Sequence[str | Node] = ()) -> G:
     wanted = wanted_nodes(graph, names)
     starts = {node: start_of(graph, node) for node in graph.outputs if node.dtype.kind == "f"}
     found = gradients(graph, wanted, starts)
-    if missing := [graph.name(node) for node in wanted if node not in found and names]:
+    missing = [graph.name(node) for node in wanted if node not in found]
+    if missing and (names or not found):
         raise _without_gradient(missing)
-    if not found:
-        raise _without_gradient(list(map(graph.name, wanted)))
     return type(graph)(*found.values(), watch=graph.watch)
 
 
@@ -33,75 +32,57 @@ def wanted_nodes(graph: BaseGraph, names: Sequence[str | Node]) -> list[Node]:
     wanted = [graph[name] for name in names] or list(graph.parameters)
     if not wanted:
         raise ArgumentError(
-            "this graph has no parameters, so say whose gradients are wanted",
-            given=", ".join(graph.names[:20]),
-            remedy=f"graph.backward({graph.names[0]!r})",
+            "this graph has no parameters, so nobody can tell whose gradients are wanted",
+            remedy=f"graph.backward({graph.name(graph.leaves[0])!r})",
         )
     return list(dict.fromkeys(wanted))
 
 
 def start_of(graph: BaseGraph, output: Node) -> Node:
-    """What the gradient of an output starts with: 1 for a number, an input for an array."""
-    if output.shape == ():
-        return Constant(1.0)
-    if output.shape is None:
+    """What the gradient of an output starts with: 1 for a number, an input of its name for an array."""
+    return Constant(1.0) if output.shape == () else fed_like(graph, output, graph.gradient_name(output))
+
+
+def fed_like(graph: BaseGraph, node: Node, name: str) -> Node:
+    """An input of the shape of a node, for a gradient or a direction; raises ArgumentError where that is unknown."""
+    if node.shape is None:
         raise ArgumentError(
-            f"the shape of {graph.name(output)} is unknown, and so is that of its gradient",
-            where=output.where,
+            f"the shape of {graph.name(node)} is unknown, and so is that of {name}",
+            where=node.where,
             remedy="def shape_of(self, ...) in its class says it; or Sum or Mean of it",
         )
-    return _as_gradient(Input(graph.gradient_name(output), output.shape))
+    with on_behalf_of(node):
+        fed = Input(name, node.shape)
+    fed.__dict__["gradient_order"] = 1 + graph.gradient_order  # nobody has seen it yet
+    return fed
 
 
 def gradients(graph: BaseGraph, wanted: Sequence[Node], starts: Mapping[Node, Node]) -> dict[Node, Node]:
     """The gradients of these nodes as nodes with the names of gradients; none for a node that has none."""
-    translation = Translation(graph.order)
+    translation, frame = translating(graph), frame_of(graph)
 
     def label(k: int, grad: Node) -> None:
-        if graph.order[k].name is not None and grad in translation.fresh and grad.name is None and grad.inputs:
-            _named(grad, graph.gradient_names[k])
+        if graph.order[k].name is not None and translation.is_unnamed(grad):
+            translation.call_it(grad, graph.gradient_names[k])
 
-    wired = leading_to(graph, set(wanted))
-    frame = frame_of(graph)
-    found = swept(wired, starts, translation, (frame,), label)
+    found = swept(leading_to(graph, set(wanted)), starts, translation, (frame,), label)
     outputs: dict[Node, Node] = {}
     for node in wanted:
         if node in found:
             with on_behalf_of(node, frame):
-                outputs[node] = _output(found[node], graph.gradient_name(node), translation.fresh)
+                outputs[node] = translation.call_it(found[node], graph.gradient_name(node))
     return outputs
+
+
+def translating(graph: BaseGraph) -> Translation:
+    """The translation of what a graph's rules record of gradients: beside its nodes, one order higher."""
+    return Translation(graph.order, 1 + graph.gradient_order)
 
 
 def frame_of(graph: BaseGraph) -> str:
     """The frame around the nodes of the backward pass: "backward", "backward 2" for that of a backward pass."""
     frames = {node.layer[0] for node in graph.order if node.layer}
-    k = next(k for k in range(1, len(frames) + 2) if _numbered(k) not in frames)
-    return _numbered(k)
-
-
-def _numbered(k: int) -> str:
-    return _FRAME if k == 1 else f"{_FRAME} {k}"
-
-
-def _named(node: Node, name: str) -> Node:
-    """A node that nobody has seen yet, called by the name of a gradient."""
-    node.__dict__["name"] = name
-    return _as_gradient(node)
-
-
-def _as_gradient(node: Node) -> Node:
-    node.__dict__["is_gradient"] = True
-    return node
-
-
-def _output(grad: Node, name: str, fresh: Collection[Node]) -> Node:
-    """The node that has this name alone: one that is called otherwise, or is a leaf, is taken once more."""
-    if grad.name == name:
-        return grad
-    if grad.name is None and grad.inputs and grad in fresh:
-        return _named(grad, name)
-    twin = Constant(grad.value) if isinstance(grad, Constant) else grad * 1.0
-    return _named(twin, name)
+    return next(name for k in range(1, len(frames) + 2) if (name := _FRAME + f" {k}" * (k > 1)) not in frames)
 
 
 def _without_gradient(names: Iterable[str]) -> UnknownNameError:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, final
+from typing import Any, NamedTuple, TypeAlias, final
 
-from chainrule.core.leaves import Constant
+from chainrule.core.leaves import Input
 from chainrule.core.node import Node, on_behalf_of
 from chainrule.core.passes import Uses, Wiring, in_reverse
 from chainrule.core.rules import check_traced
 from chainrule.core.translating import Translation
 from chainrule.errors import ChainruleError, RuleError, Untraceable
 
-Label: Any = Callable[[int, Node], None]
+
+Label: TypeAlias = Callable[[int, Node], None]
+"""What is shown the derivative of a node, by its position, as soon as it is complete."""
+
+
+def unlabeled(k: int, derivative: Node) -> None:
+    """A label that calls nothing by a name."""
 
 
 @final
@@ -39,9 +45,14 @@ def between(ends: Iterable[Node], start: Node) -> Wired:
     outside = dict.fromkeys(source for node in order for source in node.inputs if source not in depending)
     nodes = [*outside, start, *order]
     position = {node: k for k, node in enumerate(nodes)}
-    inner = len(outside) + 1
-    sources = [(), *([()] * len(outside)), *(tuple(position[source] for source in node.inputs) for node in order)]
-    return Wired(nodes, sources, [k >= inner - 1 for k in range(len(nodes))])
+    leaves = len(outside) + 1
+    sources = [()] * leaves + [tuple(position[source] for source in node.inputs) for node in order]
+    return Wired(nodes, sources, [k >= leaves - 1 for k in range(len(nodes))])
+
+
+def depends(end: Node, start: Node) -> bool:
+    """Whether one node is computed from another."""
+    return end is start or bool(_between([end], start))
 
 
 def _between(ends: Iterable[Node], start: Node) -> list[Node]:
@@ -68,7 +79,7 @@ def swept(
     starts: Mapping[Node, Node],
     translation: Translation,
     frame: Sequence[str] = (),
-    label: Callable[[int, Node], None] = lambda k, grad: None,
+    label: Label = unlabeled,
 ) -> dict[Node, Node]:
     """The gradient of every node that has one, as a node, from those that gradients start with.
 
@@ -81,10 +92,8 @@ def swept(
         parts = [*([starts[node]] if node in starts else []), *(part for _, _, part in uses)]
         if not parts or not graph.differentiable[k]:
             return None
-        grad = parts[0]
         with on_behalf_of(node, *frame):
-            for part in parts[1:]:
-                (grad,) = translation.apply(_add, grad, part)  # type: ignore[assignment]  # a sum is never None
+            grad = translation.total(parts)
         label(k, grad)
         return grad
 
@@ -94,10 +103,6 @@ def swept(
 
     gradients, _ = in_reverse(graph, total, local)
     return {node: grad for node, grad in zip(graph.order, gradients, strict=True) if grad is not None}
-
-
-def _add(x: Any, y: Any) -> Any:
-    return x + y
 
 
 def sent(
@@ -128,3 +133,43 @@ def _untraceable(node: Node, error: Exception) -> Untraceable:
         remedy="a backward made of NumPy's functions and operators; run.backward() computes its gradient all the same",
         node=node,
     )
+
+
+def pushed(
+    graph: Wiring,
+    directions: Mapping[Node, Node],
+    translation: Translation,
+    frame: Sequence[str] = (),
+    label: Label = unlabeled,
+) -> dict[Node, Node]:
+    """How every node moves when these nodes move along directions: their derivatives, forward, as nodes.
+
+    A rule knows only the way back, which is linear in grad; transposed, it is the way forward. Raises Untraceable as
+    ``swept`` does.
+    """
+    moved: dict[Node, Node] = {}
+    for k, (node, possible) in enumerate(zip(graph.order, graph.differentiable, strict=True)):
+        along = {place: moved[source] for place, source in enumerate(node.inputs) if source in moved}
+        with on_behalf_of(node, *frame):
+            parts = [*([directions[node]] if node in directions else []), *_moved(node, along, translation, frame)]
+            if parts and possible:
+                moved[node] = translation.total(parts)
+                label(k, moved[node])
+    return moved
+
+
+def _moved(node: Node, along: Mapping[int, Node], translation: Translation, frame: Sequence[str]) -> list[Node]:
+    """How a node moves when its inputs do: nothing where its rule sends them no gradient."""
+    if not along:
+        return []
+    grad = Input("grad", node.shape or (), node.dtype)
+    back = sent(node, grad, [place in along for place in range(len(node.inputs))], translation, frame)
+    starts: dict[Node, list[Node]] = {}
+    for place, direction in along.items():
+        if (end := back[place]) is not None:
+            starts.setdefault(end, []).append(direction)
+    totals = {end: translation.total(parts) for end, parts in starts.items()}
+    found = swept(between(totals, grad), totals, translation, frame).get(grad)
+    if found is not None and depends(found, grad):
+        raise _untraceable(node, TypeError("it is not linear in grad"))
+    return [] if found is None else [found]

@@ -65,16 +65,19 @@ class BaseGraph(ABC):
         return tuple(node for node in self.order if isinstance(node, Leaf))
 
     @functools.cached_property
+    def gradient_order(self) -> int:
+        """0 for values, 1 for a graph of their gradients, and so on."""
+        return min(node.gradient_order for node in self.outputs)
+
+    @functools.cached_property
     def gradient_names(self) -> tuple[str, ...]:
         """By position in ``order``: what the gradient of a node is called, dW1 for that of W1.
 
-        Where a graph of gradients has a node of that name, it is d2W1, the second one, or d3W1, and so on.
+        In a graph of gradients that is d2W1, and ddW1 is the gradient of the node dW1; in one of these d3W1, and so on.
         """
         taken = set(self.names)
-        plain = ["d" + name for name in self.names]
-        given = {k: name for k, name in enumerate(plain) if name not in taken}
-        taken.update(given.values())
-        return tuple(given[k] if k in given else _higher(name, taken) for k, name in enumerate(self.names))
+        orders = [1 if node.gradient_order else 1 + self.gradient_order for node in self.order]
+        return tuple(_of_order(k, name, taken) for k, name in zip(orders, self.names, strict=True))
 
     @functools.cached_property
     def _of_gradients(self) -> dict[str, int]:
@@ -178,9 +181,10 @@ def _names(order: Sequence[Node]) -> tuple[str, ...]:
     return tuple(node.name if node.name is not None else _fresh(node, counts, owner) for node in order)
 
 
-def _higher(name: str, taken: set[str]) -> str:
-    """A name for a gradient of a higher order, which is taken from then on."""
-    found = next(of_order for k in itertools.count(2) if (of_order := f"d{k}{name}") not in taken)
+def _of_order(order: int, name: str, taken: set[str]) -> str:
+    """A name for a gradient of this order, or of a higher one where it is taken; it is taken from then on."""
+    orders = itertools.count(order)
+    found = next(said for k in orders if (said := f"d{k if k > 1 else ''}{name}") not in taken)
     taken.add(found)
     return found
 
@@ -198,7 +202,7 @@ def _check_meanings(owner: Mapping[str, Node]) -> None:
                 where=f"{node.where}; {sized[name].where}",
                 remedy="another name for the node, or for the size",
             )
-        if name.startswith("d") and name[1:] in owner and not node.is_gradient:
+        if name.startswith("d") and name[1:] in owner and not node.gradient_order:
             raise NameConflictError(
                 f"{name!r} is a node, and the gradient of {name[1:]!r} has that name",
                 where=f"{node.where}; {owner[name[1:]].where}",

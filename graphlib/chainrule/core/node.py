@@ -102,8 +102,8 @@ class Node(Operable["Node"]):
     built: tuple[int, ...]
     """When the node was built, counted in this process: graphs keep that order."""
     dtype: Any = np.dtype(float)
-    is_gradient: bool = False
-    """Whether its value is a gradient, so that it may be called dW1 beside W1."""
+    gradient_order: int = 0
+    """1 for a node of a backward pass, which may be called dW1 beside W1; 2 for one of the pass back through these."""
     _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
 
     label_range: ClassVar[tuple[int, int] | None] = None
@@ -257,8 +257,8 @@ class Node(Operable["Node"]):
         """The same node under another name, with the layer, line and place in the order of ``like``."""
         built = self.built if self.built == like.built else (*like.built, *self.built)
         described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"], "built": built}
-        if like.is_gradient:
-            described["is_gradient"] = True
+        if like.gradient_order:
+            described["gradient_order"] = like.gradient_order
         return made(type(self), {**self.__dict__, **described})
 
     def __setattr__(self, name: str, value: Any) -> None:

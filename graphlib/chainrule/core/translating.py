@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, final
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy as np
 from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.node import Node
 from chainrule.core.output import facts_key
-from chainrule.errors import ShapeError, Untraceable
+from chainrule.errors import Untraceable
 from chainrule.symbols import operations
-from chainrule.symbols.dimensions import Dimension, Rest, Shape, Size, shape_text
+from chainrule.symbols.dimensions import Dimension, Rest, Shape, Size
 from chainrule.symbols.elementary import put
 from chainrule.symbols.operations import index
 from chainrule.symbols.shapes import broadcast
@@ -34,7 +34,9 @@ class Translation:
     (<Multiply (3, m) of 'x', 'x'>, <Sum () of Multiply>, True)
     """
 
-    def __init__(self, nodes: Iterable[Node] = ()) -> None:
+    def __init__(self, nodes: Iterable[Node] = (), order: int = 1) -> None:
+        self.order = order
+        """The order of the gradients that the new nodes compute."""
         self.fresh: set[Node] = set()
         """The nodes that have been built here."""
         self._nodes = list(nodes)
@@ -43,7 +45,7 @@ class Translation:
         self._stretched: dict[Node, Node] = {}
         self._sizes: dict[str, Node] = {}
 
-    def apply(self, function: Callable[..., Any], *nodes: Node) -> list[Node | None]:
+    def apply(self, function: Callable[..., Any], *nodes: Node) -> list[Any]:
         """What a function of values returns for these nodes, a node for each value; None stays None.
 
         Raises Untraceable where no node computes what is recorded; what the function raises comes through.
@@ -54,6 +56,26 @@ class Translation:
         self._sources = nodes
         results = returned if isinstance(returned, tuple) else (returned,)
         return [None if result is None else self._node(result, known) for result in results]
+
+    def total(self, parts: Sequence[Node]) -> Node:
+        """The sum of nodes of one shape, added in their order."""
+        total = parts[0]
+        for part in parts[1:]:
+            total = self.call(np.add, (total, part), {}, total.shape)
+        return total
+
+    def call_it(self, node: Node, name: str) -> Node:
+        """The node of this name alone: one that is called otherwise, or is no step of its own, is taken once more."""
+        if node.name == name:
+            return node
+        if not self.is_unnamed(node):
+            node = Constant(node.value) if isinstance(node, Constant) else node * 1.0
+        node.__dict__.update(name=name, gradient_order=self.order)  # nobody has seen it yet
+        return node
+
+    def is_unnamed(self, node: Node) -> bool:
+        """Whether a node is a step that was built here, and has no name yet."""
+        return node.name is None and bool(node.inputs) and node in self.fresh
 
     def constant(self, value: Any) -> Node:
         """The Constant for a number or an array; whole numbers and truth values in an array stay what they are."""
@@ -66,7 +88,8 @@ class Translation:
         simple = _simpler(function, operands, options, shape)
         if simple is not None:
             return simple if isinstance(simple, Node) else self.constant(simple)
-        node = self._build(function, *operands, **self._fitted(function, options))
+        said = operands[1] if function in _INDEXED else options.get("shape")
+        node = self._build(function, *operands, *self._telling(said, operands), **options)
         if function is np.broadcast_to:
             self._stretched[node] = operands[0]
         return node
@@ -81,6 +104,7 @@ class Translation:
         found = self._same.setdefault(_key(node), node)
         if found is node:
             self.fresh.add(node)
+            node.__dict__["gradient_order"] = self.order  # nobody has seen it yet
         return found
 
     def _unstretched(self, function: Any, operands: Sequence[Any], shape: Shape | None) -> Sequence[Any]:
@@ -133,8 +157,6 @@ class Translation:
             return known[id(key)]
         if isinstance(key, tuple):
             return tuple([self._key_of(part, known) for part in key])
-        if isinstance(key, slice) and any(isinstance(bound, Dimension) for bound in (key.start, key.stop, key.step)):
-            raise Untraceable("no node has a slice with bounds that depend on a named size", given=str(key))
         return key
 
     # --- sizes and shapes --------------------------------------------------------------------------------------------
@@ -168,27 +190,33 @@ class Translation:
     def _with_axis(self, name: str) -> tuple[Node, int]:
         """A node with an axis of that size: a leaf, which has to be fed for other reasons, if any has."""
         size = Dimension.named(name)
-        candidates = [*(node for node in self._nodes if isinstance(node, Leaf)), *self._sources, *self._nodes]
-        found = next((node for node in candidates if size in (node.shape or ())), None)
+        found = next((node for node in self._candidates() if size in (node.shape or ())), None)
         if found is None:
             raise Untraceable(f"no value has an axis of the size {name}")
         return found, (found.shape or ()).index(size)
 
-    def _fitted(self, function: Any, options: Options) -> Options:
-        """Options for a node, which knows sizes with names only as those of something it reads."""
-        shape = options.get("shape")
-        if shape is None or not any(isinstance(size, Dimension) for size in shape):
-            return options
-        if sum(isinstance(size, Dimension) for size in shape) == 1 and function is np.reshape:
-            return {"shape": tuple(-1 if isinstance(size, Dimension) else size for size in shape)}
-        return {**options, "like": self._of_shape(shape)}
+    def _candidates(self) -> list[Node]:
+        """Nodes that may be read for their shapes: leaves first, which cost nothing, then what the rule reads."""
+        return [*(node for node in self._nodes if isinstance(node, Leaf)), *self._sources, *self._nodes]
 
-    def _of_shape(self, shape: Shape) -> Node:
-        """A node of that shape, among what the rule reads if possible."""
-        for node in (*self._sources, *self._nodes):
-            if node.shape == shape:
-                return node
-        raise Untraceable(f"no value has the shape {shape_text(shape)}")
+    def _telling(self, said: Any, reads: Iterable[Any]) -> list[Node]:
+        """Nodes whose shapes tell the sizes with names in a shape or a key, where those that are read do not."""
+        told = {size for node in reads if isinstance(node, Node) for size in node.shape or ()}
+        missing = {name for size in _named_in(said) if size not in told for name in size.names}
+        missing -= {str(size) for size in told}
+        every = [node for node in self._candidates() if missing <= set(map(str, node.shape or ()))] if missing else []
+        return every[:1] or [self._with_axis(name)[0] for name in sorted(missing)]
+
+
+def _named_in(said: Any) -> Iterator[Dimension]:
+    """The sizes with names in a shape or in the key of an index."""
+    if isinstance(said, Dimension):
+        yield said
+    elif isinstance(said, (tuple, list)):
+        for part in said:
+            yield from _named_in(part)
+    elif isinstance(said, slice):
+        yield from _named_in((said.start, said.stop, said.step))
 
 
 _INDEXED: Final = (index, put)

@@ -40,6 +40,7 @@ from chainrule.text import visible
 Convention: TypeAlias = Literal["mean", "per-example"]
 _WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name
 _DEEPEST = 6  # operations folded into one line before an unnamed node gets a line of its own
+_SHORT = 8  # values and operations that several lines may repeat where a rule has recorded them: 1 / m, a slope
 _WIDEST = 40  # values and operations in one line, likewise: every gradient behind it would repeat them
 
 
@@ -297,7 +298,8 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
     for node, uses in zip(graph.order, graph.uses, strict=True):
         depths[node] = 1 + max((depths[source] for source in node.inputs), default=0)
         widths[node] = 1 + sum(widths[source] for source in node.inputs)
-        folds = len(uses) == 1 and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
+        small = len(uses) == 1 or (node.gradient_order and widths[node] <= _SHORT)
+        folds = small and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
         trivial = isinstance(node, Constant) and node.name is None
         if not trivial and (node.name is not None or not folds):
             lined.add(node)
