@@ -19,6 +19,7 @@ from chainrule.core.node import Node, layer
 from chainrule.core.run import Contribution
 from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
+from chainrule.nodes.counting import Size
 from chainrule.nodes.elementwise import (
     GELU,
     Abs,
@@ -111,6 +112,7 @@ __all__ = [
     "Sigmoid",
     "SigmoidBCELoss",
     "Sin",
+    "Size",
     "Softmax",
     "SoftmaxCrossEntropyLoss",
     "Softplus",

@@ -168,7 +168,7 @@ def test_entries_of_networks_equal_the_run(net: Callable[[], Any], fused: bool, 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_entries_of_every_rule_equal_the_run(name: str) -> None:
     graph, feeds = EXAMPLES[name]
-    assert assert_entries_hold(graph, feeds, m=M) >= 2
+    assert assert_entries_hold(graph, feeds, m=M) >= 1 + graph.outputs[0].has_gradient
 
 
 OPAQUE = {"Gather"}  # which column is looked up is not known before there is data

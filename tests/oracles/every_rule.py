@@ -106,6 +106,8 @@ EXAMPLES: dict[str, Example] = {
     "Index": _unary(lambda x, name: cr.Index(x, key=(slice(1, None), slice(None, 2)), name=name)),
     "Index, an entry": _unary(lambda x, name: cr.Index(x, key=(1, 2), name=name)),
     "Index, repeated": _unary(lambda x, name: cr.Index(x, key=(slice(None), np.array([0, 2, 0])), name=name)),
+    "Size": _of(lambda x: cr.Size(x, axis=1, name="q"), (cr.Parameter("A", (3, "m")), _BITS)),
+    "Size, of all": _of(lambda x: cr.Size(x, name="q"), (cr.Parameter("A", (3, "m")), _BITS)),
     "Gather": _of(lambda x, ids: cr.Gather(x, ids, name="Q"), _parameter("X", 3, 4), _IDS),
     **{
         f"{kind.__name__}, {reduction}": _loss(kind, labels, reduction)

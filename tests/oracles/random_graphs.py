@@ -160,7 +160,7 @@ ELEMENTWISE: list[tuple[Callable[..., cr.Node], Compute]] = [
     (lambda x: (1 + x * x) ** cr.Tanh(x), lambda x: dual.exp(dual.tanh(x) * dual.log(1.0 + x * x))),
     (lambda x: cr.Abs(x), abs),
     (lambda x: cr.Sin(x), dual.sin),
-    (lambda x: cr.Cos(x) + x, lambda x: dual.cos(x) + x),
+    (lambda x: cr.Cos(x) + x / cr.Size(x), lambda x: dual.cos(x) + x / float(x.value.size)),
     (lambda x: cr.Tanh(x), dual.tanh),
     (lambda x: cr.Sigmoid(x), sigmoid),
     (lambda x: x * cr.Sigmoid(x), lambda x: x * sigmoid(x)),

@@ -18,8 +18,8 @@ from chainrule.program.calls import Call, pick
 from chainrule.program.recording import record
 from chainrule.symbols import elementary, symbol
 from chainrule.symbols.broadcasting import unbroadcast
-from chainrule.symbols.operations import OPERATIONS, Operation, declare, index, operation
-from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.operations import OPERATIONS, Operation, declare, index, number, operation
+from chainrule.symbols.symbol import Symbol, as_number
 
 X = Symbol.leaf("x", (2, 3, "m"))
 SAMPLE = np.random.default_rng(0).uniform(0.1, 0.9, (2, 3, 11))
@@ -62,6 +62,7 @@ BY_SHAPE: dict[Any, list[Callable[..., Any]]] = {
     np.eye: [lambda x: np.eye(3, x.shape[2], like=x), lambda x: np.eye(4, k=1, dtype=int, like=x)],
     np.arange: [lambda x: np.arange(x.shape[2], like=x), lambda x: np.arange(5, dtype=float, like=x)],
     index: [lambda x: x[0], lambda x: x[..., None, 1:]],
+    number: [lambda x: as_number(x.shape[2]) if isinstance(x, Symbol) else number(x.shape[2])],
 }
 ALONG_AN_AXIS = [np.sum, np.mean, np.prod, np.max, np.min, np.any, np.all, np.var, np.std, np.argmax, np.argmin]
 for reduction in ALONG_AN_AXIS:
@@ -243,7 +244,7 @@ def test_what_a_formula_may_say_can_be_recorded():
     names = {function.__name__ for function in OPERATIONS}
     left_out = {name for names in NOT_RECORDED for name in names.split()}
     assert set(vocabulary.FUNCTIONS) - names == left_out
-    assert names - set(vocabulary.FUNCTIONS) == {"index"}  # written x[key]
+    assert names - set(vocabulary.FUNCTIONS) == {"index", "number"}  # written x[key] and m
 
 
 def test_other_names_are_recorded_under_the_first_and_questions_answered():

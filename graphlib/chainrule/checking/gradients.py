@@ -12,7 +12,7 @@ from chainrule.checking.differences import Array, Function, probes_of
 from chainrule.checking.local_gradients import LocalRule, as_float, check_rule
 from chainrule.checking.report import Comparison, GradientReport, counted
 from chainrule.core.graph import BaseGraph
-from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.leaves import Input, Leaf, Parameter
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.errors import ArgumentError, GradientCheckError, RuleError
@@ -95,7 +95,7 @@ class _Whole:
         self.varying: set[int] = set()
         for k, node in enumerate(graph.order):
             given = isinstance(node, Input | Parameter) or not self.varying.isdisjoint(self.sources[k])
-            if given and not isinstance(node, Constant) and values[k].dtype.kind == "f":
+            if given and node.has_gradient and values[k].dtype.kind == "f":
                 self.varying.add(k)
         self.outputs = [k for k in dict.fromkeys(map(graph.position, graph.outputs)) if values[k].dtype.kind == "f"]
 

@@ -108,6 +108,8 @@ def check_rule(local: LocalRule) -> list[Comparison]:
     output = rule.keep_promises(local.places, local.rng())
     if not np.isfinite(output).all():
         rule.fail("forward is not finite at these values", "values at which it is finite")
+    if not local.node.has_gradient:
+        return [_row(local, place, "nothing that is fed moves it") for place in range(len(local.values))]
     if output.dtype.kind != "f":
         return [_row(local, place, "whole numbers have no gradient") for place in range(len(local.values))]
     if local.single:

@@ -56,8 +56,8 @@ class BaseGraph(ABC):
 
     @functools.cached_property
     def differentiable(self) -> tuple[bool, ...]:
-        """By position in ``order``: which nodes can have a gradient; not constants, nor whole numbers or booleans."""
-        return tuple(not isinstance(node, Constant) and node.dtype.kind == "f" for node in self.order)
+        """By position in ``order``: which nodes can have a gradient: not constants, sizes, whole numbers, booleans."""
+        return tuple(node.has_gradient and node.dtype.kind == "f" for node in self.order)
 
     @functools.cached_property
     def leaves(self) -> tuple[Leaf, ...]:

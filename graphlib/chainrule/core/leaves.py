@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, final
 
 import numpy as np
 
@@ -83,6 +83,7 @@ class Constant(Leaf, computes=operations.constant):
     """
 
     value: npt.NDArray[Any]
+    has_gradient: ClassVar[bool] = False
 
     def __init__(self, value: npt.ArrayLike, name: str | None = None, dtype: Any = float) -> None:
         super().__init__(name)

@@ -106,6 +106,9 @@ class Node(Operable["Node"]):
     """1 for a node of a backward pass, which may be called dW1 beside W1; 2 for one of the pass back through these."""
     _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
 
+    has_gradient: ClassVar[bool] = True
+    """Whether a gradient can arrive at a node whose value is floating; not where nothing that is fed moves it."""
+
     label_range: ClassVar[tuple[int, int] | None] = None
     """For a loss whose second input is labels: between which numbers they are."""
 

@@ -60,7 +60,7 @@ def dtype_breach(name: str, dtype: np.dtype[Any], expected: np.dtype[Any]) -> Br
 def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None = None) -> Array:
     """What the rule gives for arrays, read-only; raises RuleError where it raises or gives another dtype."""
     try:
-        value = read_only(node.forward(*read))
+        value = read_only(_weakly(node.forward(*read), dtype))
         if dtype is not None and value.dtype != dtype and value.dtype.kind not in "iub":
             raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
     except Exception as error:
@@ -68,6 +68,11 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
     if node._shape_from != "traced":
         _hold_to_shape(node, value.shape, read)
     return value
+
+
+def _weakly(result: Any, dtype: np.dtype[Any] | None) -> Any:
+    """A number of Python's own, such as a size, in the dtype of the run, as NumPy takes it beside arrays."""
+    return result if dtype is None or type(result) not in (int, float) else dtype.type(result)
 
 
 _DECLARE = (

@@ -33,7 +33,7 @@ from chainrule.derivation.textbook import textbook_form
 from chainrule.derivation.writing import Writing
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape
-from chainrule.symbols.operations import kind, operation
+from chainrule.symbols.operations import kind, number, operation
 from chainrule.symbols.shapes import broadcast
 from chainrule.symbols.symbol import Symbol, known_shape, symbols_in
 
@@ -481,4 +481,5 @@ _ARITHMETIC: dict[Any, Callable[[Algebra, Symbol], Product]] = {
     np.divide: _divide,
     np.negative: _negative,
     np.square: _square,
+    number: lambda algebra, x: algebra._product(x.operands[0]),
 }

@@ -32,9 +32,10 @@ from chainrule.derivation.unwritten import (
 )
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
+from chainrule.nodes.counting import Size
 from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
 from chainrule.symbols.dimensions import Dimension, shape_text
-from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol import Symbol, as_number
 from chainrule.text import visible
 
 Convention: TypeAlias = Literal["mean", "per-example"]
@@ -281,8 +282,9 @@ def _scaled(expression: Symbol, factor: Any) -> Symbol:
 
 
 def _as_symbol(value: Any) -> Symbol:
-    if isinstance(value, Symbol):
-        return value
+    recorded = as_number(value)
+    if isinstance(recorded, Symbol):
+        return recorded
     array = np.asarray(value)
     return Symbol(None, (array,), shape=array.shape, dtype=array.dtype)
 
@@ -300,7 +302,7 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
         widths[node] = 1 + sum(widths[source] for source in node.inputs)
         small = len(uses) == 1 or (node.gradient_order and widths[node] <= _SHORT)
         folds = small and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
-        trivial = isinstance(node, Constant) and node.name is None
+        trivial = isinstance(node, (Constant, Size)) and node.name is None
         if not trivial and (node.name is not None or not folds):
             lined.add(node)
             depths[node], widths[node] = 0, 1

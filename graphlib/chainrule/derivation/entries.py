@@ -202,7 +202,7 @@ class EntrywiseSweep:
         if whole is None:
             shape = None if node.shape is None else self._shape(node)
             whole = called_forward(node, [operand.whole for operand in operands], shape)
-        return self._flow(whole, _tried_on_entries(node.forward, operands), node)
+        return self._flow(_as_array(whole), _as_array(_tried_on_entries(node.forward, operands)), node)
 
     def _flow(self, whole: Any, entries: Array, like: Node) -> Flow:
         """What a rule gave; where it refuses entries, those of the whole."""
@@ -300,6 +300,11 @@ def _tried(rule: Callable[..., Any], operands: Sequence[Any]) -> Any:
         return rule(*operands)
     except Exception:
         return None
+
+
+def _as_array(value: Any) -> Any:
+    """A number that a rule gave, such as a size, as the value that a run makes of it."""
+    return np.asarray(value) if isinstance(value, (int, float)) else value
 
 
 def _tried_on_entries(rule: Callable[..., Any], operands: Sequence[Flow]) -> Any:

@@ -10,6 +10,7 @@ from chainrule.core.node import Node, unusual_facts
 from chainrule.drawing.labels import shortened
 from chainrule.drawing.scene import Kind
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract
+from chainrule.nodes.counting import Size
 from chainrule.nodes.elementwise import Abs, Cos, Exp, LeakyReLU, Log, ReLU, Sigmoid, Sin, Sqrt, Square, Tanh
 from chainrule.nodes.linear import MatMul, Transpose
 from chainrule.nodes.losses import (
@@ -23,6 +24,7 @@ from chainrule.nodes.losses import (
 from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
 from chainrule.notation import UnicodePrinter
 from chainrule.symbols.dimensions import Shape
+from chainrule.symbols.symbol import Symbol
 from chainrule.text import visible
 
 _SIGNS: Final[dict[type[Node], str]] = {
@@ -67,13 +69,21 @@ LONGEST_SENTENCE: Final = 300
 
 
 def sign(node: Node) -> str:
-    """What stands in the circle of an operation."""
+    """What stands in the circle of an operation; a size that has a name is the name."""
+    if isinstance(node, Size):
+        return shown_size(node)
     return _SIGNS.get(type(node), type(node).__name__)
 
 
+def shown_size(node: Size) -> str:
+    """A size as mathematics writes it: m, 2m."""
+    (source,) = node.inputs
+    return "size" if source.shape is None else UnicodePrinter().print(node.forward(Symbol.leaf(None, source.shape)))
+
+
 def facts(node: Node) -> str:
-    """The facts of a node that are not the usual ones, such as ``axis=1``."""
-    return ", ".join(unusual_facts(node))
+    """The facts of a node that are not the usual ones, such as ``axis=1``; a size is told without."""
+    return "" if isinstance(node, Size) else ", ".join(unusual_facts(node))
 
 
 def shown_name(name: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.notation.names import parts
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, Shape
-from chainrule.symbols.operations import OPERATIONS, index
+from chainrule.symbols.operations import OPERATIONS, index, number
 from chainrule.symbols.symbol import Symbol, known_shape
 
 
@@ -28,7 +28,7 @@ class Factors(NamedTuple):
 
 
 OVER_CLASSES = (elementary.softmax, elementary.log_softmax)  # examples are columns: along the rows needs no saying
-_BOOKKEEPING = (np.astype, np.copy, np.expand_dims, np.squeeze, np.positive)
+_BOOKKEEPING = (number, np.astype, np.copy, np.expand_dims, np.squeeze, np.positive)
 _AS_WRITTEN: dict[Any, Callable[..., Any]] = {
     np.log1p: lambda x: np.log(1 + x),
     np.expm1: lambda x: np.exp(x) - 1,

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.notation.deep import deep_parts, parts_of
 from chainrule.symbols.dimensions import Dimension, Shape
+from chainrule.symbols.operations import number
 from chainrule.symbols.symbol import Symbol
 
 # How tightly a printed piece holds together, as in Python: a piece inside a tighter one is put in parentheses.
@@ -67,6 +68,7 @@ class Printer(ABC):
         np.where: "where",
         np.absolute: "absolute",
         np.sqrt: "sqrt",
+        number: "counted",
     }
     comparisons: ClassVar[dict[Any, str]] = {
         np.greater: ">",
@@ -128,6 +130,10 @@ class Printer(ABC):
         """The expression printed to stand in something that binds this tightly."""
         piece = self.piece(x)
         return piece.text if piece.binding >= binding else self.parentheses(piece.text)
+
+    def counted(self, x: Symbol) -> Piece:
+        """A size that stands for a number is written as the size."""
+        return self.piece(x.operands[0])
 
     def leaf(self, x: Symbol) -> Piece:
         """A named value, or the constant that a leaf without a name holds."""

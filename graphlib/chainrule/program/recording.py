@@ -19,7 +19,7 @@ from chainrule.program.calls import RuleCall, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
 from chainrule.symbols.dimensions import shape_text
-from chainrule.symbols.symbol import Symbol
+from chainrule.symbols.symbol import Symbol, as_number
 from chainrule.text import visible
 
 Part: TypeAlias = tuple[Ref, str]
@@ -88,7 +88,7 @@ class _Recording:
             return self.builder.append(Step(call, tuple(sources), {}, node.shape, node.dtype)), f"{call.__name__}(…)"
 
     def _written(self, traced: Any, known: dict[int, Any]) -> Ref:
-        ref = self.builder.write(traced, known)
+        ref = self.builder.write(as_number(traced), known)
         return ref if isinstance(ref, Ref) else self.builder.constant(ref)
 
     def total(self, k: int, uses: Uses[Part]) -> Ref | None:
@@ -129,6 +129,5 @@ class _Recording:
 
 def formula_text(traced: Any) -> str:
     """What a Symbol has recorded, in one line."""
-    if not isinstance(traced, Symbol):
-        return "…"
-    return visible(TextPrinter().print(traced))
+    recorded = as_number(traced)
+    return visible(TextPrinter().print(recorded)) if isinstance(recorded, Symbol) else "…"

@@ -12,7 +12,7 @@ from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Step, map_refs, step_text
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
-from chainrule.symbols.operations import OPERATIONS
+from chainrule.symbols.operations import OPERATIONS, number
 from chainrule.symbols.symbol import Symbol, known_shape
 
 
@@ -63,8 +63,8 @@ def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:
         return step.shape
     if step.operation is np.astype:
         return steps[step.refs[0]].shape
-    if not step.operands:  # there is no Symbol to ask for zeros
-        return OPERATIONS[step.operation].shape(**step.options)
+    if not step.operands or step.operation is number:  # there is no Symbol to ask
+        return OPERATIONS[step.operation].shape(*step.operands, **step.options)
     operands = map_refs(step.operands, lambda ref: Symbol.leaf(None, steps[ref.step].shape, steps[ref.step].dtype))
     if isinstance(step.operation, np.ufunc):  # a size such as m is a number there
         operands = tuple(Symbol.leaf(None, ()) if isinstance(operand, Dimension) else operand for operand in operands)

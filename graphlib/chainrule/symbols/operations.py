@@ -88,6 +88,15 @@ def constant(value: Any) -> Any:
     return value
 
 
+def number(size: Any, dtype: Any = float) -> Any:
+    """A size such as m as a number to compute with, in a floating dtype.
+
+    >>> number(5) / 2
+    np.float64(2.5)
+    """
+    return np.dtype(dtype).type(size)
+
+
 def index(x: Any, key: Any) -> Any:
     """``x[key]`` as a function, so that indexing is an operation like any other."""
     return x[key]
@@ -239,6 +248,10 @@ def _eye(N: Any = GIVEN, M: Any = None, k: int = 0, dtype: Any = float) -> Shape
     return as_shape((N, N if M is None else M))
 
 
+def _number(size: Any, dtype: Any = None) -> Shape:
+    return ()
+
+
 def _arange(stop: Any = GIVEN, *, dtype: Any = None) -> Shape:
     return as_shape(stop)
 
@@ -306,4 +319,5 @@ declare(
     Operation(np.full, "creation", _full, "given"),
     Operation(np.eye, "creation", _eye, "given"),
     Operation(np.arange, "creation", _arange, "given"),
+    Operation(number, "creation", _number, "given"),
 )  # fmt: skip

@@ -229,6 +229,11 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     return Symbol(function, operands, options, shape=shape, dtype=_dtype(row, operands, options))
 
 
+def as_number(result: Any) -> Any:
+    """What a rule gave for Symbols; a bare size, such as ``x.shape[1]``, as the number that it is to be."""
+    return record(operations.number, (result,), {}) if isinstance(result, Dimension) else result
+
+
 @functools.cache
 def _signature(rule: ShapeRule) -> inspect.Signature:
     return inspect.signature(rule)

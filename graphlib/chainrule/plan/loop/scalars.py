@@ -21,7 +21,7 @@ from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, shape_text
-from chainrule.symbols.operations import OPERATIONS, index, kind
+from chainrule.symbols.operations import OPERATIONS, index, kind, number
 from chainrule.symbols.shapes import normal_axes
 
 Phase: TypeAlias = Literal["before", "columns", "after"]
@@ -186,6 +186,8 @@ class _Opening:
         options = dict(step.options)
         if operation is index and _reads(step.operands[1]):
             raise NotScalar(f"{step_text(step)} looks up what a feed says")
+        if operation is number:  # the operand is a count already
+            return _as_cells(operands[0])
         if operation is np.matmul:
             return _as_cells(self._product(operands[0], operands[1], self._dot))
         if operation is index or kind(operation) in ("view", "arrangement", "creation"):
