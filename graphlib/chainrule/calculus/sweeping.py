@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from chainrule.core.leaves import Input
 from chainrule.core.node import Node, on_behalf_of
@@ -124,13 +124,18 @@ def sent(
         raise _untraceable(node, error) from error
 
 
+_REMEDY: Final = (
+    "a backward made of NumPy's functions and operators alone; run.backward() computes its gradient all the same"
+)
+
+
 def _untraceable(node: Node, error: Exception) -> Untraceable:
     said = error.what if isinstance(error, ChainruleError) else f"{type(error).__name__}: {error}"
     return Untraceable(
         f"{type(node).__name__}.backward cannot become nodes: {said}",
         where=node.where,
         given=getattr(error, "given", ""),
-        remedy="a backward made of NumPy's functions and operators; run.backward() computes its gradient all the same",
+        remedy=getattr(error, "remedy", "") or _REMEDY,
         node=node,
     )
 

@@ -2,7 +2,7 @@
 
 A node says what is computed from which inputs; it holds no result. Nodes are immutable, so one node can stand in
 many graphs and threads can share it. A rule is a subclass with ``forward`` and, right under it, a local
-``backward``: two pure functions of the values they are handed, in plain NumPy.
+``backward``: two pure functions of the values they are handed, in plain NumPy. Without a ``backward`` it is derived.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from chainrule.core.no_backward import derived_backward, refuse_near_miss
 from chainrule.core.operable import Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
@@ -116,6 +117,8 @@ class Node(Operable["Node"]):
         super().__init_subclass__(**kwargs)
         if callable(cls.__dict__.get("shape")):
             raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
+        if cls.backward is Node.backward and "forward" in vars(cls):
+            refuse_near_miss(cls, _here())
         if computes is not None:
             operations.NODES[computes] = cls.of_call
 
@@ -153,9 +156,19 @@ class Node(Operable["Node"]):
     def forward(self, *values: Any, **_: Any) -> Value:
         """The output, from the inputs' values."""
 
-    @abstractmethod
     def backward(self, *values: Any, **_: Any) -> Sequence[Value | None]:
-        """The gradient of the loss for each input, from ``grad``, the output and the inputs' values."""
+        """The gradient of the loss for each input, from ``grad``, the output and the inputs' values.
+
+        A class with a ``forward`` alone has this one: it goes through what the forward records in reverse, by the rules
+        of the nodes that compute its steps. ``chainrule.derived_rule`` writes it down. Raises Untraceable, saying which
+        call is in the way, where the forward cannot be recorded.
+        """
+        return derived_backward(self, *values)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether the class has a forward alone, so that its backward is derived."""
+        return type(self).backward is Node.backward
 
     @classmethod
     def of_call(cls, *operands: Any, **options: Any) -> Node:
@@ -427,7 +440,7 @@ def input_names(node: Node) -> list[str]:
 def _line_outside() -> tuple[str, int]:
     """File and line of the nearest caller outside this package: the line of the user's that built the node."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<frozen ")):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
 
