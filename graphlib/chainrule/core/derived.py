@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeAlias, final
 
 import numpy as np
@@ -47,9 +47,16 @@ def recorded(node: Node, inputs: Asked) -> Recorded:
 def _remembered(kind: type[Node], facts: Facts, inputs: Asked) -> Recorded:
     nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts.facts), "_line": ("", 0), "built": ()}
     probe = made(kind, {**dict(facts.facts), **nowhere})
-    leaves = [_leaf(k, shape, dtype) for k, (shape, dtype) in enumerate(inputs)]
+    return steps_of(kind, probe.forward, [_leaf(k, shape, dtype) for k, (shape, dtype) in enumerate(inputs)])
+
+
+def steps_of(kind: type[Node], forward: Callable[..., Value], leaves: Sequence[Node]) -> Recorded:
+    """What a forward of this class records for values that stand at leaves.
+
+    Raises Untraceable, saying which call is in the way, where it cannot be recorded.
+    """
     try:
-        (end,) = Translation(leaves).apply(probe.forward, *leaves)
+        (end,) = Translation(leaves).apply(forward, *leaves)
     except Exception as error:  # whatever a forward raises on a Symbol
         _refuse(kind, error)
     order = topological_order([end, *leaves])
@@ -96,7 +103,11 @@ def derived_backward(node: Node, grad: Value, output: Value, *values: Value) -> 
 
     Raises Untraceable where the forward cannot be recorded.
     """
-    steps = recorded(node, tuple([_shape_and_dtype(value) for value in values]))
+    return back_through(recorded(node, tuple([_shape_and_dtype(value) for value in values])), grad, output, values)
+
+
+def back_through(steps: Recorded, grad: Value, output: Value, values: Sequence[Value]) -> tuple[Value | None, ...]:
+    """The gradients of the leaves from that of the end, whatever flows: arrays or Symbols."""
     numbers = next((v.dtype for v in (grad, output, *values) if v.dtype.kind == "f"), np.dtype(float))
     found = _forward(steps, values, output, numbers)
 
@@ -131,7 +142,7 @@ def _forward(steps: Recorded, values: Sequence[Value], output: Value, numbers: n
             found.append(_constant(step, values, numbers))
         else:
             computed = output if step is steps.end else step.forward(*(found[k] for k in sources))
-            found.append(_as_value(computed, numbers))
+            found.append(_as_value(computed, [found[k] for k in sources], numbers))
     return found
 
 
@@ -142,10 +153,13 @@ def _constant(step: Constant, values: Sequence[Value], numbers: np.dtype[Any]) -
     return array
 
 
-def _as_value(computed: Any, numbers: np.dtype[Any]) -> Value:
-    """What a step gave, as something that has a shape: a size is a number."""
+def _as_value(computed: Any, read: Sequence[Value], numbers: np.dtype[Any]) -> Value:
+    """What a step gave, as something that has a shape, and the dtype of the floating values beside it."""
     computed = as_number(computed)
-    return numbers.type(computed) if type(computed) in (int, float) else computed
+    if type(computed) in (int, float):
+        return numbers.type(computed)
+    unaware = not isinstance(computed, Symbol) and computed.dtype == float != numbers
+    return computed.astype(numbers) if unaware and all(value.dtype.kind != "f" for value in read) else computed
 
 
 backward_derived_by(derived_backward)

@@ -84,7 +84,7 @@ class Translation:
 
     def call(self, function: Any, operands: Sequence[Any], options: Options, shape: Shape | None) -> Node:
         """The node for a call of a function, or a simpler one with the same value."""
-        operands = self._unstretched(function, operands, shape)
+        function, operands = _usual(function, self._unstretched(function, operands, shape))
         simple = _simpler(function, operands, options, shape)
         if simple is not None:
             return simple if isinstance(simple, Node) else self.constant(simple)
@@ -244,6 +244,13 @@ def _simpler(function: Any, operands: Sequence[Any], options: Options, shape: Sh
         return function(*numbers)
     found = rule(operands, numbers, options)
     return found if found is not None and (not isinstance(found, Node) or found.shape == shape) else None
+
+
+def _usual(function: Any, operands: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """A square for a power of 2, whose slope is simpler; any other call as it is."""
+    if function is np.power and _number(operands[1]) == 2:
+        return np.square, operands[:1]
+    return function, operands
 
 
 def _number(node: Any) -> Any:
