@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import random_graphs
 from every_rule import EXAMPLES, M
+from printed_lines import FUNCTIONS
 
 import chainrule as cr
 import nets
@@ -20,8 +21,6 @@ from chainrule.symbols import elementary
 from chainrule.symbols.operations import index
 from chainrule.symbols.symbol import Symbol
 from chainrule.symbols.symbol_array import SymbolArray, entrywise, symbol_array
-
-FUNCTIONS = {name: function for name, function in vars(elementary).items() if hasattr(function, "__wrapped__")}
 
 
 def computed(entries: Entries, values: Mapping[str, Any]) -> Any:

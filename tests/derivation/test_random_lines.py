@@ -9,22 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from printed_lines import evaluated
 from random_rules import M, random_lines
 
 import chainrule as cr
 from chainrule.derivation.unwritten import NotDerivable, UnwrittenRule
 from chainrule.notation import TextPrinter
-from chainrule.symbols import elementary
-from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.symbol import symbols_in
-
-FUNCTIONS = {name: function for name, function in vars(elementary).items() if hasattr(function, "__wrapped__")}
-
-
-def evaluated(text: str, names: dict[str, Any]) -> Any:
-    """The text of this test's own derivations as Python runs it, with what docs/derivations.md promises."""
-    scope = {"np": np, "unbroadcast": unbroadcast, "values": names, **FUNCTIONS, **names}
-    return eval(text, {"__builtins__": {"float": float, "int": int, "bool": bool}}, scope)  # noqa: S307 — the text is the engine's own
 
 
 def is_written(expression: Any) -> bool:

@@ -7,20 +7,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from asking import TOLERANCE, differences, names_with_gradients, some_of
+from asking import TOLERANCE, compared, differences, largest, names_with_gradients, some_of
 from column_graphs import column_graph
+from printed_lines import evaluated
 from random_graphs import random_graph
 from two_layouts import Pair
 
 import chainrule as cr
 from chainrule.plan.plan import compile_graph
-from chainrule.symbols import elementary
-from chainrule.symbols.broadcasting import unbroadcast
 
 # What is opened, fused or computed in rows takes other roundings than the run; a saturated sigmoid that is fused keeps
 # digits that the plain graph has lost. Both are relative to the largest entry of the gradient.
 OTHER_FORM = 1e-7
-FLOOR = 1e-6
 
 
 class Case(NamedTuple):
@@ -141,30 +139,6 @@ def scope_of(case: Case, run: cr.Run) -> dict[str, Any]:
     }
     gradients = {f"d{name}": gradient for name, gradient in run.gradients.items()}
     return {**values, **gradients, **sizes}
-
-
-def evaluated(text: str, names: Mapping[str, Any]) -> Any:
-    """The engine's own text, as Python runs it."""
-    scope = {"np": np, "unbroadcast": unbroadcast, "values": names, **FUNCTIONS, **names}
-    return eval(text, {"__builtins__": {"float": float, "int": int, "bool": bool}}, scope)  # noqa: S307 — no user's text
-
-
-FUNCTIONS = {name: function for name, function in vars(elementary).items() if hasattr(function, "__wrapped__")}
-
-
-def compared(name: str, found: Any, right: Any, tolerance: float, size: float = 0.0) -> Iterator[str]:
-    found, right = np.asarray(found), np.asarray(right)
-    if found.shape != right.shape:
-        yield f"{name} has shape {found.shape}, not {right.shape}"
-        return
-    other = (found != right) & ~(np.isnan(found) & np.isnan(right))
-    gap = float(np.abs(found[other] - right[other]).max(initial=0.0))
-    if not gap <= tolerance * max(largest(right), size, FLOOR):
-        yield f"{name} is off by {gap:.2g} of {largest(right):.2g}"
-
-
-def largest(array: Any) -> float:
-    return float(np.abs(array, where=np.isfinite(array), out=np.zeros(np.shape(array))).max(initial=0.0))
 
 
 def same(a: Any, b: Any) -> bool:

@@ -48,7 +48,9 @@ def test_each_check_is_silent_until_something_is_wrong(check, monkeypatch):
 
 def test_what_differs_in_shape_or_in_digits_is_told():
     right = np.array([1.0, 2.0])
-    assert list(differential.compared("a", right.reshape(2, 1), right, 1e-9)) == ["a has shape (2, 1), not (2,)"]
+    assert list(differential.compared("a", right.reshape(2, 1), right, 1e-9)) == [
+        "a is float64 (2, 1), not float64 (2,)"
+    ]
     assert list(differential.compared("a", right + np.array([0, 1e-6]), right, 1e-9)) == ["a is off by 1e-06 of 2"]
     assert list(differential.compared("a", right, right + np.array([0, np.nan]), 1e-9)) != []
     assert list(differential.compared("a", right, right, 1e-9)) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import chainrule as cr
 
 # Rounding alone: of some hundred operations on numbers of one size, relative to the largest part of a gradient.
 TOLERANCE = 1e-10
+CANCELLED = 1e-3  # a gradient that is smaller may be what rounding has left of parts that cancel
+SMALLEST = 1e-6
 
 
 def names_with_gradients(graph: cr.Graph, feeds: Mapping[str, Any]) -> list[str]:
@@ -31,23 +33,27 @@ def differences(
     run = graph.forward(feeds)
     run.backward()
     end = graph.name(graph.outputs[0])
-    pairs = [(end, loss, run.values[end], 1.0)]
+    found = [*compared(end, loss, run.values[end], TOLERANCE, 1.0, dtype=True)]
     for name in names:
-        parts = [_largest(use.gradient) for use in run.contributions(name)]
-        pairs.append((f"d{name}", gradients[name], run.gradients[name], max(parts, default=1.0)))
-    return [text for name, found, right, size in pairs if (text := _difference(name, found, right, size))]
+        size = max([CANCELLED, *(largest(use.gradient) for use in run.contributions(name))])
+        found += compared(f"d{name}", gradients[name], run.gradients[name], TOLERANCE, size, dtype=True)
+    return found
 
 
-def _largest(array: Any) -> float:
-    """The largest number in an array, but for infinities and NaN."""
-    return float(np.abs(array, where=np.isfinite(array), out=np.zeros(np.shape(array))).max(initial=0.0))
-
-
-def _difference(name: str, found: Any, right: Any, size: float) -> str:
+def compared(
+    name: str, found: Any, right: Any, tolerance: float, size: float = 0.0, *, dtype: bool = False
+) -> Iterator[str]:
+    """What of an array is not as it should be, in words: by a tolerance relative to its largest entry or ``size``."""
     found, right = np.asarray(found), np.asarray(right)
-    if found.shape != right.shape or found.dtype != right.dtype:
-        return f"{name} is {found.dtype} {found.shape}, not {right.dtype} {right.shape}"
-    allowed = TOLERANCE * max(size, _largest(right), 1e-3)
+    if found.shape != right.shape or (dtype and found.dtype != right.dtype):
+        yield f"{name} is {found.dtype} {found.shape}, not {right.dtype} {right.shape}"
+        return
     other = (found != right) & ~(np.isnan(found) & np.isnan(right))  # infinities and NaN are what they are
     gap = float(np.abs(found[other] - right[other]).max(initial=0.0))
-    return "" if gap <= allowed else f"{name} is off by {gap:.2g} of {size:.2g}"
+    if not gap <= tolerance * max(size, largest(right), SMALLEST):
+        yield f"{name} is off by {gap:.2g} of {max(size, largest(right)):.2g}"
+
+
+def largest(array: Any) -> float:
+    """The largest number in an array, but for infinities and NaN."""
+    return float(np.abs(array, where=np.isfinite(array), out=np.zeros(np.shape(array))).max(initial=0.0))

@@ -66,12 +66,10 @@ def gradients(graph: BaseGraph, wanted: Sequence[Node], starts: Mapping[Node, No
             translation.call_it(grad, graph.gradient_names[k])
 
     found = swept(leading_to(graph, set(wanted)), starts, translation, (frame,), label)
-    outputs: dict[Node, Node] = {}
-    for node in wanted:
-        if node in found:
-            with on_behalf_of(node, frame):
-                outputs[node] = translation.call_it(found[node], graph.gradient_name(node))
-    return outputs
+    for node in found.keys() & set(wanted):
+        with on_behalf_of(node, frame):
+            found[node] = translation.call_it(found[node], graph.gradient_name(node))
+    return {node: found[node] for node in wanted if node in found}
 
 
 def translating(graph: BaseGraph) -> Translation:

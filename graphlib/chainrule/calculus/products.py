@@ -25,8 +25,8 @@ def hvp(graph: G, name: str | Node | Directions, along: Any = None) -> G:
     directions = _directions(graph, name, along)
     first = backward(graph, list(directions))
     starts = {first[graph.gradient_name(node)]: direction for node, direction in directions.items()}
-    found = gradients(first, list(directions), starts)
-    outputs = [found.get(node) or _zeros(first, node) for node in directions]
+    found = gradients(first, [node for node in directions if node in first], starts)
+    outputs = [found[node] if node in found else _zeros(first, node, graph.name(node)) for node in directions]
     return type(graph)(*outputs, watch=graph.watch)
 
 
@@ -80,9 +80,9 @@ def _direction(graph: BaseGraph, node: Node, along: Any) -> Node:
     return direction
 
 
-def _zeros(graph: BaseGraph, node: Node) -> Node:
+def _zeros(graph: BaseGraph, node: Node, name: str) -> Node:
     """The second gradient of what the first one does not depend on."""
     translation = translating(graph)
     with on_behalf_of(node, frame_of(graph)):
         (zeros,) = translation.apply(np.zeros_like, node)
-        return translation.call_it(zeros, graph.gradient_name(node))
+        return translation.call_it(zeros, graph.gradient_name(node) if node in graph else f"d2{name}")

@@ -50,11 +50,6 @@ def between(ends: Iterable[Node], start: Node) -> Wired:
     return Wired(nodes, sources, [k >= leaves - 1 for k in range(len(nodes))])
 
 
-def depends(end: Node, start: Node) -> bool:
-    """Whether one node is computed from another."""
-    return end is start or bool(_between([end], start))
-
-
 def _between(ends: Iterable[Node], start: Node) -> list[Node]:
     """The nodes on a way from one node to the ends, without itself, each behind what it reads."""
     order: list[Node] = []
@@ -175,6 +170,13 @@ def _moved(node: Node, along: Mapping[int, Node], translation: Translation, fram
             starts.setdefault(end, []).append(direction)
     totals = {end: translation.total(parts) for end, parts in starts.items()}
     found = swept(between(totals, grad), totals, translation, frame).get(grad)
-    if found is not None and depends(found, grad):
-        raise _untraceable(node, TypeError("it is not linear in grad"))
-    return [] if found is None else [found]
+    return [] if found is None else [_without(found, grad, node)]
+
+
+def _without(end: Node, grad: Node, node: Node) -> Node:
+    """The same with a node in the place of grad, which lends its shape alone: all are linear in it."""
+    new = {grad: node}
+    for step in between([end], grad).order:
+        if grad in new and step.inputs and any(source in new for source in step.inputs):
+            new[step] = step.replace(*(new.get(source, source) for source in step.inputs))
+    return new.get(end, end)

@@ -129,6 +129,9 @@ class Derivation(Mapping[str, Formula], Printed):
             raise UnknownNameError(f"this derivation has no line {did_you_mean(name, self._by_name)}")
         return self._by_name[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name  # a Mapping would ask for the line, and look for the name that was meant
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, final
@@ -225,14 +226,26 @@ class FormulasView(View):
     def has_backward(self, consumer: int, place: int) -> bool:
         return self.has_gradient(self.sources[consumer][place])
 
+    @cached_property
+    def _sent(self) -> dict[tuple[int, int], Any]:
+        """What every use sends back, by consumer and place; the contributions of a line keep the order of the uses."""
+        found: dict[tuple[int, int], Any] = {}
+        for k, name in enumerate(self.graph.names):
+            if not self.has_gradient(k):
+                continue
+            waiting: dict[str, deque[Any]] = defaultdict(deque)
+            for consumer, part in self.derivation[self.graph.gradient_names[k]].contributions:
+                waiting[consumer].append(part)
+            for consumer, place in self.graph.uses[k]:
+                parts = waiting[self.graph.names[consumer]]
+                if parts:
+                    found[consumer, place] = parts.popleft()
+        return found
+
     def backward_label(self, consumer: int, place: int) -> Table | None:
-        source = self.sources[consumer][place]
-        parts = self.derivation[self.graph.gradient_names[source]].contributions
-        sent = [part for name, part in parts if name == self.graph.names[consumer]]
-        before = [p for p in range(place) if self.sources[consumer][p] == source]
-        if len(sent) <= len(before):
+        if (consumer, place) not in self._sent:
             return None
-        text = self._printed(sent[len(before)])
+        text = self._printed(self._sent[consumer, place])
         return Table([(Cell((Text(text, self.palette.light("backward"), italic=True, longest=_LONGEST),)),)])
 
     def _text(self, line: str) -> str:
