@@ -72,6 +72,11 @@ def gradients(graph: BaseGraph, wanted: Sequence[Node], starts: Mapping[Node, No
     return {node: found[node] for node in wanted if node in found}
 
 
+def next_name(graph: BaseGraph, node: Node, name: str) -> str:
+    """What the next gradient of a node of this name is called, also where the graph does not read the node."""
+    return graph.gradient_name(node) if node in graph else f"d{1 + graph.gradient_order}{name}"
+
+
 def translating(graph: BaseGraph) -> Translation:
     """The translation of what a graph's rules record of gradients: beside its nodes, one order higher."""
     return Translation(graph.order, 1 + graph.gradient_order)

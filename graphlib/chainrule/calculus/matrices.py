@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from chainrule.calculus.backward import backward, fed_like, frame_of, translating
+from chainrule.calculus.backward import backward, fed_like, frame_of, next_name, translating
 from chainrule.calculus.sweeping import between, leading_to, pushed, swept
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant
@@ -33,7 +33,7 @@ def hessian(graph: G, name: str | Node) -> G:
         )
     first = backward(graph, [node])
     (gradient,) = first.outputs
-    return _matrix(graph, first, gradient, node, first.gradient_name(node), forward=False)
+    return _matrix(graph, first, gradient, node, next_name(first, node, graph.name(node)), forward=False)
 
 
 def jacobian(graph: G, of: str | Node, name: str | Node) -> G:

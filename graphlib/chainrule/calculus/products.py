@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from chainrule.calculus.backward import backward, fed_like, frame_of, gradients, translating
+from chainrule.calculus.backward import backward, fed_like, frame_of, gradients, next_name, translating
 from chainrule.calculus.sweeping import leading_to, pushed
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant
@@ -85,4 +85,4 @@ def _zeros(graph: BaseGraph, node: Node, name: str) -> Node:
     translation = translating(graph)
     with on_behalf_of(node, frame_of(graph)):
         (zeros,) = translation.apply(np.zeros_like, node)
-        return translation.call_it(zeros, graph.gradient_name(node) if node in graph else f"d2{name}")
+        return translation.call_it(zeros, next_name(graph, node, name))

@@ -33,6 +33,7 @@ from chainrule.derivation.unwritten import (
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
 from chainrule.nodes.counting import Size
+from chainrule.nodes.linear import Transpose
 from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.symbol import Symbol, as_number
@@ -41,6 +42,7 @@ from chainrule.text import visible
 Convention: TypeAlias = Literal["mean", "per-example"]
 _WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name
 _DEEPEST = 6  # operations folded into one line before an unnamed node gets a line of its own
+_SPELLED = 12  # factors of a gradient that stands in full in what is computed from it
 _SHORT = 8  # values and operations that several lines may repeat where a rule has recorded them: 1 / m, a slope
 _WIDEST = 40  # values and operations in one line, likewise: every gradient behind it would repeat them
 
@@ -74,6 +76,8 @@ class _Deriving:
         self.algebra = Algebra(self.arrays)
         self.class_labels = _class_labels(graph)
         self.values: dict[Node, Symbol] = {}
+        self.spelled: dict[Node, Symbol] = {}
+        """The nodes of backward passes in full, where that is no name: what cancels, cancels there."""
         self.lined = _nodes_with_a_line(graph)
         self.leading = _leading_to_parameters(graph)
         self.batch = batch_name(graph)
@@ -117,15 +121,18 @@ class _Deriving:
         if isinstance(node, Leaf):
             self.values[node] = self._leaf(node)
             return None
-        traced = self._value(node)
+        traced = self._value(node, self.values)
+        full = self._in_full(node, traced)
         if node not in self.lined:
-            self.values[node] = traced
+            self.values[node], self.spelled[node] = traced, full
             return None
         name = self.graph.name(node)
         self.values[node] = Symbol.leaf(name, node.shape, node.dtype)
         if why := why_not(traced):
             return Formula(name, (Symbol.leaf(why, node.shape),), listed=False, why_not=why)
         written = self.algebra.simplified(traced)
+        if node.gradient_order:
+            return self._of_gradient(node, written, traced, full)
         if not isinstance(traced.operation, UnwrittenRule):
             self.algebra.define(written, self.values[node])
         return Formula(name, (written,))
@@ -135,8 +142,22 @@ class _Deriving:
             return Symbol(None, (node.value,), shape=node.shape, dtype=node.value.dtype)
         return Symbol.leaf(self.graph.name(node), node.shape, node.dtype)
 
-    def _value(self, node: Node) -> Symbol:
-        operands = [self.values[source] for source in node.inputs]
+    def _in_full(self, node: Node, traced: Symbol) -> Symbol:
+        """A node of a backward pass with what its inputs are in full; any other as it is."""
+        spelled = node.gradient_order and any(source in self.spelled for source in node.inputs)
+        return self._value(node, {**self.values, **self.spelled}) if spelled else traced
+
+    def _of_gradient(self, node: Node, written: Symbol, traced: Symbol, full: Symbol) -> Formula:
+        """The line of a gradient that is a node: as its steps give it, and canceled where that is shorter."""
+        best, canceled = (self.algebra.simplest(x) for x in (traced, full))
+        best = canceled if self.algebra.length(canceled) < self.algebra.length(best) else best
+        if self.algebra.length(canceled) <= _SPELLED:
+            self.spelled[node] = canceled
+        self.algebra.define(best, self.values[node])
+        return Formula(self.graph.name(node), (written,) if self.algebra.same(written, best) else (written, best))
+
+    def _value(self, node: Node, values: Mapping[Node, Symbol]) -> Symbol:
+        operands = [values[source] for source in node.inputs]
         try:
             return _as_symbol(node.forward(*operands))
         except Exception:  # whatever an untraceable rule raises: it stands for itself, and the rest goes on
@@ -300,7 +321,8 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
     for node, uses in zip(graph.order, graph.uses, strict=True):
         depths[node] = 1 + max((depths[source] for source in node.inputs), default=0)
         widths[node] = 1 + sum(widths[source] for source in node.inputs)
-        small = len(uses) == 1 or (node.gradient_order and widths[node] <= _SHORT)
+        again = isinstance(node, Transpose) and isinstance(node.inputs[0], Leaf)  # as short as a name
+        small = len(uses) == 1 or again or (node.gradient_order and widths[node] <= _SHORT)
         folds = small and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
         trivial = isinstance(node, (Constant, Size)) and node.name is None
         if not trivial and (node.name is not None or not folds):
