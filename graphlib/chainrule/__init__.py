@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chainrule import errors
+from chainrule.core import derived as _derived  # noqa: F401 — it registers what a class without a backward has
 from chainrule.core.leaves import Constant, Input, Leaf, Parameter
 from chainrule.core.node import Node, layer
 from chainrule.core.run import Contribution
@@ -127,6 +128,7 @@ __all__ = [
     "Verdict",
     "Where",
     "check_node",
+    "derived_rule",
     "errors",
     "layer",
     "train",
@@ -147,6 +149,7 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "TrainingPlan": "chainrule.plan.training_plan",
     "Verdict": "chainrule.judging.verdicts",
     "check_node": "chainrule.checking.local_gradients",
+    "derived_rule": "chainrule.calculus.derived_rule",
     "train": "chainrule.training.train",
 }
 

@@ -177,7 +177,7 @@ class Graph(BaseGraph):
         >>> gradient.forward({"w": [[1, 2]], "x": [[1, 0], [0, 1]]})["dw"]
         array([[1., 2.]])
         >>> print(gradient.derivation()["dw"])
-        dw = 2 * w @ x @ x.T / m
+        2 * (w @ x @ x.T) / m
 
         Raises UnknownNameError for what has no gradient; Untraceable, naming the node, where a rule cannot be recorded.
         """
@@ -199,7 +199,7 @@ class Graph(BaseGraph):
 
         Raises as ``backward``; ShapeError for a direction of another shape.
         """
-        from chainrule.calculus.products import hvp
+        from chainrule.calculus.directions import hvp
 
         return hvp(self, name, along)
 
@@ -216,7 +216,7 @@ class Graph(BaseGraph):
 
         Raises UnknownNameError for what does not move; Untraceable; ShapeError.
         """
-        from chainrule.calculus.products import jvp
+        from chainrule.calculus.directions import jvp
 
         return jvp(self, directions, *of)
 

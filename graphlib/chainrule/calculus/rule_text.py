@@ -16,7 +16,8 @@ from chainrule.symbols.operations import kind
 from chainrule.symbols.shapes import broadcast
 from chainrule.symbols.symbol import Symbol, known_shape, symbols_in
 
-_LONGEST: Final = 72  # characters of an expression inside of another
+_LONGEST: Final = (72, 54, 40, 28)  # characters of an expression inside of another, as many as lines have room for
+_WIDEST: Final = 100
 _FREE: Final = (np.transpose, np.swapaxes)  # as short as a name
 
 
@@ -93,6 +94,14 @@ def imports(expressions: Sequence[Any]) -> list[str]:
 
 def body(results: Sequence[Any], printer: RuleText) -> tuple[list[str], list[str]]:
     """The lines that compute what is used more than once or is long, and each result in terms of their names."""
+    for limit in _LONGEST:
+        lines, texts = _body(results, printer, limit)
+        if max(map(len, [*lines, *texts])) <= _WIDEST:
+            break
+    return lines, texts
+
+
+def _body(results: Sequence[Any], printer: RuleText, longest: int) -> tuple[list[str], list[str]]:
     uses = Counter(id(part) for x in results for part in _all(x) for part in symbols_in(part.operands))
     uses.update(id(x) for x in results)
     lines: list[str] = []
@@ -101,7 +110,7 @@ def body(results: Sequence[Any], printer: RuleText) -> tuple[list[str], list[str
         made = _renewed(symbol, new)
         text = printer.print(made)
         worth = uses[id(symbol)] > 1 and symbol.operation not in _FREE and len(text) > _SHORT
-        if symbol.operation is not None and (worth or len(text) > _LONGEST) and not _ends(symbol, results, uses):
+        if symbol.operation is not None and (worth or len(text) > longest) and not _ends(symbol, results, uses):
             name = f"v{len(lines) + 1}"
             lines.append(f"{name} = {text}")
             made = Symbol.leaf(name, symbol.known_shape, symbol.dtype)

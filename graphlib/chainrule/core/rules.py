@@ -60,7 +60,7 @@ def dtype_breach(name: str, dtype: np.dtype[Any], expected: np.dtype[Any]) -> Br
 def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None = None) -> Array:
     """What the rule gives for arrays, read-only; raises RuleError where it raises or gives another dtype."""
     try:
-        value = read_only(_weakly(node.forward(*read), dtype))
+        value = read_only(kept_dtype(node, _weakly(node.forward(*read), dtype), dtype))
         if dtype is not None and value.dtype != dtype and value.dtype.kind not in "iub":
             raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
     except Exception as error:
@@ -73,6 +73,12 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
 def _weakly(result: Any, dtype: np.dtype[Any] | None) -> Any:
     """A number of Python's own, such as a size, in the dtype of the run, as NumPy takes it beside arrays."""
     return result if dtype is None or type(result) not in (int, float) else dtype.type(result)
+
+
+def kept_dtype(node: Node, value: Any, dtype: np.dtype[Any] | None) -> Any:
+    """The value in the dtype of the run where a rule with a forward alone, read as mathematics, has made it float64."""
+    wider = node.is_derived and dtype is not None and getattr(value, "dtype", dtype) == float != dtype
+    return value.astype(dtype) if wider else value
 
 
 _DECLARE = (

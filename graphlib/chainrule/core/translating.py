@@ -136,6 +136,9 @@ class Translation:
         function = symbol.operation
         if function is None:  # a constant that a rule has made a Symbol of
             return self.constant(symbol.operands[0])
+        if function is operations.number:
+            node: Node = self._operand(symbol.operands[0], known)
+            return node
         operands = [
             self._key_of(part, known) if place == 1 and function in _INDEXED else self._operand(part, known)
             for place, part in enumerate(symbol.operands)

@@ -82,13 +82,13 @@ class _Recording:
         symbols, known = self.builder.symbols(sources)
         try:
             traced = node.forward(*symbols)
-            return self._written(traced, known), formula_text(traced)
+            return self._written(traced, known, node.is_derived), formula_text(traced)
         except Exception:  # whatever an untraceable rule raises on a Symbol: it is called on arrays
             call = RuleCall(node, "forward")
             return self.builder.append(Step(call, tuple(sources), {}, node.shape, node.dtype)), f"{call.__name__}(…)"
 
-    def _written(self, traced: Any, known: dict[int, Any]) -> Ref:
-        ref = self.builder.write(as_number(traced), known)
+    def _written(self, traced: Any, known: dict[int, Any], as_constants: bool = False) -> Ref:
+        ref = self.builder.write(as_number(traced), known, as_constants=as_constants)
         return ref if isinstance(ref, Ref) else self.builder.constant(ref)
 
     def total(self, k: int, uses: Uses[Part]) -> Ref | None:
