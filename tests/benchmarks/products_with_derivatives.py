@@ -1,7 +1,8 @@
-"""What a compiled product with the Hessian takes beside a compiled gradient: `python tests/benchmarks/products_with_derivatives.py`."""
+"""What a compiled product with the Hessian takes beside a compiled gradient; a script."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ NETWORKS = (((2, 3, 3, 1), cr.Tanh, 1000), ((784, 512, 256, 1), cr.ReLU, 64), ((
 
 def network(sizes: tuple[int, ...], activation: Any) -> cr.Graph:
     A: cr.Node = cr.Input("A0", (sizes[0], "m"))
-    for k, (read, given) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
+    for k, (read, given) in enumerate(itertools.pairwise(sizes), 1):
         Z = cr.Add(cr.Parameter(f"W{k}", (given, read)) @ A, cr.Parameter(f"B{k}", (given, 1)), name=f"Z{k}")
         A = (cr.Sigmoid if k == len(sizes) - 1 else activation)(Z, name=f"A{k}")
     return cr.Graph(cr.BCELoss(A, cr.Input("Y", (sizes[-1], "m")), name="L"))
@@ -47,7 +48,9 @@ def main() -> None:
                 given = {**feeds, **{f"v_{name}": rng.normal(size=feeds[name].shape) for name in names}}
                 given = {name: value for name, value in given.items() if name in product}
                 took = seconds(lambda: plan(given))  # noqa: B023 — as above
-                print(f"  hvp of {', '.join(map(str, names))}, {form}: {took * 1e3:.2f} ms, {took / base:.2f} gradients")
+                print(
+                    f"  hvp of {', '.join(map(str, names))}, {form}: {took * 1e3:.2f} ms, {took / base:.2f} gradients"
+                )
 
 
 if __name__ == "__main__":

@@ -41,8 +41,11 @@ class Scaled(cr.Node):
 
 def test_facts_that_are_numbers_stay_facts_and_others_are_written_in():
     text = cr.derived_rule(Scaled)
-    assert '"""x to a power."""' in text and "power: float = 3.0" in text and "self.power" in text
-    assert "# for axis=0" in text and "axis:" not in text
+    assert '"""x to a power."""' in text
+    assert "power: float = 3.0" in text
+    assert "self.power" in text
+    assert "# for axis=0" in text
+    assert "axis:" not in text
 
 
 def test_a_class_of_a_repl_has_no_file():
@@ -71,7 +74,7 @@ def test_what_needs_examples_says_so():
         def forward(self, x, y):
             return x @ y
 
-    with pytest.raises(ArgumentError, match="examples|two axes"):
+    with pytest.raises(ArgumentError, match="two axes"):
         cr.derived_rule(Product)
     assert "@" in cr.derived_rule(Product, np.ones((2, 3)), np.ones((3, 4)))
 

@@ -12,7 +12,8 @@ def test_a_hessian_is_all_products_with_it():
     graph = network()
     feeds = data(graph)
     hessian = graph.hessian("W1")
-    assert hessian.outputs[0].shape == (3, 2, 3, 2) and hessian.outputs[0].name == "d2W1"
+    assert hessian.outputs[0].shape == (3, 2, 3, 2)
+    assert hessian.outputs[0].name == "d2W1"
     found = hessian.forward(fed(hessian, feeds))["d2W1"]
     v = np.random.default_rng(0).normal(size=(3, 2))
     product = graph.hvp("W1", along=v)

@@ -24,14 +24,16 @@ def test_float32_stays_float32_in_a_run_and_in_a_plan(name):
     feeds = {f"x{k}": value.astype(np.float32) for k, value in enumerate(values)}
     gradients = graph.forward(feeds).backward()
     _, planned = graph.compile()(feeds)
-    for name, exact in graph.forward({k: v.astype(float) for k, v in feeds.items()}).backward().items():
-        if name in feeds:
-            assert gradients[name].dtype == planned[name].dtype == np.float32
-            np.testing.assert_allclose(gradients[name], exact, rtol=1e-3, atol=1e-4 * np.abs(exact).max())
-            np.testing.assert_allclose(planned[name], exact, rtol=1e-3, atol=1e-4 * np.abs(exact).max())
+    exact = graph.forward({leaf: value.astype(float) for leaf, value in feeds.items()}).backward()
+    for leaf in feeds:
+        assert gradients[leaf].dtype == planned[leaf].dtype == np.float32
+        for found in (gradients[leaf], planned[leaf]):
+            np.testing.assert_allclose(found, exact[leaf], rtol=1e-3, atol=1e-4 * np.abs(exact[leaf]).max())
 
 
 class Softsign(cr.Node):
+    """x / (1 + |x|)."""
+
     def forward(self, x):
         return x / (1 + np.abs(x))
 
@@ -73,7 +75,8 @@ def test_labels_and_indices_receive_nothing():
             return np.take(np.exp(x), ids)
 
     report = cr.check_node(Picked, np.array([0.1, 0.2, 0.3]), np.array([2, 0, 2]))
-    assert report["x"].compared == 3 and report["ids"].compared == 0
+    assert report["x"].compared == 3
+    assert report["ids"].compared == 0
 
 
 # --- where it is not exact -------------------------------------------------------------------------------------------

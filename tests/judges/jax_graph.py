@@ -43,7 +43,9 @@ def as_jax(graph: cr.Graph, feeds: Mapping[str, Any]) -> Callable[..., Any]:
             elif step.is_constant:
                 values.append(jnp.asarray(step.operands[0]))
             else:
-                operands = [_numbers(map_refs(operand, lambda ref: values[ref.step]), sizes) for operand in step.operands]
+                operands = [
+                    _numbers(map_refs(operand, lambda ref: values[ref.step]), sizes) for operand in step.operands
+                ]
                 options = {key: _numbers(option, sizes) for key, option in step.options.items()}
                 values.append(TRANSLATED.get(step.operation, _same_name(step.operation))(*operands, **options))
         return [values[program.values[graph.name(node)]] for node in graph.outputs]
@@ -54,7 +56,11 @@ def as_jax(graph: cr.Graph, feeds: Mapping[str, Any]) -> Callable[..., Any]:
 def _numbers(value: Any, sizes: Mapping[str, int]) -> Any:
     """Numbers for sizes with names, also inside shapes and the keys of an index."""
     if isinstance(value, Dimension):
-        return float(value.evaluate_exactly(sizes)) if value.evaluate_exactly(sizes).denominator > 1 else value.evaluate(sizes)
+        return (
+            float(value.evaluate_exactly(sizes))
+            if value.evaluate_exactly(sizes).denominator > 1
+            else value.evaluate(sizes)
+        )
     if isinstance(value, (tuple, list)):
         return tuple(_numbers(part, sizes) for part in value)
     if isinstance(value, slice):

@@ -53,7 +53,8 @@ def derived_rule(kind: type[Node], *examples: npt.ArrayLike, **facts: Any) -> st
     """
     if kind.backward is not Node.backward:
         raise ArgumentError(
-            f"{kind.__name__} has a backward of its own, so none is derived", remedy=f"inspect.getsource({kind.__name__})"
+            f"{kind.__name__} has a backward of its own, so none is derived",
+            remedy=f"inspect.getsource({kind.__name__})",
         )
     names = _names(kind, len(examples))
     shapes = _shapes(names, [np.shape(example) for example in examples] if examples else None)
@@ -102,7 +103,12 @@ class _Written:
     """One class written out."""
 
     def __init__(
-        self, kind: type[Node], names: Sequence[str], shapes: Sequence[Shape], facts: Mapping[str, Any], broadcast: bool = False
+        self,
+        kind: type[Node],
+        names: Sequence[str],
+        shapes: Sequence[Shape],
+        facts: Mapping[str, Any],
+        broadcast: bool = False,
     ) -> None:
         self.kind, self.names, self.broadcast = kind, list(names), broadcast
         self.shapes = dict(zip(names, shapes, strict=True))

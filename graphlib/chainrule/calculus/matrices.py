@@ -59,8 +59,14 @@ def _too_large(graph: BaseGraph, end: Node, start: Node) -> ArgumentError:
 
 
 def _entries(node: Node) -> int | None:
-    sizes = node.shape
-    return None if sizes is None or not all(isinstance(size, int) for size in sizes) else math.prod(sizes)  # type: ignore[arg-type]
+    """How many entries a value has whatever the data; None where that depends on them."""
+    sizes = _numbers(node.shape or ())
+    return None if node.shape is None or len(sizes) < len(node.shape) else math.prod(sizes)
+
+
+def _numbers(shape: Shape) -> tuple[int, ...]:
+    """The sizes that are numbers."""
+    return tuple(size for size in shape if isinstance(size, int))
 
 
 def _matrix(graph: G, inner: BaseGraph, end: Node, start: Node, name: str, *, forward: bool) -> G:
@@ -87,11 +93,11 @@ def _replayed(end: Node, along: Node, translation: Translation) -> Iterator[Node
     """What depends on a direction, once for every direction with a single entry."""
     wired = between([end], along)
     first = wired.order.index(along) + 1
-    shape = tuple(along.shape or ())
-    for k in range(math.prod(shape)):  # type: ignore[arg-type]  # no size has a name here
-        unit = np.zeros(math.prod(shape))  # type: ignore[arg-type]
+    shape = _numbers(along.shape or ())
+    for k in range(math.prod(shape)):
+        unit = np.zeros(math.prod(shape))
         unit[k] = 1
-        new: dict[Node, Node] = {along: Constant(unit.reshape(shape))}  # type: ignore[arg-type]
+        new: dict[Node, Node] = {along: Constant(unit.reshape(shape))}
         for node in wired.order[first:]:
             new[node] = node.replace(*(new.get(source, source) for source in node.inputs))
         yield new.get(end, end)
@@ -99,8 +105,8 @@ def _replayed(end: Node, along: Node, translation: Translation) -> Iterator[Node
 
 def _stacked(parts: Sequence[Node], shape: Shape, axis: int, translation: Translation) -> Node:
     """Parts, one for every entry of a shape, laid along new axes of that shape that begin at an axis."""
-    for size in reversed(shape):
-        groups = [parts[k : k + size] for k in range(0, len(parts), size)]  # type: ignore[operator]
+    for size in reversed(_numbers(shape)):
+        groups = [parts[k : k + size] for k in range(0, len(parts), size)]
         parts = [_stack(group, axis, translation) for group in groups]
     (whole,) = parts
     return whole

@@ -46,7 +46,7 @@ class RuleText(TextPrinter):
     def stretched(self, x: Symbol) -> Piece:
         """A value in every place of a shape."""
         value, shape = x.operands[0], self._shape(x.options["shape"])
-        if isinstance(value, Symbol) and value.operation is not None or getattr(value, "name", None) is not None:
+        if isinstance(value, Symbol) and (value.operation is not None or value.name is not None):
             return Piece(f"np.broadcast_to({self.part(value)}, {shape})", ATOM)
         return Piece(f"np.full({shape}, {self.part(value)}, dtype={self.dtype})", ATOM)
 
@@ -138,7 +138,7 @@ def _unstretched(symbol: Symbol) -> tuple[Any, ...]:
         return symbol.operands
     before = tuple(_source(operand) for operand in symbol.operands)
     shapes = [known_shape(operand) for operand in before]
-    return before if None not in shapes and broadcast(*shapes) == symbol.known_shape else symbol.operands  # type: ignore[arg-type]
+    return before if None not in shapes and broadcast(*shapes) == symbol.known_shape else symbol.operands  # type: ignore[arg-type]  # none is None
 
 
 def _source(operand: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The reverse sweep with nodes for what flows: what the rules record of a gradient becomes the nodes that compute it."""
+"""The reverse sweep with nodes for what flows: what rules record of a gradient becomes the nodes that compute it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from chainrule.core.passes import Uses, Wiring, in_reverse
 from chainrule.core.rules import check_traced
 from chainrule.core.translating import Translation
 from chainrule.errors import ChainruleError, RuleError, Untraceable
-
 
 Label: TypeAlias = Callable[[int, Node], None]
 """What is shown the derivative of a node, by its position, as soon as it is complete."""

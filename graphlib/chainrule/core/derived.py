@@ -119,7 +119,7 @@ def back_through(steps: Recorded, grad: Value, output: Value, values: Sequence[V
 
     def local(k: int, arrived: Value) -> Sequence[Value | None]:
         step = steps.order[k]
-        return step.backward(arrived, found[k], *(found[source] for source in steps.sources[k]))  # type: ignore[no-any-return]
+        return step.backward(arrived, found[k], *(found[source] for source in steps.sources[k]))  # type: ignore[no-any-return]  # a rule returns a tuple of values
 
     gradients, _ = in_reverse(steps, total, local)
     position = {step: k for k, step in enumerate(steps.order)}
@@ -158,7 +158,7 @@ def _as_value(computed: Any, read: Sequence[Value], numbers: np.dtype[Any]) -> V
     computed = as_number(computed)
     if type(computed) in (int, float):
         return numbers.type(computed)
-    unaware = not isinstance(computed, Symbol) and computed.dtype == float != numbers
+    unaware = not isinstance(computed, Symbol) and computed.dtype == np.float64 and numbers != np.float64
     return computed.astype(numbers) if unaware and all(value.dtype.kind != "f" for value in read) else computed
 
 

@@ -33,7 +33,7 @@ def refuse_near_miss(kind: type, where: str) -> None:
 
 
 def _is_near(name: str) -> bool:
-    """Whether somebody who wrote this name may have meant backward: one letter or two differ, or it is a word for it."""
+    """Whether somebody who wrote this name may have meant backward: nearly its letters, or a word for it."""
     from difflib import SequenceMatcher
 
     letters = name.lower().replace("_", "")

@@ -77,7 +77,7 @@ def _weakly(result: Any, dtype: np.dtype[Any] | None) -> Any:
 
 def kept_dtype(node: Node, value: Any, dtype: np.dtype[Any] | None) -> Any:
     """The value in the dtype of the run where a rule with a forward alone, read as mathematics, has made it float64."""
-    wider = node.is_derived and dtype is not None and getattr(value, "dtype", dtype) == float != dtype
+    wider = node.is_derived and dtype not in (None, np.float64) and getattr(value, "dtype", dtype) == np.float64
     return value.astype(dtype) if wider else value
 
 

@@ -113,7 +113,7 @@ class Translation:
             return operands
         before = [self._stretched.get(operand, operand) for operand in operands]
         shapes = [node.shape for node in before if isinstance(node, Node)]
-        return before if None not in shapes and broadcast(*shapes) == shape else operands  # type: ignore[arg-type]
+        return before if None not in shapes and broadcast(*shapes) == shape else operands  # type: ignore[arg-type]  # none is None
 
     # --- what Symbols have recorded ----------------------------------------------------------------------------------
 
@@ -263,8 +263,7 @@ def _number(node: Any) -> Any:
 
 
 def _times(operands: Sequence[Any], numbers: Sequence[Any], options: Options) -> Any:
-    x, y = operands
-    return _floating(y) if numbers[0] == 1 else _over(operands, numbers, options)
+    return _floating(operands[1]) if numbers[0] == 1 else _over(operands, numbers, options)
 
 
 def _over(operands: Sequence[Any], numbers: Sequence[Any], options: Options) -> Any:

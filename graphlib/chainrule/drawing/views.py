@@ -230,7 +230,7 @@ class FormulasView(View):
     def _sent(self) -> dict[tuple[int, int], Any]:
         """What every use sends back, by consumer and place; the contributions of a line keep the order of the uses."""
         found: dict[tuple[int, int], Any] = {}
-        for k, name in enumerate(self.graph.names):
+        for k in range(len(self.graph)):
             if not self.has_gradient(k):
                 continue
             waiting: dict[str, deque[Any]] = defaultdict(deque)
