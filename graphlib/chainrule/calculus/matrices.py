@@ -116,6 +116,7 @@ def _stack(parts: Sequence[Node], axis: int, translation: Translation) -> Node:
     def stack(*values: Any) -> Any:
         return np.concatenate([np.expand_dims(value, axis) for value in values], axis)
 
+    stacked: Node
     (stacked,) = translation.apply(stack, *parts)
     assert stacked is not None
     return stacked

@@ -8,7 +8,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from chainrule.notation import TextPrinter
+from chainrule.notation.numpy_text import NumpyText
 from chainrule.notation.printer import ATOM, Piece
 from chainrule.symbols import broadcasting, elementary
 from chainrule.symbols.dimensions import Dimension, Shape
@@ -22,7 +22,7 @@ _FREE: Final = (np.transpose, np.swapaxes)  # as short as a name
 
 
 @final
-class RuleText(TextPrinter):
+class RuleText(NumpyText):
     """NumPy source inside of a rule: facts are self's, sizes are those of the inputs, and every dtype is theirs."""
 
     def __init__(self, shapes: Mapping[str, Shape | None], dtype: str) -> None:

@@ -284,8 +284,8 @@ def _twice(kind: Any) -> Any:
     def undone(operands: Sequence[Any], numbers: Sequence[Any], options: Options) -> Any:
         (x,) = operands
         again = operations.NODES[kind]
-        plain = not options and isinstance(x, getattr(again, "__self__", ())) and not x.given_facts
-        return x.inputs[0] if plain else None
+        same: Any = isinstance(x, getattr(again, "__self__", ()))
+        return x.inputs[0] if same and not options and not x.given_facts else None
 
     return undone
 

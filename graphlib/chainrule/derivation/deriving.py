@@ -36,6 +36,7 @@ from chainrule.nodes.counting import Size
 from chainrule.nodes.linear import Transpose
 from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
 from chainrule.symbols.dimensions import Dimension, shape_text
+from chainrule.symbols.operations import kind
 from chainrule.symbols.symbol import Symbol, as_number
 from chainrule.text import visible
 
@@ -151,7 +152,7 @@ class _Deriving:
         """The line of a gradient that is a node: as its steps give it, and canceled where that is shorter."""
         best, canceled = (self.algebra.simplest(x) for x in (traced, full))
         best = canceled if self.algebra.length(canceled) < self.algebra.length(best) else best
-        if self.algebra.length(canceled) <= _SPELLED:
+        if self.algebra.length(canceled) <= _SPELLED and kind(canceled.operation) == "entrywise":
             self.spelled[node] = canceled
         self.algebra.define(best, self.values[node])
         return Formula(self.graph.name(node), (written,) if self.algebra.same(written, best) else (written, best))
