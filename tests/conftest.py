@@ -88,6 +88,7 @@ SLOW = {
     "test_reading_and_writing.py::test_a_rule_of_thousands_of_operations_is_printed": 5,
     "test_reading_and_writing.py::test_hundreds_of_uses_are_one_sum": 3,
     "test_reading_and_writing.py::test_three_times_the_nodes_take_three_times_the_work": 10,
+    "test_backward_graph.py::test_random_graphs_and_their_fused_forms": 18,
 }
 
 

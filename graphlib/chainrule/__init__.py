@@ -14,8 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chainrule import errors
+from chainrule.core import derived as _derived  # noqa: F401 — it registers what a class without a backward has
 from chainrule.core.leaves import Constant, Input, Leaf, Parameter
-from chainrule.core.node import Node, layer
+from chainrule.core.node import Node
+from chainrule.core.placing import layer
 from chainrule.core.run import Contribution
 from chainrule.graph import Graph, Run
 from chainrule.nodes.activations import ELU, SiLU, Softsign
@@ -233,6 +235,7 @@ __all__ = [
     "Where",
     "Xor",
     "check_node",
+    "derived_rule",
     "errors",
     "layer",
     "split",
@@ -254,6 +257,7 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "TrainingPlan": "chainrule.plan.training_plan",
     "Verdict": "chainrule.judging.verdicts",
     "check_node": "chainrule.checking.local_gradients",
+    "derived_rule": "chainrule.calculus.derived_rule",
     "train": "chainrule.training.train",
 }
 

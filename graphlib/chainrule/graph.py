@@ -193,6 +193,93 @@ class Graph(BaseGraph):
 
         return expand(self, nodes)
 
+    def backward(self, *names: str | Node) -> Graph:
+        """The backward pass as a graph: its outputs are these gradients (the parameters' when none is named).
+
+        It reads the nodes of this graph; those of the backward pass stand in frames of their own and come from the
+        lines of the nodes whose gradients they compute. Where an output is no number, its gradient is an input. So the
+        second gradient of W1, d2W1, is an output of ``graph.backward("W1").backward("W1")``, where ddW1 is fed.
+
+        >>> from chainrule import Input, Mean, Parameter, Square
+        >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
+        >>> gradient = Graph(Mean(Square(w @ x), name="L")).backward()
+        >>> gradient.forward({"w": [[1, 2]], "x": [[1, 0], [0, 1]]})["dw"]
+        array([[1., 2.]])
+        >>> print(gradient.derivation()["dw"])
+        2 * (w @ x @ x.T) / m
+
+        Raises UnknownNameError for what has no gradient; Untraceable, naming the node, where a rule cannot be recorded.
+        """
+        from chainrule.calculus.backward import backward
+
+        return backward(self, names)
+
+    def hvp(self, name: str | Node | Mapping[Any, Any], along: Any = None) -> Graph:
+        """The Hessian times a direction as a graph: how the gradient of ``name`` changes along it, called d2W1.
+
+        ``along`` is a name for what is fed, a node, or an array. With a dict of names and directions, all of them move.
+
+        >>> import numpy as np
+        >>> from chainrule import Exp, Parameter, Sum
+        >>> w = Parameter("w", (3,))
+        >>> product = Graph(Sum(Exp(w), name="L")).hvp("w", along="v")
+        >>> product.forward({"w": np.zeros(3), "v": [1, 2, 3]})["d2w"]
+        array([1., 2., 3.])
+
+        Raises as ``backward``; ShapeError for a direction of another shape.
+        """
+        from chainrule.calculus.directions import hvp
+
+        return hvp(self, name, along)
+
+    def jvp(self, directions: Mapping[Any, Any], *of: str | Node) -> Graph:
+        """How values move when others move along directions, as a graph: the Jacobian times a direction.
+
+        ``of`` are the values that are asked for, the outputs when none is named; L is called L_along_v.
+
+        >>> from chainrule import Exp, Parameter, Sum
+        >>> w = Parameter("w", (2,))
+        >>> moved = Graph(Sum(Exp(w), name="L")).jvp({"w": "v"}, "L")
+        >>> float(moved.forward({"w": [0, 0], "v": [1, 2]})["L_along_v"])
+        3.0
+
+        Raises UnknownNameError for what does not move; Untraceable; ShapeError.
+        """
+        from chainrule.calculus.directions import jvp
+
+        return jvp(self, directions, *of)
+
+    def hessian(self, name: str | Node) -> Graph:
+        """All second derivatives with respect to ``name`` as a graph, whose output d2W1 has the shape (*W1, *W1).
+
+        >>> from chainrule import Parameter, Sum
+        >>> w = Parameter("w", (2,))
+        >>> Graph(Sum(w * w * w, name="L")).hessian("w").forward({"w": [1, 2]})["d2w"]
+        array([[ 6.,  0.],
+               [ 0., 12.]])
+
+        Raises ArgumentError above 1,000 entries of ``name``, where ``hvp`` is the tool; as ``backward``.
+        """
+        from chainrule.calculus.matrices import hessian
+
+        return hessian(self, name)
+
+    def jacobian(self, of: str | Node, name: str | Node) -> Graph:
+        """The derivatives of one value with respect to another as a graph, whose output has the shape (*of, *name).
+
+        A size with a name is kept, if only one of the two has any. The output is called dZ1_dW1.
+
+        >>> from chainrule import Input, Parameter
+        >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
+        >>> Graph((w @ x).relabel("z", like=w)).jacobian("z", "w").outputs[0].shape
+        (1, m, 1, 2)
+
+        Raises ArgumentError where neither has at most 1,000 entries whatever the data; as ``backward``.
+        """
+        from chainrule.calculus.matrices import jacobian
+
+        return jacobian(self, of, name)
+
     def check_gradients(self, feeds: Mapping[Any, Any], **options: Any) -> GradientReport:
         """Every gradient against numerical differentiation; a report that says how much was compared."""
         from chainrule.checking.gradients import check_gradients

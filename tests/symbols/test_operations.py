@@ -277,6 +277,10 @@ def test_what_cannot_be_said_without_data_is_refused():
 # --- nobody says it again --------------------------------------------------------------------------------------------
 
 ITS_OWN = {
+    "calculus.rule_text._FREE": "what is as short as a name where a rule is written out",
+    "core.translating._FOLDED": "arithmetic of constants that is done when nodes are built",
+    "core.translating._INDEXED": "whose second operand is the key of an index",
+    "core.translating._SIMPLER": "where a call is one of its operands",
     "derivation.algebra._ARITHMETIC": "how a product of factors is made of it",
     "derivation.algebra._EXACT": "what algebra leaves alone: a tie is decided by the last digit",
     "derivation.algebra._SLOPES": "what a derivation has a note about",

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.checking.agreement import HIDDEN, Question, answer, bracketed, upstream
+from chainrule.checking.derived_rules import noted
 from chainrule.checking.differences import Array, probes_of
 from chainrule.checking.promises import SINGLE, PromisedRule
 from chainrule.checking.report import Comparison, GradientReport
@@ -116,7 +117,8 @@ def check_rule(local: LocalRule) -> list[Comparison]:
         _check_single(local)
     grads = upstream(output.size, local.rng())
     sent = [rule.backward(grad.reshape(output.shape), output) for grad in grads]
-    return [_check_input(rule, local, place, grads, sent) for place in range(len(local.values))]
+    rows = [_check_input(rule, local, place, grads, sent) for place in range(len(local.values))]
+    return noted(local.node, rows, rule.values, np.ones_like(output)) if local.node.is_derived else rows
 
 
 def _require_finite(rule: PromisedRule) -> None:

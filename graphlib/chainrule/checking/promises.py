@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from chainrule.core.node import Node
 from chainrule.core.read_only import read_only
-from chainrule.core.rules import Breach, count_breach, dtype_breach, shape_breach
+from chainrule.core.rules import Breach, count_breach, dtype_breach, kept_dtype, shape_breach
 from chainrule.errors import GradientCheckError
 
 Array = npt.NDArray[Any]
@@ -56,7 +56,8 @@ class PromisedRule:
 
     def forward(self, values: Sequence[Array] | None = None) -> Array:
         """The output, held to be real, finite and of the inputs' dtype."""
-        output = np.asarray(self._call("forward", self.values if values is None else values))
+        returned = self._call("forward", self.values if values is None else values)
+        output = np.asarray(kept_dtype(self.node, returned, next(iter(self.floating), None)))
         if output.dtype.kind not in "fiub":
             self.fail(f"forward returns {output.dtype}, not real numbers", "return an array of real numbers")
         if output.dtype.kind == "f" and self.floating and output.dtype != self.floating[0]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,6 +68,34 @@ class BaseGraph(ABC):
     def leaves(self) -> tuple[Leaf, ...]:
         """The nodes whose values are given, constants too, in topological order."""
         return tuple(node for node in self.order if isinstance(node, Leaf))
+
+    @functools.cached_property
+    def gradient_order(self) -> int:
+        """0 for values, 1 for a graph of their gradients, and so on."""
+        return min(node.gradient_order for node in self.outputs)
+
+    @functools.cached_property
+    def gradient_names(self) -> tuple[str, ...]:
+        """By position in ``order``: what the gradient of a node is called, dW1 for that of W1.
+
+        In a graph of gradients that is d2W1, and ddW1 is the gradient of the node dW1; in one of these d3W1, and so on.
+        """
+        taken = set(self.names)
+        orders = [1 if node.gradient_order else 1 + self.gradient_order for node in self.order]
+        return tuple(_of_order(k, name, taken) for k, name in zip(orders, self.names, strict=True))
+
+    @functools.cached_property
+    def _of_gradients(self) -> dict[str, int]:
+        return {name: k for k, name in enumerate(self.gradient_names)}
+
+    def gradient_name(self, key: str | Node) -> str:
+        """What the gradient of a node is called."""
+        return self.gradient_names[self.position(key)]
+
+    def of_gradient(self, name: str) -> str | None:
+        """The name of the node whose gradient has a name; None where that is a value, or nothing in this graph."""
+        k = None if name in self._by_name else self._of_gradients.get(name)
+        return None if k is None else self.names[k]
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -157,8 +186,19 @@ def _names(order: Sequence[Node]) -> tuple[str, ...]:
     return tuple(node.name if node.name is not None else _fresh(node, counts, owner) for node in order)
 
 
+def _of_order(order: int, name: str, taken: set[str]) -> str:
+    """A name for a gradient of this order, or of a higher one where it is taken; it is taken from then on."""
+    orders = itertools.count(order)
+    found = next(said for k in orders if (said := f"d{k if k > 1 else ''}{name}") not in taken)
+    taken.add(found)
+    return found
+
+
 def _check_meanings(owner: Mapping[str, Node]) -> None:
-    """Raise NameConflictError where formulas could not tell what a name means: a value, a gradient or a size."""
+    """Raise NameConflictError where formulas could not tell what a name means: a value, a gradient or a size.
+
+    What a graph of gradients calls dW1 is that: it has the names of its gradients for itself.
+    """
     sized = {size: leaf for leaf in owner.values() if isinstance(leaf, Leaf) for size in names_in(leaf.shape or ())}
     for name, node in owner.items():
         if name in sized:
@@ -167,7 +207,7 @@ def _check_meanings(owner: Mapping[str, Node]) -> None:
                 where=f"{node.where}; {sized[name].where}",
                 remedy="another name for the node, or for the size",
             )
-        if name.startswith("d") and name[1:] in owner:
+        if name.startswith("d") and name[1:] in owner and not node.gradient_order:
             raise NameConflictError(
                 f"{name!r} is a node, and the gradient of {name[1:]!r} has that name",
                 where=f"{node.where}; {owner[name[1:]].where}",

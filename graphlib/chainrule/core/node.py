@@ -2,7 +2,7 @@
 
 A node says what is computed from which inputs; it holds no result. Nodes are immutable, so one node can stand in
 many graphs and threads can share it. A rule is a subclass with ``forward`` and, right under it, a local
-``backward``: two pure functions of the values they are handed, in plain NumPy.
+``backward``: two pure functions of the values they are handed, in plain NumPy. Without a ``backward`` it is derived.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
-import sys
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from chainrule.core.computed_sizes import node_of_size
+from chainrule.core.no_backward import derived_backward, refuse_near_miss
 from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
+from chainrule.core.placing import here, place
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.symbols import operations
@@ -39,26 +38,7 @@ Operand: TypeAlias = "Node | npt.ArrayLike"
 Computes: TypeAlias = "operations.Function | tuple[operations.Function, ...] | Mapping[operations.Function, Any]"
 """What a class computes: a function, or several; for each the facts that make the class compute it."""
 
-_PACKAGE = __file__[: -len("core/node.py")]  # pathlib would take a tenth of the time of the import
 _built = itertools.count()  # next() is one step of the interpreter: two threads never get the same number
-_layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
-
-
-@contextmanager
-def layer(name: str) -> Iterator[None]:
-    """Put the nodes built inside into a layer; layers nest.
-
-    >>> from chainrule import Parameter
-    >>> with layer("Layer 1"):
-    ...     W = Parameter("W", (3, 2))
-    >>> W.layer
-    ('Layer 1',)
-    """
-    token = _layers.set((*_layers.get(), str(name)))
-    try:
-        yield
-    finally:
-        _layers.reset(token)
 
 
 class Node(Operable["Node"]):
@@ -95,6 +75,8 @@ class Node(Operable["Node"]):
     built: tuple[int, ...]
     """When the node was built, counted in this process: graphs keep that order."""
     dtype: Any = np.dtype(float)
+    gradient_order: int = 0
+    """1 for a node of a backward pass, which may be called dW1 beside W1; 2 for one of the pass back through these."""
     _shape_from: Literal["traced", "learned", "declared", "unknown"] = "traced"
 
     has_gradient: ClassVar[bool] = True
@@ -107,6 +89,8 @@ class Node(Operable["Node"]):
         super().__init_subclass__(**kwargs)
         if callable(cls.__dict__.get("shape")):
             raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
+        if cls.backward is Node.backward and "forward" in vars(cls):
+            refuse_near_miss(cls, here())
         for function, facts in _computed(computes).items():
             operations.NODES[function] = functools.partial(cls.of_call, **facts) if facts else cls.of_call
 
@@ -120,9 +104,8 @@ class Node(Operable["Node"]):
 
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
-        self.__dict__.update(
-            inputs=inputs, name=_checked_name(name), layer=_layers.get(), _line=_line_outside(), facts={}, _given=()
-        )
+        layer, line = place()
+        self.__dict__.update(inputs=inputs, name=_checked_name(name), layer=layer, _line=line, facts={}, _given=())
         self.__dict__["built"] = (next(_built),)
 
     def _complete(self, given: tuple[str, ...]) -> None:
@@ -145,9 +128,19 @@ class Node(Operable["Node"]):
     def forward(self, *values: Any, **_: Any) -> Value:
         """The output, from the inputs' values."""
 
-    @abstractmethod
     def backward(self, *values: Any, **_: Any) -> Sequence[Value | None]:
-        """The gradient of the loss for each input, from ``grad``, the output and the inputs' values."""
+        """The gradient of the loss for each input, from ``grad``, the output and the inputs' values.
+
+        A class with a ``forward`` alone has this one: it goes through what the forward records in reverse, by the rules
+        of the nodes that compute its steps. ``chainrule.derived_rule`` writes it down. Raises Untraceable, saying which
+        call is in the way, where the forward cannot be recorded.
+        """
+        return derived_backward(self, *values)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether the class has a forward alone, so that its backward is derived."""
+        return type(self).backward is Node.backward
 
     @classmethod
     def of_call(cls, *operands: Any, **options: Any) -> Node:
@@ -261,6 +254,8 @@ class Node(Operable["Node"]):
         """The same node under another name, with the layer, line and place in the order of ``like``."""
         built = self.built if self.built == like.built else (*like.built, *self.built)
         described = {"name": name, "layer": like.layer, "_line": like.__dict__["_line"], "built": built}
+        if like.gradient_order:
+            described["gradient_order"] = like.gradient_order
         return made(type(self), {**self.__dict__, **described})
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -300,7 +295,7 @@ def as_node(value: Operand, consumer: Node) -> Node:
     if isinstance(value, (str, bytes)) or value is None:
         raise ArgumentError(
             f"{type(consumer).__name__} takes nodes, numbers and arrays, not {value!r}",
-            where=_here(),
+            where=here(),
             remedy=f"Input({value!r}, shape=...)" if isinstance(value, str) else "a node, a number or an array",
         )
     if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
@@ -343,7 +338,7 @@ def _check_arity(kind: type[Node], inputs: Sequence[Any]) -> None:
     given = f"not {len(inputs)}" if not fits else "which are nodes where they may be left out"
     raise ArgumentError(
         f"{kind.__name__} takes {count}, {given}",
-        where=_here(),
+        where=here(),
         remedy=_as_keywords(kind, names[:least], inputs) or "values are positional, facts such as axis= are keywords",
     )
 
@@ -373,7 +368,7 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
         problems = [f"has no fact {', '.join(unknown)}"] if unknown else []
         problems += [f"needs {', '.join(missing)}"] if missing else []
         remedy = f"facts of {kind.__name__}: {', '.join(known) or 'none'}"
-        raise ArgumentError(f"{kind.__name__} {' and '.join(problems)}", where=_here(), remedy=remedy)
+        raise ArgumentError(f"{kind.__name__} {' and '.join(problems)}", where=here(), remedy=remedy)
     return {fact: _frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
 
 
@@ -395,7 +390,7 @@ def unusual_facts(node: Node) -> list[str]:
 def _checked_name(name: Any) -> str | None:
     if name is not None and (not isinstance(name, str) or not name):
         raise ArgumentError(
-            f"a name is a text that is not empty, not {name!r}", where=_here(), remedy="any text, such as 'W1'"
+            f"a name is a text that is not empty, not {name!r}", where=here(), remedy="any text, such as 'W1'"
         )
     return name
 
@@ -447,19 +442,6 @@ def input_names(node: Node) -> list[str]:
         source.name or f"{type(source).__name__}" if source.name or source.inputs else place
         for source, place in zip(node.inputs, places, strict=False)
     ]
-
-
-def _line_outside() -> tuple[str, int]:
-    """File and line of the nearest caller outside this package: the line of the user's that built the node."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
-
-
-def _here() -> str:
-    path, number = _line_outside()
-    return f"{path}:{number}"
 
 
 # --- pickling ------------------------------------------------------------------------------------------------------

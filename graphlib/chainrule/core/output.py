@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, final
 
 import numpy as np
@@ -31,7 +32,7 @@ def output_of(kind: Kind, facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> Ou
     try:
         return _remembered(kind, facts, inputs)
     except TypeError:  # a fact that cannot be hashed, such as a slice; ArgumentError is one, too, and comes again
-        return _remembered_by_text(kind, _Facts(facts), inputs)
+        return _remembered_by_text(kind, Facts(facts), inputs)
 
 
 @functools.lru_cache(maxsize=4096)  # 3 µs a node in place of 8; a large network has far fewer kinds of steps
@@ -40,12 +41,12 @@ def _remembered(kind: Kind, facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> 
 
 
 @functools.lru_cache(maxsize=1024)
-def _remembered_by_text(kind: Kind, facts: _Facts, inputs: tuple[Any, ...]) -> Output:
+def _remembered_by_text(kind: Kind, facts: Facts, inputs: tuple[Any, ...]) -> Output:
     return _found(kind, facts.facts, inputs)
 
 
 @final
-class _Facts:
+class Facts:
     """Facts that cannot be hashed, known again by what they are: slices, and arrays by their bytes."""
 
     __slots__ = ("facts", "key")
@@ -57,7 +58,7 @@ class _Facts:
         return hash(self.key)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Facts) and self.key == other.key
+        return isinstance(other, Facts) and self.key == other.key
 
 
 def _key(fact: Any) -> Any:
@@ -68,6 +69,11 @@ def _key(fact: Any) -> Any:
     if isinstance(fact, np.ndarray):
         return fact.shape, fact.dtype.str, fact.tobytes()
     return fact if _can_be_hashed(fact) else (type(fact), id(fact))
+
+
+def facts_key(facts: Iterable[tuple[str, Any]]) -> Any:
+    """What facts are known again by, also arrays and slices among them."""
+    return _key(tuple(facts))
 
 
 def _can_be_hashed(fact: Any) -> bool:

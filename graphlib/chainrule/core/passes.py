@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -26,8 +26,27 @@ Uses: TypeAlias = list[tuple[int, int, Part]]
 """What a node received: position of the consumer, which of its inputs, the contribution."""
 
 
+class Wiring(Protocol):
+    """Nodes in topological order, where each has its inputs, and which of them can have a gradient."""
+
+    @property
+    def order(self) -> Sequence[Node]:
+        """The nodes, each behind its inputs."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[Sequence[int]]:
+        """By position: the positions of a node's inputs."""
+        ...
+
+    @property
+    def differentiable(self) -> Sequence[bool]:
+        """By position: whether the node can have a gradient."""
+        ...
+
+
 def in_reverse(
-    graph: BaseGraph,
+    graph: Wiring,
     total: Callable[[int, Uses[Part]], Grad | None],
     local: Callable[[int, Grad], Sequence[Part | None]],
 ) -> tuple[list[Grad | None], list[Uses[Part]]]:
@@ -36,9 +55,9 @@ def in_reverse(
     ``total`` makes a node's gradient of what it received, None where nothing flows on; ``local`` asks the node's rule
     what that gradient is for each of its inputs.
     """
-    gradients: list[Grad | None] = [None] * len(graph)
+    gradients: list[Grad | None] = [None] * len(graph.order)
     received: list[Uses[Part]] = [[] for _ in graph.order]
-    for k in range(len(graph) - 1, -1, -1):  # a node stands behind its inputs, so its gradient is complete here
+    for k in range(len(graph.order) - 1, -1, -1):  # a node stands behind its inputs, so its gradient is complete here
         grad = gradients[k] = total(k, received[k])
         if grad is not None and graph.sources[k]:
             for place, (source, part) in enumerate(zip(graph.sources[k], local(k, grad), strict=True)):

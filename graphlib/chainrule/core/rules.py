@@ -64,7 +64,7 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
     cannot know.
     """
     try:
-        value = read_only(_weakly(node.forward(*read), dtype))
+        value = read_only(kept_dtype(node, _weakly(node.forward(*read), dtype), dtype))
         if dtype is not None and value.dtype == float and all(x.dtype.kind != "f" for x in read):
             value = read_only(value.astype(dtype, copy=False))
         if dtype is not None and value.dtype != dtype and value.dtype.kind not in "iub":
@@ -79,6 +79,12 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
 def _weakly(result: Any, dtype: np.dtype[Any] | None) -> Any:
     """A number of Python's own, such as a size, in the dtype of the run, as NumPy takes it beside arrays."""
     return result if dtype is None or type(result) not in (int, float) else dtype.type(result)
+
+
+def kept_dtype(node: Node, value: Any, dtype: np.dtype[Any] | None) -> Any:
+    """The value in the dtype of the run where a rule with a forward alone, read as mathematics, has made it float64."""
+    wider = node.is_derived and dtype not in (None, np.float64) and getattr(value, "dtype", dtype) == np.float64
+    return value.astype(dtype) if wider else value
 
 
 _DECLARE = (

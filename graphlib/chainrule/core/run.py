@@ -60,12 +60,10 @@ class BaseRun(ABC):
     def __getitem__(self, key: str | Node) -> Array:
         if isinstance(key, Node) or key in self.graph:
             return self._values[self.graph.position(key)]
-        if key.startswith("d") and key[1:] in self.graph:
-            return self.gradients[key[1:]]
-        names = list(self.graph.names)
-        raise UnknownNameError(
-            f"no value or gradient is called {did_you_mean(key, [*names, *('d' + n for n in names)])}"
-        )
+        if (source := self.graph.of_gradient(key)) is not None:
+            return self.gradients[source]
+        names = [*self.graph.names, *self.graph.gradient_names]
+        raise UnknownNameError(f"no value or gradient is called {did_you_mean(key, names)}")
 
     def backward(self, seed: Any = None, *, check_finite: bool | None = None) -> Mapping[str | Node, Array]:
         """Every gradient of the loss, from the outputs back to the leaves.

@@ -33,14 +33,18 @@ from chainrule.derivation.unwritten import (
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mean
 from chainrule.nodes.counting import Size
+from chainrule.nodes.linear import Transpose
 from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
 from chainrule.symbols.dimensions import Dimension, shape_text
+from chainrule.symbols.operations import kind
 from chainrule.symbols.symbol import Symbol, as_number
 from chainrule.text import visible
 
 Convention: TypeAlias = Literal["mean", "per-example"]
 _WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name
 _DEEPEST = 6  # operations folded into one line before an unnamed node gets a line of its own
+_SPELLED = 12  # factors of a gradient that stands in full in what is computed from it
+_SHORT = 8  # values and operations that several lines may repeat where a rule has recorded them: 1 / m, a slope
 _WIDEST = 40  # values and operations in one line, likewise: every gradient behind it would repeat them
 
 
@@ -81,10 +85,12 @@ class _Deriving:
 
     def __init__(self, graph: BaseGraph, *, per_example: bool = False, stepwise: bool = False) -> None:
         self.graph, self.per_example, self.stepwise = graph, per_example, stepwise
-        self.arrays = NamedArrays({*graph.names, *("d" + name for name in graph.names)})
+        self.arrays = NamedArrays({*graph.names, *graph.gradient_names})
         self.algebra = Algebra(self.arrays)
         self.class_labels = _class_labels(graph)
         self.values: dict[Node, Symbol] = {}
+        self.spelled: dict[Node, Symbol] = {}
+        """The nodes of backward passes in full, where that is no name: what cancels, cancels there."""
         self.lined = _nodes_to_step_through(graph) if stepwise else _nodes_with_a_line(graph)
         self.leading = _leading_to_parameters(graph)
         self.batch = batch_name(graph)
@@ -128,15 +134,18 @@ class _Deriving:
         if isinstance(node, Leaf):
             self.values[node] = self._leaf(node)
             return None
-        traced = self._value(node)
+        traced = self._value(node, self.values)
+        full = self._in_full(node, traced)
         if node not in self.lined:
-            self.values[node] = traced
+            self.values[node], self.spelled[node] = traced, full
             return None
         name = self.graph.name(node)
         self.values[node] = Symbol.leaf(name, node.shape, node.dtype)
         if why := why_not(traced):
             return Formula(name, (Symbol.leaf(why, node.shape),), listed=False, why_not=why)
         written = self.algebra.simplified(traced)
+        if node.gradient_order:
+            return self._of_gradient(node, written, traced, full)
         if not isinstance(traced.operation, UnwrittenRule):
             self.algebra.define(written, self.values[node])
         return Formula(name, (written,))
@@ -146,8 +155,22 @@ class _Deriving:
             return Symbol(None, (node.value,), shape=node.shape, dtype=node.value.dtype)
         return Symbol.leaf(self.graph.name(node), node.shape, node.dtype)
 
-    def _value(self, node: Node) -> Symbol:
-        operands = [self.values[source] for source in node.inputs]
+    def _in_full(self, node: Node, traced: Symbol) -> Symbol:
+        """A node of a backward pass with what its inputs are in full; any other as it is."""
+        spelled = node.gradient_order and any(source in self.spelled for source in node.inputs)
+        return self._value(node, {**self.values, **self.spelled}) if spelled else traced
+
+    def _of_gradient(self, node: Node, written: Symbol, traced: Symbol, full: Symbol) -> Formula:
+        """The line of a gradient that is a node: as its steps give it, and canceled where that is shorter."""
+        best, canceled = (self.algebra.simplest(x) for x in (traced, full))
+        best = canceled if self.algebra.length(canceled) < self.algebra.length(best) else best
+        if self.algebra.length(canceled) <= _SPELLED and kind(canceled.operation) == "entrywise":
+            self.spelled[node] = canceled
+        self.algebra.define(best, self.values[node])
+        return Formula(self.graph.name(node), (written,) if self.algebra.same(written, best) else (written, best))
+
+    def _value(self, node: Node, values: Mapping[Node, Symbol]) -> Symbol:
+        operands = [values[source] for source in node.inputs]
         try:
             return _as_symbol(node.forward(*operands))
         except Exception:  # whatever an untraceable rule raises: it stands for itself, and the rest goes on
@@ -178,7 +201,7 @@ class _Deriving:
 
     def _without_line(self, node: Node, why: str) -> Gradient:
         """A gradient that an unknown shape keeps from having a formula; what follows calls it by its name."""
-        name = "d" + self.graph.name(node)
+        name = self.graph.gradient_name(node)
         nothing, named = Symbol.leaf(why, node.shape), Symbol.leaf(name, node.shape) / self._factor(node)
         self.backward[name] = Formula(name, (nothing,), listed=False, why_not=why)
         return Gradient(named, named)
@@ -195,7 +218,7 @@ class _Deriving:
     def _seed(self, node: Node) -> Symbol:
         if node.shape == ():
             return Symbol(None, (np.asarray(1),), shape=())
-        return Symbol.leaf("d" + self.graph.name(node), node.shape)
+        return Symbol.leaf(self.graph.gradient_name(node), node.shape)
 
     def _find_scale(self, node: Node, gradient: Symbol) -> None:
         """In the per-example convention, find m at the first value of examples whose gradient is a mean over them."""
@@ -226,7 +249,7 @@ class _Deriving:
         listed = node in self.leading and (isinstance(node, Leaf) or not _passes(best, self.backward))
         origins = _origins([self.graph[name] for name, _ in contributions])
         special = self._special(best) if self.class_labels else None
-        return Formula("d" + self.graph.name(node), steps, contributions, origins, special, listed=listed)
+        return Formula(self.graph.gradient_name(node), steps, contributions, origins, special, listed=listed)
 
     def _special(self, expression: Symbol) -> Special | None:
         """What a gradient comes to where the labels of a loss over classes sum to 1."""
@@ -311,7 +334,9 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
     for node, uses in zip(graph.order, graph.uses, strict=True):
         depths[node] = 1 + max((depths[source] for source in node.inputs), default=0)
         widths[node] = 1 + sum(widths[source] for source in node.inputs)
-        folds = len(uses) == 1 and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
+        again = isinstance(node, Transpose) and isinstance(node.inputs[0], Leaf)  # as short as a name
+        small = len(uses) == 1 or again or (node.gradient_order and widths[node] <= _SHORT)
+        folds = small and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
         trivial = isinstance(node, (Constant, Size)) and node.name is None
         if not trivial and (node.name is not None or not folds):
             lined.add(node)
@@ -353,7 +378,7 @@ def _in_order_of_completion(formulas: Sequence[Formula], graph: BaseGraph, lined
             first_use[source] = min(line, first_use.get(source, line))
 
     def key(formula: Formula) -> tuple[int, bool, int]:
-        node = graph[formula.name[1:]]
+        node = graph[graph.of_gradient(formula.name) or ""]
         place = graph.position(node)
         leaf = isinstance(node, Leaf)
         return -first_use.get(node, len(graph.order)), not leaf, place if leaf else -place

@@ -139,7 +139,7 @@ class EntrywiseSweep:
         factor = self._size(self.factor(node))
         short, full = self._total(node, self._named), self._total(node, self._spelled)
         pairs = [self._simplest(flow.entries * factor, node) for flow in (short, full)]
-        return Entries("d" + self.graph.name(node), entrywise(self._shorter, *pairs))
+        return Entries(self.graph.gradient_name(node), entrywise(self._shorter, *pairs))
 
     def _shorter(self, a: Symbol, b: Symbol) -> Symbol:
         return b if self.algebra.length(b) < self.algebra.length(a) else a
@@ -241,15 +241,15 @@ class EntrywiseSweep:
         return summed, given
 
     def _is_listed(self, node: Node) -> bool:
-        return "d" + self.graph.name(node) in self.listed
+        return self.graph.gradient_name(node) in self.listed
 
     def _seed(self, node: Node) -> Flow:
         one = np.asarray(1)
-        return Flow(one, one) if node.shape == () else self._leaf("d" + self.graph.name(node), node)
+        return Flow(one, one) if node.shape == () else self._leaf(self.graph.gradient_name(node), node)
 
     def _named(self, node: Node) -> Flow:
         """The gradient of a line, by name."""
-        flow, over = self._leaf("d" + self.graph.name(node), node), self._size(self.factor(node))
+        flow, over = self._leaf(self.graph.gradient_name(node), node), self._size(self.factor(node))
         return flow if over == 1 else Flow(None if flow.entries is None else flow.entries / over, flow.whole / over)
 
     def _spelled(self, node: Node) -> Flow:

@@ -177,7 +177,7 @@ class Derivation(Mapping[str, Formula], Printed):
         sweep = self._sweep(sizes_for(self._graph, batch_name(self._graph), m, sizes))
         if any(formula is line for line in self.forward):
             return sweep.value(self._graph[name])
-        return sweep.gradient(self._graph[name[1:]])
+        return sweep.gradient(self._graph[self._graph.of_gradient(name) or ""])
 
     def _in(self, printer: Printer, shapes: bool = False) -> str:
         sections = [

@@ -204,7 +204,7 @@ class FormulasView(View):
         return self.graph.names[k] in self.derivation
 
     def has_gradient(self, k: int) -> bool:
-        line = "d" + self.graph.names[k]
+        line = self.graph.gradient_names[k]
         return line in self.derivation and self.derivation[line].listed
 
     def rows(self, k: int) -> list[Row]:
@@ -214,13 +214,13 @@ class FormulasView(View):
             text = f"{shown_name(name)} = {self._text(name)}"
             rows.append((Cell((Text(text, self.palette.light("forward"), longest=_LONGEST),)),))
         if self.has_gradient(k):
-            color, line = self.palette.light("backward"), "d" + name
+            color, line = self.palette.light("backward"), self.graph.gradient_names[k]
             cell = Cell((Text(self._text(line), color, italic=True, longest=_LONGEST),), align="LEFT")
             rows += equations([self._gradient(k, cell)]) + self._sum_rows(len(self.derivation[line].contributions))
         return rows
 
     def words(self, k: int) -> list[str]:
-        lines = [line for line in (self.graph.names[k], "d" + self.graph.names[k]) if line in self.derivation]
+        lines = [line for line in (self.graph.names[k], self.graph.gradient_names[k]) if line in self.derivation]
         return [self.derivation[line].unicode for line in lines]
 
     def has_backward(self, consumer: int, place: int) -> bool:
@@ -230,11 +230,11 @@ class FormulasView(View):
     def _sent(self) -> dict[tuple[int, int], Any]:
         """What every use sends back, by consumer and place; the contributions of a line keep the order of the uses."""
         found: dict[tuple[int, int], Any] = {}
-        for k, name in enumerate(self.graph.names):
+        for k in range(len(self.graph)):
             if not self.has_gradient(k):
                 continue
             waiting: dict[str, deque[Any]] = defaultdict(deque)
-            for sender, part in self.derivation["d" + name].contributions:
+            for sender, part in self.derivation[self.graph.gradient_names[k]].contributions:
                 waiting[sender].append(part)
             for consumer, place in self.graph.uses[k]:
                 parts = waiting[self.graph.names[consumer]]

@@ -43,7 +43,7 @@ def candidates(ground: Ground, formula: GivenFormula) -> tuple[tuple[str, ...], 
     if formula.name not in ground.draws[0].values and formula.name not in ground.draws[0].gradients:
         return tuple(map(graph.name, graph.inputs)), ()  # a size
     is_value = formula.name in graph
-    target = graph.position(formula.name if is_value else formula.name[1:])
+    target = graph.position(formula.name if is_value else graph.of_gradient(formula.name) or "")
     read = [name for name in formula.reads if name in graph or name in ground.draws[0].gradients]
     near = [*read, *(n for name in read for step in (-1, 1) if (n := shifted(name, step)))]
     distances = distances_from(graph, target)
@@ -52,13 +52,13 @@ def candidates(ground: Ground, formula: GivenFormula) -> tuple[tuple[str, ...], 
     )
     behind = reachable(graph, target, forward=True)
     before = reachable(graph, target, forward=False)
-    stems = dict.fromkeys(name if name in graph else name[1:] for name in near)
+    stems = dict.fromkeys(name if name in graph else graph.of_gradient(name) or name[1:] for name in near)
     known = [name for name in stems if name in graph and name.isidentifier()]
     named = [name for name in known if graph[name].name is not None or name in formula.reads]
     if is_value:
         return tuple(name for name in named if graph.position(name) in before), ()
     ends = {graph.name(node) for node in graph.outputs if node.shape == ()}  # whose gradient is 1
-    gradients = (f"d{name}" for name in named if graph.position(name) in behind and name not in ends)
+    gradients = (graph.gradient_name(name) for name in named if graph.position(name) in behind and name not in ends)
     return tuple(named), tuple(name for name in gradients if name in ground.draws[0].gradients and name not in graph)
 
 

@@ -83,7 +83,7 @@ class Contributions:
     def _subsets(self, reads: frozenset[str]) -> Iterator[tuple[int, ...]]:
         """Proper subsets: first what comes from the gradients that a formula reads, then the largest."""
         count = len(self._uses)
-        read = tuple(j for j, (consumer, _) in enumerate(self._uses) if f"d{self._graph.names[consumer]}" in reads)
+        read = tuple(j for j, (consumer, _) in enumerate(self._uses) if self._graph.gradient_names[consumer] in reads)
         if 0 < len(read) < count:
             yield read
         if count <= _MOST_SUBSETS:

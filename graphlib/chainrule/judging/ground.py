@@ -69,7 +69,8 @@ def _draw(
 ) -> Draw:
     exact = gradients | _fused_gradients(graph, values, gradients) if given else gradients
     at = {graph.position(n): np.asarray(start, values[graph.name(n)].dtype) for n, start in starts.items()}
-    return Draw(values, {f"d{name}": g for name, g in exact.items()}, _sizes(graph, values), given, at)
+    named = {graph.gradient_name(name): g for name, g in exact.items()}
+    return Draw(values, named, _sizes(graph, values), given, at)
 
 
 def _starts(graph: BaseGraph, values: Values, seed: int) -> dict[Node, Any]:
@@ -197,9 +198,8 @@ class Ground:
                 forth, back = slack_of_graph(self.graph, values, draw.starts)
             except ChainruleError:  # a rule may refuse numbers that are a little off
                 forth, back = [np.zeros(value.shape) for value in values], [None] * len(values)
-            names = self.graph.names
-            gradients = {f"d{name}": grad for name, grad in zip(names, back, strict=True) if grad is not None}
-            self._slack[k] = {**gradients, **dict(zip(names, forth, strict=True))}
+            names, named = self.graph.names, zip(self.graph.gradient_names, back, strict=True)
+            self._slack[k] = {name: g for name, g in named if g is not None} | dict(zip(names, forth, strict=True))
         draw, found = self.draws[k], self._slack[k]
         if name not in found:
             return np.zeros(np.shape(self.values(k, convention)[name]))
@@ -227,7 +227,7 @@ class Ground:
     def _per_example(self) -> frozenset[str]:
         """The gradients of everything that has the examples of the batch."""
         nodes = [node for node in self.graph.order if self.batch in names_in(node.shape or ())]
-        return frozenset(f"d{self.graph.name(node)}" for node in nodes)
+        return frozenset(map(self.graph.gradient_name, nodes))
 
     def _is_mean(self) -> bool:
         """Whether the loss is a mean over examples: then every example twice leaves it as it is."""

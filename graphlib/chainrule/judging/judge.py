@@ -73,7 +73,7 @@ def compare(
 def names_of(graph: BaseGraph) -> list[str]:
     """Every name that formulas for a graph may use: values, gradients, and sizes such as m."""
     sizes = {str(name) for node in graph.inputs for name in names_in(node.shape or ())}
-    return list(dict.fromkeys([*graph.names, *(f"d{name}" for name in graph.names), *sorted(sizes)]))
+    return list(dict.fromkeys([*graph.names, *graph.gradient_names, *sorted(sizes)]))
 
 
 def _judge(

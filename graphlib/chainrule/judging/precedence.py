@@ -61,16 +61,18 @@ def _comes_after(read: str, name: str, graph: BaseGraph) -> bool:
     """Whether the backward sweep has not met a gradient yet when it computes another one."""
     if read == name or (name in graph and read not in graph):
         return True
-    if name in graph or read in graph or name[1:] not in graph or read[1:] not in graph:
+    of_name, of_read = graph.of_gradient(name), graph.of_gradient(read)
+    if of_name is None or of_read is None:
         return False
-    return graph.position(read[1:]) not in reachable(graph, graph.position(name[1:]), forward=True)
+    return graph.position(of_read) not in reachable(graph, graph.position(of_name), forward=True)
 
 
 def _place(name: str, graph: BaseGraph) -> int:
     """Where a formula stands when values are computed forward and then gradients backward."""
     if name in graph:
         return graph.position(name) - len(graph)
-    return len(graph) - graph.position(name[1:]) if name[1:] in graph else 0
+    source = graph.of_gradient(name)
+    return 0 if source is None else len(graph) - graph.position(source)
 
 
 def led_to(name: str, reads: Mapping[str, Iterable[str]]) -> set[str]:

@@ -118,7 +118,7 @@ def _as_gradients(given: Mapping[str, AnyFormula], ground: Ground) -> dict[str, 
 
 def _is_loss(name: str, value: Any, ground: Ground) -> bool:
     """Whether a number under the name of a loss is the loss, and not its gradient, which is 1."""
-    gradient = ground.draws[0].gradients.get(f"d{name}")
+    gradient = ground.draws[0].gradients.get(ground.graph.gradient_name(name))
     return gradient is None or not np.array_equal(np.asarray(value), gradient)
 
 

@@ -23,14 +23,14 @@ def pushed(
     """
     at = [graph.position(name[1:]) for name in reads if name in draw.gradients and name not in draw.values]
     first = graph.position(target[1:])
-    starts = {k: _seed(draw.gradients[f"d{graph.names[k]}"], rng, decades) for k in at}
+    starts = {k: _seed(draw.gradients[graph.gradient_names[k]], rng, decades) for k in at}
     if not _is_cut(graph, first, set(at)):
         starts = {k: starts.get(k, 0.0) + start for k, start in draw.starts.items()} | {
             k: start for k, start in starts.items() if k not in draw.starts
         }
     values = [draw.values[name] for name in graph.names]
     found = swept_from(graph, values, starts)
-    gradients = {f"d{name}": g for name, g in zip(graph.names, found, strict=True) if g is not None}
+    gradients = {name: g for name, g in zip(graph.gradient_names, found, strict=True) if g is not None}
     silent = {name: np.zeros_like(g) for name, g in draw.gradients.items() if name not in gradients}
     return replace(draw, gradients=gradients | silent, starts=starts)
 

@@ -31,14 +31,8 @@ from chainrule.symbols.symbol import Symbol, known_shape
 from chainrule.text import visible
 
 
-@final
-class TextPrinter(Printer):
-    """Runnable NumPy text: evaluated with the values, ``m`` and NumPy as ``np``, it gives the number again.
-
-    >>> W, A = Symbol.leaf("W", (1, 3)), Symbol.leaf("A", (3, "m"))
-    >>> TextPrinter().print(np.sum(-(W.T * A), axis=1, keepdims=True) / A.shape[1])
-    '(-W.T * A).sum(axis=1, keepdims=True) / m'
-    """
+class NumpyText(Printer):
+    """Expressions in NumPy; what a named value is called there is for the printers of this kind to say."""
 
     methods: ClassVar[dict[Any, str]] = {
         **Printer.methods,
@@ -48,12 +42,6 @@ class TextPrinter(Printer):
         np.swapaxes: "swapped",
         np.broadcast_to: "stretched",
     }
-
-    def name(self, name: str) -> Piece:
-        """The name itself where it is one to Python and stands for nothing else there, else looked up."""
-        plain = name.isidentifier() and not keyword.iskeyword(name) and name not in _TAKEN
-        plain = plain and unicodedata.normalize("NFKC", name) == name  # to Python ℤ is the name Z
-        return Piece(name if plain else f"values[{name!r}]", ATOM)
 
     def number(self, x: Any) -> Piece:
         if isinstance(x, np.ndarray) and x.ndim and not x.size:
@@ -242,6 +230,22 @@ class TextPrinter(Printer):
         if isinstance(value, (type, np.dtype)):
             return _DTYPE_NAMES[np.dtype(value).kind]
         return str(value) if not isinstance(value, str) else repr(value)
+
+
+@final
+class TextPrinter(NumpyText):
+    """Runnable NumPy text: evaluated with the values, ``m`` and NumPy as ``np``, it gives the number again.
+
+    >>> W, A = Symbol.leaf("W", (1, 3)), Symbol.leaf("A", (3, "m"))
+    >>> TextPrinter().print(np.sum(-(W.T * A), axis=1, keepdims=True) / A.shape[1])
+    '(-W.T * A).sum(axis=1, keepdims=True) / m'
+    """
+
+    def name(self, name: str) -> Piece:
+        """The name itself where it is one to Python and stands for nothing else there, else looked up."""
+        plain = name.isidentifier() and not keyword.iskeyword(name) and name not in _TAKEN
+        plain = plain and unicodedata.normalize("NFKC", name) == name  # to Python ℤ is the name Z
+        return Piece(name if plain else f"values[{name!r}]", ATOM)
 
 
 _TAKEN: Final = frozenset(

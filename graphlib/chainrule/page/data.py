@@ -74,7 +74,7 @@ class _Gathering:
         }
         if k in self.total:
             found["gradient"] = self._place(self.run.gradients[node], k)
-            found["differential"] = self.formulas.name(f"d{self.graph.names[k]}")
+            found["differential"] = self.formulas.name(self.graph.gradient_names[k])
             found["total"] = self.total[k]
         return found | {"at": self.places.boxes.get(k) or self.places.circles.get(k, "")}
 

@@ -53,8 +53,8 @@ class Formulas:
 
     @cached_property
     def _printer(self) -> MathmlPrinter:
-        names = enumerate(self.graph.names)
-        marks = {mark: f"{letter}{k}" for k, name in names for letter, mark in (("v", name), ("g", f"d{name}"))}
+        names = enumerate(zip(self.graph.names, self.graph.gradient_names, strict=True))
+        marks = {mark: f"{letter}{k}" for k, pair in names for letter, mark in zip("vg", pair, strict=True)}
         marks |= {name: f"c{k}" for k, name in enumerate(self.derivation.constants)}
         return MathmlPrinter(marks, self.sizes)
 
@@ -69,13 +69,13 @@ class Formulas:
 
     def gradient(self, k: int) -> Written | None:
         """What the gradient of a node equals; None where it has no line."""
-        name = f"d{self.graph.names[k]}"
+        name = self.graph.gradient_names[k]
         return self._line(self.derivation[name]) if name in self.derivation else None
 
     def contribution(self, k: int, consumer: int, count: int) -> Written | None:
         """What a consumer sends by the use that is its ``count``-th; None where there is no formula."""
         sent = self._sent.get((k, self.graph.names[consumer]), [])
-        return self._line(Formula(f"d{self.graph.names[k]}", (sent[count],)), "+=") if count < len(sent) else None
+        return self._line(Formula(self.graph.gradient_names[k], (sent[count],)), "+=") if count < len(sent) else None
 
     @cached_property
     def _sent(self) -> Mapping[tuple[int, str], list[Any]]:

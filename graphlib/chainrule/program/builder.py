@@ -46,8 +46,11 @@ class Builder:
         symbols, known = self.symbols(operands)
         return self.write(function(*symbols), known)
 
-    def write(self, result: Any, known: dict[int, Any]) -> Any:
-        """Append what Symbols recorded, operands first, without recursion; ``known`` are those that exist already."""
+    def write(self, result: Any, known: dict[int, Any], *, as_constants: bool = False) -> Any:
+        """Append what Symbols recorded, operands first, without recursion; ``known`` are those that exist already.
+
+        ``as_constants`` makes NumPy's numbers and arrays among the operands constants, which follow the dtype of a run.
+        """
         ends: list[Symbol] = []
         _visit(result, ends.append)
         waiting = ends[::-1]
@@ -61,11 +64,14 @@ class Builder:
                 continue
             waiting.pop()
             if id(symbol) not in known:
-                known[id(symbol)] = self._append_symbol(symbol, known)
+                known[id(symbol)] = self._append_symbol(symbol, known, as_constants)
         return _exchange(result, known)
 
-    def _append_symbol(self, symbol: Symbol, known: Mapping[int, Any]) -> Ref:
+    def _append_symbol(self, symbol: Symbol, known: Mapping[int, Any], as_constants: bool) -> Ref:
         operands = _exchange(symbol.operands, known)
+        if as_constants:
+            floating = [isinstance(x, (np.floating, np.ndarray)) and x.dtype.kind == "f" for x in operands]
+            operands = tuple(self.constant(x) if f else x for x, f in zip(operands, floating, strict=True))
         return self.append(Step(symbol.operation, operands, symbol.options, symbol.known_shape, symbol.dtype))
 
     def label(self, ref: Ref, name: str, formula: str | None = None) -> None:

@@ -82,14 +82,14 @@ class _Recording:
         symbols, known = self.builder.symbols(sources)
         try:
             traced = node.forward(*symbols)
-            return self._written(traced, known), formula_text(traced)
+            return self._written(traced, known, node.is_derived), formula_text(traced)
         except Exception:  # whatever an untraceable rule raises on a Symbol: it is called on arrays
             call = RuleCall(node, "forward")
             step = Step(call, tuple(sources), {}, unseen(node.shape), node.dtype)
             return self.builder.append(step), f"{call.__name__}(…)"
 
-    def _written(self, traced: Any, known: dict[int, Any]) -> Ref:
-        ref = self.builder.write(as_number(traced), known)
+    def _written(self, traced: Any, known: dict[int, Any], as_constants: bool = False) -> Ref:
+        ref = self.builder.write(as_number(traced), known, as_constants=as_constants)
         return ref if isinstance(ref, Ref) else self.builder.constant(ref)
 
     def total(self, k: int, uses: Uses[Part]) -> Ref | None:
@@ -102,7 +102,7 @@ class _Recording:
         total = parts[0][0]
         for part, _ in parts[1:]:
             total = self.builder.trace(np.add, total, part)
-        self.builder.label(total, "d" + self.graph.names[k], " + ".join(text for _, text in parts))
+        self.builder.label(total, self.graph.gradient_names[k], " + ".join(text for _, text in parts))
         return total
 
     def local(self, k: int, grad: Ref) -> list[Part | None]:

@@ -61,7 +61,7 @@ def _pushed(graph: BaseGraph, draw: Draw, given: Mapping[str, Array], name: str)
     values = [draw.values[name] for name in graph.names]
 
     def total(k: int, uses: Uses[Array]) -> Array | None:
-        own = f"d{graph.names[k]}"
+        own = graph.gradient_names[k]
         if own != name and own in given and given[own].shape == values[k].shape:
             return given[own]
         if uses:

@@ -1,0 +1,1 @@
+"""A graph's gradients, their products and matrices, as graphs again."""

@@ -1,0 +1,44 @@
+"""What a class without a backward has in its place: one that is derived; or, where it is nearly there, an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from chainrule.errors import ArgumentError
+
+_derive: list[Callable[..., Sequence[Any]]] = []
+_MEANT: Final = ("back", "backprop", "bprop", "bwd", "vjp", "pullback", "derivative", "grad", "gradient", "gradients")
+
+
+def backward_derived_by(derive: Callable[..., Sequence[Any]]) -> None:
+    """Say what derives a backward: it is made of nodes, which stand above a class of them, so it registers here."""
+    _derive[:] = [derive]
+
+
+def derived_backward(node: Any, *values: Any) -> Sequence[Any]:
+    """The gradients for the inputs of a node, from ``grad``, the output and the inputs' values."""
+    return _derive[0](node, *values)
+
+
+def refuse_near_miss(kind: type, where: str) -> None:
+    """Raise ArgumentError for a class whose backward is there under nearly that name: it would never be called."""
+    for name, value in vars(kind).items():
+        if name == "backward" or (_is_near(name) and (callable(value) or isinstance(value, _DESCRIPTORS))):
+            raise ArgumentError(
+                f"{kind.__name__} has a forward and {name!r}, which is no method backward",
+                where=where,
+                remedy=f"def backward(self, grad, output, ...); or another name for {name!r}, if it is something else",
+            )
+
+
+def _is_near(name: str) -> bool:
+    """Whether somebody who wrote this name may have meant backward: nearly its letters, or a word for it."""
+    from difflib import SequenceMatcher
+
+    letters = name.lower().replace("_", "")
+    return letters in _MEANT or SequenceMatcher(None, letters, "backward").ratio() > _SIMILAR
+
+
+_SIMILAR: Final = 0.85
+_DESCRIPTORS: Final = (staticmethod, classmethod, property)

@@ -1,0 +1,95 @@
+"""A graph's forward as a function in JAX, read off its recorded program: JAX then differentiates as often as is asked.
+
+Only forward steps are translated, so no derivative of this project takes part in what JAX says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import chainrule as cr
+from chainrule.program.recording import record_forward
+from chainrule.program.step import map_refs
+from chainrule.symbols import elementary
+from chainrule.symbols.broadcasting import unbroadcast
+from chainrule.symbols.dimensions import Dimension
+from chainrule.symbols.operations import index, number
+
+jax.config.update("jax_enable_x64", True)
+
+
+def as_jax(graph: cr.Graph, feeds: Mapping[str, Any]) -> Callable[..., Any]:
+    """The values of a graph's outputs, as a function of a dict of leaves that move; the other feeds stay."""
+    program = record_forward(graph)
+    sizes = {
+        str(size): length
+        for leaf in graph.leaves
+        if not isinstance(leaf, cr.Constant)
+        for size, length in zip(leaf.shape or (), np.shape(feeds[leaf.name]), strict=True)
+        if isinstance(size, Dimension)
+    }
+
+    def function(moving: Mapping[str, Any]) -> list[Any]:
+        values: list[Any] = []
+        for step in program.steps:
+            if step.is_feed:
+                given = moving.get(step.name, feeds[step.name])
+                values.append(jnp.asarray(given, dtype=float if step.dtype.kind == "f" else None))
+            elif step.is_constant:
+                values.append(jnp.asarray(step.operands[0]))
+            else:
+                operands = [
+                    _numbers(map_refs(operand, lambda ref: values[ref.step]), sizes) for operand in step.operands
+                ]
+                options = {key: _numbers(option, sizes) for key, option in step.options.items()}
+                values.append(TRANSLATED.get(step.operation, _same_name(step.operation))(*operands, **options))
+        return [values[program.values[graph.name(node)]] for node in graph.outputs]
+
+    return function
+
+
+def _numbers(value: Any, sizes: Mapping[str, int]) -> Any:
+    """Numbers for sizes with names, also inside shapes and the keys of an index."""
+    if isinstance(value, Dimension):
+        return (
+            float(value.evaluate_exactly(sizes))
+            if value.evaluate_exactly(sizes).denominator > 1
+            else value.evaluate(sizes)
+        )
+    if isinstance(value, (tuple, list)):
+        return tuple(_numbers(part, sizes) for part in value)
+    if isinstance(value, slice):
+        return slice(*(_numbers(part, sizes) for part in (value.start, value.stop, value.step)))
+    return value
+
+
+def _same_name(operation: Any) -> Any:
+    return getattr(jnp, getattr(operation, "__name__", ""), None)
+
+
+def _where_not_zero(x: Any, value: Callable[[Any, Any], Any], y: Any) -> Any:
+    return jnp.where(x == 0, 0.0, value(x, y))
+
+
+TRANSLATED: dict[Any, Any] = {
+    np.astype: lambda x, dtype: x.astype(dtype),
+    index: lambda x, key: x[key],
+    number: lambda size, dtype=None: jnp.asarray(float(size)),
+    elementary.put: lambda grad, key, like: jnp.zeros_like(like).at[key].add(grad),
+    elementary.sigmoid: jax.nn.sigmoid,
+    elementary.softplus: jax.nn.softplus,
+    elementary.normal_cdf: jax.scipy.stats.norm.cdf,
+    elementary.weighted: lambda x, y: x * y,
+    elementary.xlogy: lambda x, y: x * jnp.log(y),
+    elementary.xlog1m: lambda x, y: x * jnp.log1p(-y),
+    elementary.ratio: lambda x, y: x / y,
+    elementary.logsumexp: jax.scipy.special.logsumexp,
+    elementary.softmax: lambda x, axis=None: jax.nn.softmax(x, axis=axis),
+    elementary.log_softmax: lambda x, axis=None: jax.nn.log_softmax(x, axis=axis),
+    unbroadcast: lambda grad, x: grad,
+}
