@@ -20,7 +20,6 @@ from chainrule.core.node import Node
 from chainrule.core.placing import layer
 from chainrule.core.run import Contribution
 from chainrule.graph import Graph, Run
-from chainrule.nodes.activations import ELU, SiLU, Softsign
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
 from chainrule.nodes.conditions import (
     And,
@@ -55,6 +54,7 @@ from chainrule.nodes.elementwise import (
     Square,
     Tanh,
 )
+from chainrule.nodes.further_activations import ELU, SiLU, Softsign
 from chainrule.nodes.further_losses import HuberLoss, KLLoss, L1Loss, NLLLoss
 from chainrule.nodes.layouts import Diagonal, Flip, Repeat, Stack, Tile, Triangle, split
 from chainrule.nodes.linear import Einsum, MatMul, Transpose

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, final
 
 import numpy as np
@@ -12,7 +12,7 @@ from chainrule.notation.numpy_text import NumpyText
 from chainrule.notation.printer import ATOM, Piece
 from chainrule.symbols import broadcasting, elementary
 from chainrule.symbols.dimensions import Dimension, Shape
-from chainrule.symbols.operations import kind
+from chainrule.symbols.operations import kind, number
 from chainrule.symbols.shapes import broadcast
 from chainrule.symbols.symbol import Symbol, known_shape, symbols_in
 
@@ -106,10 +106,14 @@ def _body(results: Sequence[Any], printer: RuleText, longest: int) -> tuple[list
     uses.update(id(x) for x in results)
     lines: list[str] = []
     new: dict[int, Any] = {}
-    for symbol in _in_order(results):
+    counts: set[int] = set()
+    for symbol in _needed(results):
         made = _renewed(symbol, new)
         text = printer.print(made)
         worth = uses[id(symbol)] > 1 and symbol.operation not in _FREE and len(text) > _SHORT
+        if _counts(symbol, counts):
+            counts.add(id(symbol))
+            worth, text = symbol.operation is not number, f"float({text})" if symbol.operation is not number else text
         if symbol.operation is not None and (worth or len(text) > longest) and not _ends(symbol, results, uses):
             name = f"v{len(lines) + 1}"
             lines.append(f"{name} = {text}")
@@ -119,6 +123,25 @@ def _body(results: Sequence[Any], printer: RuleText, longest: int) -> tuple[list
 
 
 _SHORT: Final = 8  # what is written in so few characters needs no name
+
+
+def _counts(symbol: Symbol, counts: Collection[int]) -> bool:
+    """Whether a number is computed of sizes alone: NumPy makes it a float64, which would widen what it meets."""
+    if symbol.operation is number:
+        return True
+    parts = list(symbols_in(symbol.operands))
+    return symbol.known_shape == () and bool(parts) and all(id(part) in counts for part in parts)
+
+
+def _needed(results: Sequence[Any]) -> Iterator[Symbol]:
+    """Every Symbol that is written, operands first: what is not stretched before it is used is none of them."""
+    waiting, met = [x for x in results if isinstance(x, Symbol)], set[int]()
+    while waiting:
+        symbol = waiting.pop()
+        if id(symbol) not in met:
+            met.add(id(symbol))
+            waiting.extend(symbols_in(_unstretched(symbol)))
+    return (symbol for symbol in _in_order(results) if id(symbol) in met)
 
 
 def _ends(symbol: Symbol, results: Sequence[Any], uses: Counter[int]) -> bool:

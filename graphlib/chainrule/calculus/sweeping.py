@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
+import numpy as np
+
 from chainrule.core.leaves import Input
 from chainrule.core.node import Node
 from chainrule.core.passes import Uses, Wiring, in_reverse
@@ -170,7 +172,9 @@ def _moved(node: Node, along: Mapping[int, Node], translation: Translation, fram
             starts.setdefault(end, []).append(direction)
     totals = {end: translation.total(parts) for end, parts in starts.items()}
     found = swept(between(totals, grad), totals, translation, frame).get(grad)
-    return [] if found is None else [_without(found, grad, node)]
+    if found is None:  # what it sends back is 0, as a floor does
+        return translation.apply(np.zeros_like, node) if totals else []
+    return [_without(found, grad, node)]
 
 
 def _without(end: Node, grad: Node, node: Node) -> Node:

@@ -186,17 +186,16 @@ class Translation:
         if isinstance(name, Rest):
             return self.call(np.maximum, (self.size(name.size), self.constant(0)), {}, ())
         if name not in self._sizes:
-            node, axis = self._with_axis(name)
-            self._sizes[name] = self._build(np.size, node, axis=axis)
+            self._sizes[name] = self._build(operations.number, Dimension.named(name).seen_at(self._with_axis(name)))
         return self._sizes[name]
 
-    def _with_axis(self, name: str) -> tuple[Node, int]:
+    def _with_axis(self, name: str) -> Node:
         """A node with an axis of that size: a leaf, which has to be fed for other reasons, if any has."""
         size = Dimension.named(name)
         found = next((node for node in self._candidates() if size in (node.shape or ())), None)
         if found is None:
             raise Untraceable(f"no value has an axis of the size {name}")
-        return found, (found.shape or ()).index(size)
+        return found
 
     def _candidates(self) -> list[Node]:
         """Nodes that may be read for their shapes: leaves first, which cost nothing, then what the rule reads."""
@@ -208,7 +207,7 @@ class Translation:
         missing = {name for size in _named_in(said) if size not in told for name in size.names}
         missing -= {str(size) for size in told}
         every = [node for node in self._candidates() if missing <= set(map(str, node.shape or ()))] if missing else []
-        return every[:1] or [self._with_axis(name)[0] for name in sorted(missing)]
+        return every[:1] or [self._with_axis(name) for name in sorted(missing)]
 
 
 def _named_in(said: Any) -> Iterator[Dimension]:

@@ -4,11 +4,11 @@ Loading the package loads all of them, so that the table of operations has a nod
 """
 
 from chainrule.nodes import (
-    activations,
     arithmetic,
     conditions,
     counting,
     elementwise,
+    further_activations,
     further_losses,
     layouts,
     linear,
@@ -23,11 +23,11 @@ from chainrule.nodes import (
 )
 
 __all__ = [
-    "activations",
     "arithmetic",
     "conditions",
     "counting",
     "elementwise",
+    "further_activations",
     "further_losses",
     "layouts",
     "linear",

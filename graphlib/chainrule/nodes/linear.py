@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -99,8 +99,10 @@ def _of_operand(k: int, grad: Value, result: str, letters: list[str], operands: 
     return np.broadcast_to(np.expand_dims(found, alone), operands[k].shape)
 
 
-def _with_arrow(subscripts: str) -> str:
+def _with_arrow(subscripts: Any) -> str:
     """Subscripts that say the axes of the result."""
+    if not isinstance(subscripts, str):
+        raise ArgumentError("Einsum takes its subscripts as text", remedy='Einsum(x, y, subscripts="ij,jk->ik")')
     plain = subscripts.replace(" ", "")
     sources, arrow, _ = plain.partition("->")
     twice = [letters for letters in sources.split(",") if len(set(letters)) < len(letters)]
