@@ -242,7 +242,8 @@ def test_a_verdict_speaks_of_rows():
     right = str(logistic().check({"dZ": "A - Y", "dW": "X.T @ dZ / m"}))
     assert "the division by m stands where rows are summed" in " ".join(right.split())
     wrong_size = logistic().check({"dZ": "A - Y", "dW": "X.T @ dZ / X.shape[1]"})["dW"]
-    assert (wrong_size.diagnosis, wrong_size.repair) == ("X.shape[1] should be m, the number of rows", "X.T @ dZ / m")
+    assert wrong_size.diagnosis == "X.shape[1] should be X.shape[0]"
+    assert wrong_size.repair == "X.T @ dZ / X.shape[0]"
 
 
 @pytest.mark.parametrize(

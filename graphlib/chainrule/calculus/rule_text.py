@@ -129,8 +129,8 @@ def _counts(symbol: Symbol, counts: Collection[int]) -> bool:
     """Whether a number is computed of sizes alone: NumPy makes it a float64, which would widen what it meets."""
     if symbol.operation is number:
         return True
-    parts = list(symbols_in(symbol.operands))
-    return symbol.known_shape == () and bool(parts) and all(id(part) in counts for part in parts)
+    parts = [x for x in symbol.operands if isinstance(x, (Symbol, Dimension))]
+    return symbol.known_shape == () and bool(parts) and all(type(x) is Dimension or id(x) in counts for x in parts)
 
 
 def _needed(results: Sequence[Any]) -> Iterator[Symbol]:
