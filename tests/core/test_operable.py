@@ -166,7 +166,7 @@ def test_the_loss_of_a_run_is_the_value_of_its_only_output():
 
 def test_equal_nodes_are_the_same_where_it_stands_for_true_or_false():
     a, b, other = x("a"), x("b"), cr.Input("c", (3, 4))
-    assert (bool(a == a), bool(a == b), bool(a != b), bool(a != a)) == (True, False, True, False)  # noqa: PLR0124
+    assert (bool(a == a), bool(a == b), bool(a != b), bool(a != a)) == (True, False, True, False)  # noqa: PLR0124 — what a comparison with itself is
     assert (bool(a == other), bool(a != other)) == (False, True)  # of shapes that do not fit
     assert [b, other, a].index(a) == 2
     assert a in (other, a)

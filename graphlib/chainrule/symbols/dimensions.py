@@ -156,7 +156,8 @@ class Dimension:
         if method != "__call__" or options:
             return NotImplemented
         exact = _EXACT.get(ufunc)
-        if exact is None or not all(isinstance(x, Dimension) or np.ndim(x) == 0 for x in operands):
+        plain = all(isinstance(x, (Dimension, int, float, np.generic, np.ndarray)) for x in operands)
+        if exact is None or not plain or not all(isinstance(x, Dimension) or np.ndim(x) == 0 for x in operands):
             return _as_number(ufunc, *operands)
         return exact(*(x.item() if isinstance(x, (np.generic, np.ndarray)) else x for x in operands))
 
