@@ -70,7 +70,7 @@ class Translation:
         given = [value for value in inputs if value is not None]
         settled = all(value.settled for value in given)
         results = self.settled(node) if settled else [Value() for _ in node.output]
-        if not settled or any(value.node or value.fed for value in given):
+        if not settled or any(value.node is not None or value.fed for value in given):
             try:
                 made = self.rule(node)(Operands(self, node, inputs))
                 made = made if isinstance(made, tuple) else (made,)
