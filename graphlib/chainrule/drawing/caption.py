@@ -27,14 +27,21 @@ def caption(scene: Scene, view: View, palette: Palette, message: str = "") -> Ta
 
 def _shapes(scene: Scene, palette: Palette) -> Iterator[list[Cell]]:
     """One sample of each kind of box that occurs."""
-    present = {item.kind for item in scene.items if not item.outside}
+    kinds = {item.kind for item in scene.items if not (item.outside or item.continued)}
     for kind in _KINDS:
-        if kind in present:
+        if kind in kinds:
             yield [Cell(_sample(kind, palette)), _words(kind, palette)]
-    if any(item.outside for item in scene.items):
-        blank = [[Cell((Text("", palette.light("muted"), 8),))]]
-        sample = Table(blank, border=1, dashed=True, rounded=True, color=palette.light("muted"))
-        yield [Cell(sample), _words("outside", palette)]
+    for words, present in (
+        ("outside", any(item.outside for item in scene.items)),
+        ("in another row", any(item.continued for item in scene.items)),
+    ):
+        if present:
+            yield [Cell(_dashed(palette)), _words(words, palette)]
+
+
+def _dashed(palette: Palette) -> Table:
+    blank = [[Cell((Text("", palette.light("muted"), 8),))]]
+    return Table(blank, border=1, dashed=True, rounded=True, color=palette.light("muted"))
 
 
 def _sample(kind: str, palette: Palette) -> Table:

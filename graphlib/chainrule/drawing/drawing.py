@@ -15,17 +15,20 @@ from chainrule.core.run import BaseRun
 from chainrule.derivation.deriving import derivation
 from chainrule.drawing.assembly import Assembly, Choice
 from chainrule.drawing.dot import dot_text
+from chainrule.drawing.geometry import Layout
+from chainrule.drawing.layered import layout_of
 from chainrule.drawing.layout import render
+from chainrule.drawing.rows import in_rows
 from chainrule.drawing.saving import replaced
 from chainrule.drawing.scene import Direction, Scene
-from chainrule.drawing.svg import finished, scaling
+from chainrule.drawing.svg import scaling, svg_text
 from chainrule.drawing.theme import Palette, palette_named
 from chainrule.drawing.views import FailureView, FormulasView, GradientsView, GraphView, ValuesView, View
 from chainrule.errors import ArgumentError, ChainruleError, DrawingError, did_you_mean
 
 Show: TypeAlias = Literal["graph", "values", "gradients", "formulas"]
 SHOWN: Final = ("graph", "values", "gradients", "formulas")
-OPTIONS: Final = ("layer", "collapse", "highlight", "palette", "direction")
+OPTIONS: Final = ("layer", "collapse", "highlight", "palette", "direction", "wrap")
 FORMATS: Final = ("svg", "png", "pdf", "dot")
 COLLAPSE_ABOVE: Final = 300  # nodes: nobody reads more at once
 LARGEST: Final = 10_000  # boxes, circles and arrows together: 16 s for a web of 2,300 nodes
@@ -44,8 +47,14 @@ class Drawing:
     'digraph drawing {'
     """
 
-    def __init__(self, scene: Scene, colors: Palette) -> None:
-        self._scene, self._palette = scene, colors
+    def __init__(self, scene: Scene, colors: Palette, *, wrap: bool = False) -> None:
+        self._scene, self._palette, self._wrap = scene, colors, wrap
+
+    @cached_property
+    def _laid_out(self) -> tuple[Scene, Layout]:
+        """The scene in its rows, and where everything stands."""
+        scene = in_rows(self._scene, self._palette.light("muted")) if self._wrap else self._scene
+        return scene, layout_of(scene)
 
     @property
     def note(self) -> str:
@@ -62,7 +71,7 @@ class Drawing:
 
         Raises DrawingError when no layout engine is installed, and for more than can be laid out.
         """
-        return finished(self._rendered("svg"), self._scene, self._palette)
+        return svg_text(*self._laid_out, self._palette)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture in the format of the extension, .svg, .png, .pdf or .dot, and return the path.
@@ -152,11 +161,12 @@ def _drawn(
     highlight: str | Node | Iterable[str | Node] = (),
     palette: str = "default",
     direction: Direction = "right",
+    wrap: bool = True,
 ) -> Drawing:
     colors = palette_named(palette)
     choice = _choice(graph, layer, collapse, highlight)
     view = _view(graph, run, "graph" if show == "formulas" and choice.open_levels is not None else show, colors)
-    return Drawing(Assembly(view, colors, choice, _direction(direction)).assembled(), colors)
+    return Drawing(Assembly(view, colors, choice, _direction(direction)).assembled(), colors, wrap=wrap)
 
 
 def _view(graph: BaseGraph, run: BaseRun | None, show: str, colors: Palette) -> View:
