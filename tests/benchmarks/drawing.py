@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import chainrule as cr
 from chainrule.drawing.layout import render
+
+import chainrule as cr
 
 
 def network(depth: int) -> cr.Graph:

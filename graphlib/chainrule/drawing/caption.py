@@ -27,16 +27,18 @@ def caption(scene: Scene, view: View, palette: Palette, message: str = "") -> Ta
 
 def _shapes(scene: Scene, palette: Palette) -> Iterator[list[Cell]]:
     """One sample of each kind of box that occurs."""
-    kinds = {item.kind for item in scene.items if not (item.outside or item.continued)}
+    present = {item.kind for item in scene.items if not item.outside}
     for kind in _KINDS:
-        if kind in kinds:
+        if kind in present:
             yield [Cell(_sample(kind, palette)), _words(kind, palette)]
-    for words, present in (
-        ("outside", any(item.outside for item in scene.items)),
-        ("in another row", any(item.continued for item in scene.items)),
-    ):
-        if present:
-            yield [Cell(_dashed(palette)), _words(words, palette)]
+    if any(item.outside for item in scene.items):
+        yield [Cell(_dashed(palette)), _words("outside", palette)]
+
+
+def with_rows(said: Table, palette: Palette) -> Table:
+    """The caption of a drawing that has been broken into rows."""
+    words = _words("what stands in another row", palette)
+    return Table([*said.rows, [Cell(Table([[Cell(_dashed(palette)), words]], spacing=3))]])
 
 
 def _dashed(palette: Palette) -> Table:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import graphviz
@@ -25,13 +26,16 @@ LINES: Final[dict[Kind, str]] = {
 }
 
 
-def dot_text(scene: Scene, palette: Palette) -> str:
-    """The DOT text. User text occurs in it as escaped label text and nowhere else; there are no URLs."""
-    picture = graphviz.Digraph("drawing", graph_attr=_graph_attributes(scene, palette))
+def dot_text(scene: Scene, palette: Palette, pins: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> str:
+    """The DOT text. User text occurs in it as escaped label text and nowhere else; there are no URLs.
+
+    ``pins`` are further attributes by id, which say where everything stands.
+    """
+    picture = graphviz.Digraph("drawing", graph_attr=_graph_attributes(scene, palette) | dict(pins.get("", {})))
     size = {"margin": "0.11,0.07", "height": "0.3", "width": "0.3"}
     picture.attr("node", fontname=_FONT, fontsize="12", **size, **_plain_item(palette))
     picture.attr("edge", fontname=_FONT, fontsize="11", color=palette.light("line"), penwidth="1.1", arrowsize="0.7")
-    _write_items(picture, scene, palette)
+    _write_items(picture, scene, palette, pins)
     layers = {item.id: item.layer for item in scene.items}
     placed = ranks(scene.items, scene.arrows)
     straight = spine(scene.items, scene.arrows, placed)
@@ -39,7 +43,7 @@ def dot_text(scene: Scene, palette: Palette) -> str:
         hints = {"weight": _STRAIGHT} if (arrow.source, arrow.target) in straight else {}
         if (long := length(layers[arrow.source], layers[arrow.target])) > 1:
             hints["minlen"] = str(long)
-        attributes = _arrow_attributes(arrow, f"e{number}", palette) | hints
+        attributes = _arrow_attributes(arrow, f"e{number}", palette) | hints | dict(pins.get(f"e{number}", {}))
         picture.body.append(f"\t{arrow.source} -> {arrow.target} {_written(attributes)}\n")
     return str(picture.source)
 
@@ -73,13 +77,15 @@ def continued_frames(frames: Sequence[Frame]) -> set[Frame]:
     return {(row, path) for row, path in frames if any(path == other and above < row for above, other in frames)}
 
 
-def _write_items(picture: Any, scene: Scene, palette: Palette) -> None:
+def _write_items(picture: Any, scene: Scene, palette: Palette, pins: Mapping[str, Mapping[str, str]]) -> None:
     """The items in their layers; inner layers are finished before they are put into outer ones."""
     places = frames_of(scene)
     again = continued_frames(places)
     frames = {frame: _frame(k, frame[1], palette, frame in again) for k, frame in enumerate(places)}
+    for number, frame in enumerate(places):
+        frames[frame].attr(**pins.get(f"c{number}", {}))
     for item in scene.items:
-        line = f"\t{item.id} {_written(_item_attributes(item, palette))}\n"
+        line = f"\t{item.id} {_written(_item_attributes(item, palette) | dict(pins.get(item.id, {})))}\n"
         frames.get((item.row, item.layer[:DEEPEST]), picture).body.append(line)
     for row, path in sorted(places, key=lambda frame: len(frame[1]), reverse=True):
         frames.get((row, path[:-1]), picture).subgraph(frames[row, path])
@@ -172,4 +178,3 @@ def _arrow_attributes(arrow: Arrow, name: str, palette: Palette) -> dict[str, st
     if arrow.label:
         attributes["label"] = arrow.label.label
     return attributes
-

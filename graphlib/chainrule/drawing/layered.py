@@ -2,7 +2,7 @@
 
 Layers are blocks: each is laid out by itself, inner ones first, and then stands in the layer around it like one large
 item, so frames hold their own items and nothing else. An arrow that passes over columns gets a lane, which is an item
-without content; so arrows run between the boxes. (Sugiyama, Tagawa and Toda, 1981, describe the layers and the dummies.)
+without content; so arrows run between the boxes. (Columns and dummies are those of Sugiyama, Tagawa and Toda, 1981.)
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Final, TypeAlias, final
 
 from chainrule.drawing.geometry import Box, Layout, Point, Route, stacked
@@ -23,7 +24,7 @@ Path: TypeAlias = tuple[str, ...]
 Name: TypeAlias = tuple[str, ...]
 """What a block stands for: ("item", id), ("label", number), ("lane", number, piece), ("frame", *path)."""
 
-GAP: Final = 30.0  # points between columns, for arrows
+GAP: Final = 28.0  # points between columns, for arrows
 AROUND: Final = 12.0  # points between a frame and what is in it
 HEAD: Final = 24.0  # the same on the side with the name
 DEEPEST: Final = 8  # nested layers that get a frame of their own
@@ -86,7 +87,7 @@ class Layered:
         """From the first column to the last."""
         self._ranked()
         columns = self._columns()
-        return columns[-1][1] - columns[0][0]
+        return columns[-1][1] - columns[0][0] - 2 * _HEADS
 
     def _ranked(self) -> list[Block]:
         """The frames, inner ones first, with their columns."""
@@ -179,7 +180,7 @@ class Layered:
         """The arrows between what stands in a layer."""
         for number in self._inside[frame.path]:
             ends = self._ends(number)
-            for source, target in zip(ends, ends[1:], strict=False):
+            for source, target in pairwise(ends):
                 pair = self._child(source, frame.path), self._child(target, frame.path)
                 if pair[0] is not pair[1]:
                     yield pair
@@ -203,7 +204,7 @@ class Layered:
         """What an arrow runs along: its ends, its label, and a lane in every layer where it passes over columns."""
         ends = self._ends(number)
         chain = ends[:1]
-        for source, target in zip(ends, ends[1:], strict=False):
+        for source, target in pairwise(ends):
             chain += [*self._lanes(number, source, target, len(chain)), target]
         return chain
 
@@ -240,12 +241,17 @@ class Layered:
         taken: dict[int, list[tuple[float, float]]] = defaultdict(list)
         placed: set[Name] = set()
         line = _longest(frame.children, links)
+        known_line = {block.name for block in line}
         rest = sorted(
-            (child for child in frame.children if child.name not in {block.name for block in line}),
-            key=lambda child: (child.name[0] == "lane", -child.start),
+            (child for child in frame.children if child.name not in known_line),
+            key=lambda child: (not self._accompanies(child), child.name[0] == "lane", -child.start),
         )
         for block in (*line, *rest):
-            known = [(other.y + shift, _STRAIGHT if same else 1) for other, shift, same in beside[block.name] if other.name in placed]
+            known = [
+                (other.y + shift, _STRAIGHT if same else 1)
+                for other, shift, same in beside[block.name]
+                if other.name in placed
+            ]
             weight = sum(share for _, share in known)
             wanted = sum(y * share for y, share in known) / weight if weight else 0.0
             columns = range(block.start, block.start + block.span)
@@ -264,7 +270,7 @@ class Layered:
         for number, chain in self.chains.items():
             straight = self._is_straight(number) and not self.arrows[number].backward
             aside = self._aside(number)
-            for one, two in zip(chain, chain[1:], strict=False):
+            for one, two in pairwise(chain):
                 if common(one.path, two.path) == frame.path:
                     source, target = self._child(one, frame.path), self._child(two, frame.path)
                     if source is not target:
@@ -272,6 +278,10 @@ class Layered:
                         enters = self._within(two, target) + aside * (two.name[0] == "item")
                         found.append(Link(source, target, leaves, enters, straight))
         return found
+
+    def _accompanies(self, block: Block) -> bool:
+        """Whether a lane belongs to the spine, or to what runs back beside it."""
+        return block.name[0] == "lane" and self._is_straight(int(block.name[1]))
 
     def _aside(self, number: int) -> float:
         """How far an arrow is from the line of what it joins: one backward runs below its counterpart."""
@@ -357,8 +367,8 @@ class Layered:
         for block in inner:
             first = self._column(block)
             inside = [box for path, box in frames.items() if path[:-1] == block.path]
-            left = min([columns[first][0], *(box.left for box in inside)]) - (HEAD if self.down else AROUND) + _HEADS
-            right = max([columns[first + block.span - 1][1], *(box.right for box in inside)]) + AROUND - _HEADS
+            left = min([columns[first][0] + _HEADS, *(box.left for box in inside)]) - (HEAD if self.down else AROUND)
+            right = max([columns[first + block.span - 1][1] - _HEADS, *(box.right for box in inside)]) + AROUND
             y = self._line(block)
             frames[block.path] = Box(left, y + block.top + _APART, right, y + block.bottom - _APART)
         return frames
@@ -409,7 +419,7 @@ class Layered:
         return leaving, entering
 
     def _middle(self, numbers: Sequence[int]) -> float:
-        """The place among arrows that is on the line: that of the spine, of it and its counterpart, or in the middle."""
+        """The place among arrows that is on the line: the spine, between it and its counterpart, or the middle."""
         on = [k for k, number in enumerate(numbers) if self._is_straight(number)]
         return (on[0] + on[-1]) / 2 if on else (len(numbers) - 1) / 2
 
@@ -438,7 +448,11 @@ def _longest(children: Sequence[Block], links: Sequence[Link]) -> list[Block]:
     before: dict[Name, Block] = {}
     count: dict[Name, int] = {child.name: 1 for child in children}
     for link in sorted(links, key=lambda link: link.target.start):
-        if link.straight and link.source.start < link.target.start and count[link.source.name] >= count[link.target.name]:
+        if (
+            link.straight
+            and link.source.start < link.target.start
+            and count[link.source.name] >= count[link.target.name]
+        ):
             count[link.target.name] = count[link.source.name] + 1
             before[link.target.name] = link.source
     block: Block | None = max(children, key=lambda child: (count[child.name], child.start))
@@ -465,7 +479,7 @@ def _free(taken: Sequence[tuple[float, float]], wanted: float, top: float, botto
 def _curve(points: Sequence[Point]) -> list[Point]:
     """Through pairs of points: along every pair straight, and from one pair to the next in a smooth bend."""
     found = [points[0]]
-    for number, (start, end) in enumerate(zip(points, points[1:], strict=False)):
+    for number, (start, end) in enumerate(pairwise(points)):
         if number % 2 == 0:
             third = (end[0] - start[0]) / 3, (end[1] - start[1]) / 3
             found += [(start[0] + third[0], start[1] + third[1]), (end[0] - third[0], end[1] - third[1]), end]

@@ -60,4 +60,6 @@ def size_of_item(item: Item) -> Size:
     if item.kind == "operation":  # an ellipse around the corners of the label
         return Size(*(max(SMALLEST, math.sqrt(2) * side) for side in (width + 3, height)))
     room = 6 if item.kind == "parameter" else 0  # the outer one of the two outlines
-    return Size(*(max(SMALLEST, side + 2 * margin) + room for side, margin in zip((width, height), MARGIN, strict=True)))
+    return Size(
+        *(max(SMALLEST, side + 2 * margin) + room for side, margin in zip((width, height), MARGIN, strict=True))
+    )

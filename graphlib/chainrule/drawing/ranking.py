@@ -45,7 +45,7 @@ def length(source: tuple[str, ...], target: tuple[str, ...]) -> int:
 
 
 def spine(items: Sequence[Item], arrows: Sequence[Arrow], placed: Ranks) -> set[tuple[str, str]]:
-    """For every item that reads something the arrow that comes straight: from the last that is computed, or an input."""
+    """For every item the arrow that comes straight: from the last computed thing that it reads, or from an input."""
     kinds = {item.id: item.kind for item in items}
     best: dict[str, tuple[tuple[bool, bool, int], str]] = {}
     for arrow in arrows:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final, TypeAlias
 
-from chainrule.drawing.labels import Cell, Table, Text
+from chainrule.drawing.labels import Cell, Table
 from chainrule.drawing.layered import width_of
 from chainrule.drawing.scene import Arrow, Item, Scene
 from chainrule.drawing.wording import sentence
 
-WIDEST: Final = 1_400.0  # points: text of 10 is 10 pixels high on a screen that has as many across
+WIDEST: Final = 1_520.0  # points: text of 10 is 9 pixels high on a screen that has 1,400 across
 
 Unit: TypeAlias = list[Item]
 
@@ -82,7 +82,7 @@ def _layers(scene: Scene) -> list[Unit]:
 
 
 def _without_circles(groups: list[Unit], arrows: Sequence[Arrow]) -> list[Unit]:
-    """Groups that follow one another: where a later one is read by an earlier one, all from one to the other are one."""
+    """Groups that follow one another: an earlier one that reads a later one is joined with all in between."""
     place = {item.id: k for k, group in enumerate(groups) for item in group}
     computed = {arrow.target for arrow in arrows}
     until = list(range(len(groups)))
@@ -153,4 +153,4 @@ def _named(item: Item, name: str, row: int, muted: str) -> Item:
 def _in_color(cell: Cell, color: str) -> Cell:
     if isinstance(cell.content, Table):
         return cell
-    return replace(cell, content=[replace(text, color=color) for text in cell.content if isinstance(text, Text)])
+    return replace(cell, content=[replace(text, color=color) for text in cell.content])
