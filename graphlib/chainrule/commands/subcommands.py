@@ -193,9 +193,10 @@ def _page(given: argparse.Namespace) -> int:
     run.backward()
     page = run.page(title=given.title, palette=given.palette, direction=given.direction)
     try:
-        print(f"written: {page.save(given.output)}, {page.count:,} steps")
+        path = page.save(given.output)
     except OSError as error:
         raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    print(f"written: {path}, {page.count:,} steps")
     return DONE
 
 
