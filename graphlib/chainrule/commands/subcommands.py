@@ -160,7 +160,9 @@ def _draw(given: argparse.Namespace) -> int:
     graph = load_graph(given.net)
     graph = graph.expand(*given.expand) if given.expand else graph
     show: Any = given.show or ("gradients" if given.feeds else "graph")
-    options = {name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction", "wrap")}
+    options = {
+        name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction", "wrap")
+    }
     if show in ("values", "gradients"):
         run = graph.forward(_feeds(graph, given))
         if show == "gradients":

@@ -28,6 +28,7 @@ from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 from chainrule.symbols.literals import literal
 from chainrule.symbols.symbol import Symbol, Value
+from chainrule.text import visible
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -280,7 +281,7 @@ class Node(Operable["Node"]):
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name is not None else ""
         sources = ", ".join(repr(node.name) if node.name else type(node).__name__ for node in self.inputs)
-        return f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>"
+        return visible(f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>")
 
 
 def as_node(value: Operand, consumer: Node) -> Node:

@@ -142,6 +142,11 @@ class Drawing:
             scene = replace(scene, caption=with_rows(scene.caption, self._palette))
         return scene, layout_of(scene)
 
+    @property
+    def rows(self) -> Scene:
+        """What is drawn, in its rows. Raises DrawingError as ``svg``."""
+        return self._laid_out[0]
+
     @cached_property
     def _sheet(self) -> Sheet:
         return sheet_of(*self._laid_out, self._palette)

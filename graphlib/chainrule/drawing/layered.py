@@ -81,7 +81,7 @@ class Layered:
         for number, arrow in arrows:
             if arrow.label:
                 path = common(self._path(arrow.source), self._path(arrow.target))
-                self._add(("label", str(number)), path, self._turned(size_of_table(arrow.label)).height)
+                self._label(("label", str(number)), path, self._turned(size_of_table(arrow.label)).height)
 
     def width(self) -> float:
         """From the first column to the last."""
@@ -132,6 +132,11 @@ class Layered:
             self._frame(path[:depth])
         self._frame(path).children.append(block)
         return block
+
+    def _label(self, name: Name, path: Path, height: float) -> None:
+        """A label stands above the line of its arrow."""
+        block = self._add(name, path, height)
+        block.top, block.bottom = -height - _APART / 2, _LANE
 
     def _child(self, block: Block, path: Path) -> Block:
         """What stands for a block in a layer around it."""
@@ -326,6 +331,7 @@ class Layered:
         for block in solid:
             left, right = columns[self._column(block)]
             (width, height), y, x = self._size(block), self._line(block), (left + right) / 2
+            y -= height / 2 if block.name[0] == "label" else 0
             boxes[block.name] = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
             if block.name[0] == "item":
                 items[block.name[1]] = boxes[block.name]

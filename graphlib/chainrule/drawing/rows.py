@@ -20,6 +20,8 @@ Unit: TypeAlias = list[Item]
 
 def in_rows(scene: Scene, muted: str, widest: float = WIDEST) -> Scene:
     """The scene with a row for every item; what a row reads of another stands in it again, by its name alone."""
+    if any(item.outside for item in scene.items):
+        widest *= 1.1  # what enters and leaves a layer stays with it
     if scene.direction != "right" or width_of(scene.items, scene.arrows) <= widest:
         return scene
     return _continued(scene, _rows(scene, widest), muted)

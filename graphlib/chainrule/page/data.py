@@ -109,17 +109,24 @@ class _Gathering:
         k, places = step.node, self.places
         if step.kind == "forward":
             uses = [(k, place) for place in range(len(self.graph.sources[k]))]
-            read = [*map(self._box, self.graph.sources[k]), *(places.forward.get(use) for use in uses)]
+            arrows = [places.forward.get(use) for use in uses]
+            read = [*map(self._box, self.graph.sources[k]), *arrows, *map(self._again, arrows)]
             return _ids(read, [self._box(k), places.circles.get(k), *places.given.get(k, ())[:1]])
         if step.kind == "total":
             arrived = [
                 places.backward.get((self.graph.position(use.consumer), use.position))
                 for use in self.run.contributions(self.graph.order[k])
             ]
-            return _ids(arrived, [self._box(k)])
+            return _ids(arrived, [self._box(k), *map(self._again, arrived)])
         read = [self._box(int(mark[1:])) for mark in (step.formula.reads if step.formula else ()) if mark[0] != "c"]
         through = [places.circles.get(step.consumer), *places.given.get(step.consumer, ())[1:]]
-        return _ids([self._box(step.consumer), *through, *read], [self._box(k), self._way(step)])
+        return _ids(
+            [self._box(step.consumer), *through, *read], [self._box(k), self._way(step), self._again(self._way(step))]
+        )
+
+    def _again(self, arrow: str | None) -> str | None:
+        """What stands for a value of another row at an arrow."""
+        return self.places.again.get(arrow or "")
 
     def _way(self, step: Step) -> str | None:
         return self.places.backward.get((step.consumer, step.place))
