@@ -1,4 +1,4 @@
-"""Where things stand: nothing overlaps, frames hold their own, arrows run between the boxes, and rows break wide drawings."""
+"""Where things stand: nothing overlaps, frames hold their own, arrows run between boxes, wide drawings have rows."""
 
 import random
 import re
@@ -9,8 +9,8 @@ import pytest
 
 import chainrule as cr
 import nets
-from chainrule.drawing.drawing import draw_graph
 from chainrule.drawing.dot import frames_of
+from chainrule.drawing.drawing import draw_graph
 from chainrule.drawing.rows import WIDEST
 
 SLACK = 0.01  # points: places are sums of floats
@@ -78,8 +78,8 @@ CASES = {
     "recurrent in one": lambda **o: recurrent(5, in_layers=False).draw(**o),
     "residual": lambda **o: residual(3).draw(**o),
     "circuit": lambda **o: nets.circuits.micrograd_example().draw(**o),
-    **{f"woven {seed}": lambda seed=seed, **o: woven(seed).draw(**o) for seed in range(6)},
-    **{f"nested {seed}": lambda seed=seed, **o: nested(seed).draw(**o) for seed in range(4)},
+    **{f"woven {seed}": lambda seed=seed, **o: woven(seed).draw(**o) for seed in range(3)},
+    **{f"nested {seed}": lambda seed=seed, **o: nested(seed).draw(**o) for seed in range(2)},
 }
 
 
@@ -142,9 +142,7 @@ def test_arrows_start_and_end_at_their_boxes_and_run_between_the_others(case):
         assert target.left - SLACK <= points[-1][0] <= target.right
         assert target.top - SLACK <= points[-1][1] <= target.bottom + SLACK
         if points[0][0] < points[-1][0]:  # else a layer is entered again, and something leads back to the left
-            crossed = [
-                name for name, box in layout.items.items() if any(inside(point, box) for point in along(points))
-            ]
+            crossed = [name for name, box in layout.items.items() if any(inside(point, box) for point in along(points))]
             assert set(crossed) <= {arrow.source, arrow.target}, arrow.title
         labels += [layout.routes[number].label] if arrow.label else []
     for label in labels:

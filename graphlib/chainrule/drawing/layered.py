@@ -10,19 +10,15 @@ from __future__ import annotations
 import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Final, TypeAlias, final
+from typing import Final, final
 
+from chainrule.drawing.blocks import Block, Link, Name, Path, common, curve, free_line, longest
 from chainrule.drawing.geometry import Box, Layout, Point, Route, stacked
 from chainrule.drawing.measuring import Size, size_of_item, size_of_table
 from chainrule.drawing.ranking import ranks, spine
 from chainrule.drawing.scene import Arrow, Item, Scene
-
-Path: TypeAlias = tuple[str, ...]
-Name: TypeAlias = tuple[str, ...]
-"""What a block stands for: ("item", id), ("label", number), ("lane", number, piece), ("frame", *path)."""
 
 GAP: Final = 28.0  # points between columns, for arrows
 AROUND: Final = 12.0  # points between a frame and what is in it
@@ -34,35 +30,6 @@ _APART: Final = 7.0  # half of what is between two items
 _STRAIGHT: Final = 100  # how much more the spine decides where something stands than other arrows
 _TWIN: Final = 4.0  # half of what is between an arrow and its counterpart backward
 _LANE: Final = 3.0  # half of what is between two arrows
-
-
-@final
-@dataclass
-class Block:
-    """An item, a label, a lane or a whole layer; places are relative to the layer around it."""
-
-    name: Name
-    path: Path
-    span: int = 1
-    start: int = 0
-    """The column."""
-    top: float = 0.0
-    bottom: float = 0.0
-    """How far it reaches from its line, with the room around it."""
-    y: float = 0.0
-    children: list[Block] = field(default_factory=list)
-
-
-@final
-@dataclass(frozen=True)
-class Link:
-    """Two blocks of one layer that an arrow joins, and how far from their lines it does."""
-
-    source: Block
-    target: Block
-    leaves: float
-    enters: float
-    straight: bool
 
 
 @final
@@ -245,7 +212,7 @@ class Layered:
             beside[link.target.name].append((link.source, link.leaves - link.enters, link.straight))
         taken: dict[int, list[tuple[float, float]]] = defaultdict(list)
         placed: set[Name] = set()
-        line = _longest(frame.children, links)
+        line = longest(frame.children, links)
         known_line = {block.name for block in line}
         rest = sorted(
             (child for child in frame.children if child.name not in known_line),
@@ -260,7 +227,7 @@ class Layered:
             weight = sum(share for _, share in known)
             wanted = sum(y * share for y, share in known) / weight if weight else 0.0
             columns = range(block.start, block.start + block.span)
-            block.y = _free([gap for column in columns for gap in taken[column]], wanted, block.top, block.bottom)
+            block.y = free_line([gap for column in columns for gap in taken[column]], wanted, block.top, block.bottom)
             placed.add(block.name)
             for column in columns:
                 taken[column].append((block.y + block.top, block.y + block.bottom))
@@ -403,7 +370,7 @@ class Layered:
                 else:
                     y = entering[number]
                     points += [(left, y), (self._side(block, box, y, -1), y)]
-            routes[number] = Route(_curve(points), label)
+            routes[number] = Route(curve(points), label)
         return routes
 
     def _ports(self, boxes: dict[Name, Box]) -> tuple[dict[int, float], dict[int, float]]:
@@ -439,60 +406,6 @@ class Layered:
             return x + way * box.width / 2
         share = min(1.0, abs(y - middle) / (box.height / 2))
         return x + way * box.width / 2 * math.sqrt(1 - share**2)
-
-
-def common(one: Path, two: Path) -> Path:
-    """The layers around both."""
-    depth = 0
-    while depth < min(len(one), len(two)) and one[depth] == two[depth]:
-        depth += 1
-    return one[:depth]
-
-
-def _longest(children: Sequence[Block], links: Sequence[Link]) -> list[Block]:
-    """The longest line of blocks that straight links join."""
-    before: dict[Name, Block] = {}
-    count: dict[Name, int] = {child.name: 1 for child in children}
-    for link in sorted(links, key=lambda link: link.target.start):
-        if (
-            link.straight
-            and link.source.start < link.target.start
-            and count[link.source.name] >= count[link.target.name]
-        ):
-            count[link.target.name] = count[link.source.name] + 1
-            before[link.target.name] = link.source
-    block: Block | None = max(children, key=lambda child: (count[child.name], child.start))
-    line = []
-    while block:
-        line.append(block)
-        block = before.get(block.name)
-    return line[::-1]
-
-
-def _free(taken: Sequence[tuple[float, float]], wanted: float, top: float, bottom: float) -> float:
-    """The line nearest to the wanted one on which a block does not touch what is there."""
-    best = math.inf
-    low = -math.inf
-    for start, end in [*sorted(taken), (math.inf, math.inf)]:
-        if start - low >= bottom - top:
-            y = min(max(wanted, low - top), start - bottom)
-            if abs(y - wanted) < abs(best - wanted):
-                best = y
-        low = max(low, end)
-    return best
-
-
-def _curve(points: Sequence[Point]) -> list[Point]:
-    """Through pairs of points: along every pair straight, and from one pair to the next in a smooth bend."""
-    found = [points[0]]
-    for number, (start, end) in enumerate(pairwise(points)):
-        if number % 2 == 0:
-            third = (end[0] - start[0]) / 3, (end[1] - start[1]) / 3
-            found += [(start[0] + third[0], start[1] + third[1]), (end[0] - third[0], end[1] - third[1]), end]
-        else:
-            bend = max(12.0, (end[0] - start[0]) / 2)
-            found += [(start[0] + bend, start[1]), (end[0] - bend, end[1]), end]
-    return found
 
 
 def layered(items: Sequence[Item], arrows: Sequence[tuple[int, Arrow]], row: int = 0, *, down: bool = False) -> Layout:
