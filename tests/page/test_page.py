@@ -381,6 +381,15 @@ def test_a_large_graph_is_drawn_with_a_box_for_each_layer():
     page = run.page()
     found = data_in(page)
     assert page.html.count('class="node layer"') == 4
+    assert re.findall("<summary>(.*?)</summary>", page.html) == [
+        "Layer 0: 100 nodes", "Layer 1: 100 nodes", "Layer 2: 100 nodes", "Layer 3: 10 nodes"
+    ]  # fmt: skip
+    ids = re.findall(r'<g id="(.*?)"', page.html)
+    assert len(ids) == len(set(ids))
+    inner = {name for name in ids if re.fullmatch(r"l\d-n\d+", name)}
+    lit = {name for step in found["steps"] for name in (*step["reads"], *step["writes"]) if name.startswith("l")}
+    assert lit <= inner
+    assert len(lit) == 310
     assert all(node["at"] for node in found["nodes"])
 
 

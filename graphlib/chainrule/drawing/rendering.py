@@ -14,6 +14,9 @@ from chainrule.errors import DrawingError
 
 PATIENCE = 60.0  # seconds: far more than the largest drawing takes
 
+_INSTALLED = "pip install pygraphviz (or install Graphviz, so that 'dot' is on the PATH); .svg needs neither"
+_IN_A_BROWSER = "save .svg, which needs nothing; a browser shows it, and prints it to PDF"
+
 
 class Engine(ABC):
     """Something that can turn DOT text into a picture."""
@@ -71,7 +74,7 @@ def render(dot: str, format: str, dpi: int) -> bytes:  # noqa: A002 — what Gra
     if not commands:
         raise DrawingError(
             f"there is nothing here that renders {format.upper()}",
-            remedy="pip install pygraphviz (or install Graphviz, so that 'dot' is on the PATH); .svg needs neither",
+            remedy=_IN_A_BROWSER if sys.platform == "emscripten" else _INSTALLED,
         )
     failures: list[str] = []
     for command in commands:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Final, NamedTuple, final
 
 from chainrule.core.graph import BaseGraph
@@ -43,12 +45,23 @@ class Places(NamedTuple):
 
 
 @final
+class Layer(NamedTuple):
+    """A closed layer, to be opened: its name, the number of its nodes, its picture, and the ids of their parts."""
+
+    name: str
+    nodes: int
+    svg: str
+    parts: dict[int, tuple[str, ...]]
+
+
+@final
 class Picture(NamedTuple):
     """The markup and the places in it; no markup where there is too much for a picture, and what was said about it."""
 
     svg: str
     places: Places
     note: str = ""
+    layers: tuple[Layer, ...] = ()
 
 
 @final
@@ -96,7 +109,24 @@ def picture(run: BaseRun, palette: Palette, direction: Direction) -> Picture:
         svg, shown = drawing.svg(), drawing.rows
     except DrawingError as error:
         return Picture("", _places(assembly, graph, assembly.scene), str(error))
-    return Picture(_for_a_page(svg), _places(assembly, graph, shown))
+    layers = tuple(_layers(run, palette, direction)) if closed else ()
+    return Picture(_for_a_page(svg), _places(assembly, graph, shown), layers=layers)
+
+
+def _layers(run: BaseRun, palette: Palette, direction: Direction) -> Iterator[Layer]:
+    """Every outermost layer alone, with what enters and leaves it; none that is too large for a picture."""
+    inside: dict[str, list[int]] = defaultdict(list)
+    for k, node in enumerate(run.graph.order):
+        if node.layer:
+            inside[node.layer[0]].append(k)
+    view = StepView(run, palette)
+    for number, (name, positions) in enumerate(inside.items()):
+        assembly = Assembly(view, palette, Choice(positions), direction)
+        with contextlib.suppress(DrawingError):
+            svg = _for_a_page(Drawing(assembly.assembled(), palette, wrap=True).svg())
+            known = (assembly.values, assembly.operations)
+            parts = {k: tuple(f"l{number}-{found[k]}" for found in known if k in found) for k in positions}
+            yield Layer(name, len(positions), svg.replace('<g id="', f'<g id="l{number}-'), parts)
 
 
 def _places(assembly: Assembly, graph: BaseGraph, shown: Scene) -> Places:
