@@ -5,7 +5,6 @@ import html
 import importlib.util
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -321,8 +320,3 @@ def test_the_picture_of_the_house_is_what_its_imports_give():
 def test_the_documentation_shows_every_picture(documented):
     text = (ROOT / "docs" / "drawing.md").read_text("utf-8")
     assert set(re.findall(r"\(pictures/(.*?)\.svg\)", text)) == set(documented)
-
-
-def test_the_engine_that_the_readme_installs_is_the_wheel():
-    assert "'.[draw]'" in (ROOT / "README.md").read_text("utf-8")
-    assert shutil.which("dot") or rendering.Pygraphviz().command("svg", 96) or not PRESENT

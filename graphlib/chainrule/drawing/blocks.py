@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 from chainrule.drawing.geometry import Point
 
 Path: TypeAlias = tuple[str, ...]
 Name: TypeAlias = tuple[str, ...]
 """What a block stands for: ("item", id), ("label", number), ("lane", number, piece), ("frame", *path)."""
+
+_STRAIGHT: Final = 100  # how much more the spine decides where something stands than other arrows
 
 
 @final
@@ -42,6 +45,41 @@ class Link:
     leaves: float
     enters: float
     straight: bool
+
+
+@final
+class Lines:
+    """The lines of what stands in one layer, taken one by one."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self._beside: dict[Name, list[tuple[Block, float, int]]] = defaultdict(list)
+        for link in links:
+            share = _STRAIGHT if link.straight else 1
+            self._beside[link.source.name].append((link.target, link.enters - link.leaves, share))
+            self._beside[link.target.name].append((link.source, link.leaves - link.enters, share))
+        self._taken: dict[int, list[tuple[float, float]]] = defaultdict(list)
+        self._placed: set[Name] = set()
+
+    def place(self, block: Block) -> None:
+        """Put a block on the free line that is nearest to what it joins."""
+        columns = range(block.start, block.start + block.span)
+        taken = [gap for column in columns for gap in self._taken[column]]
+        block.y = free_line(taken, self._wanted(block), block.top, block.bottom)
+        self._placed.add(block.name)
+        for column in columns:
+            self._taken[column].append((block.y + block.top, block.y + block.bottom))
+
+    def place_all(self, blocks: Sequence[Block]) -> None:
+        """Blocks of one column: what joins something far from the spine first, so that arrows cross less."""
+        for block in sorted(blocks, key=lambda block: -abs(self._wanted(block))):
+            self.place(block)
+
+    def _wanted(self, block: Block) -> float:
+        """The line on which arrows to what has a line already would be straight; for a label, the one at its end."""
+        ends = [link for link in self._beside[block.name] if block.name[0] != "label" or link[0].start > block.start]
+        known = [(other.y + shift, share) for other, shift, share in ends if other.name in self._placed]
+        weight = sum(share for _, share in known)
+        return sum(y * share for y, share in known) / weight if weight else 0.0
 
 
 def common(one: Path, two: Path) -> Path:

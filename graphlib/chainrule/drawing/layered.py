@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final, final
 
-from chainrule.drawing.blocks import Block, Link, Name, Path, common, curve, free_line, longest
+from chainrule.drawing.blocks import Block, Lines, Link, Name, Path, common, curve, longest
 from chainrule.drawing.geometry import Box, Layout, Point, Route, stacked
 from chainrule.drawing.measuring import Size, size_of_item, size_of_table
 from chainrule.drawing.ranking import ranks, spine
@@ -27,7 +27,7 @@ DEEPEST: Final = 8  # nested layers that get a frame of their own
 BETWEEN_ROWS: Final = 22.0
 _HEADS: Final = 8.0  # room for the heads of arrows beside every item
 _APART: Final = 7.0  # half of what is between two items
-_STRAIGHT: Final = 100  # how much more the spine decides where something stands than other arrows
+_LEAST: Final = 10.0  # what a lane keeps from the side of a frame, with the room around it
 _TWIN: Final = 4.0  # half of what is between an arrow and its counterpart backward
 _LANE: Final = 3.0  # half of what is between two arrows
 
@@ -206,36 +206,21 @@ class Layered:
     def _place(self, frame: Block) -> None:
         """The lines of what stands in a layer: the spine on one, all else where there is room next to what it joins."""
         links = self._links(frame)
-        beside: dict[Name, list[tuple[Block, float, bool]]] = defaultdict(list)
-        for link in links:
-            beside[link.source.name].append((link.target, link.enters - link.leaves, link.straight))
-            beside[link.target.name].append((link.source, link.leaves - link.enters, link.straight))
-        taken: dict[int, list[tuple[float, float]]] = defaultdict(list)
-        placed: set[Name] = set()
         line = longest(frame.children, links)
-        known_line = {block.name for block in line}
-        rest = sorted(
-            (child for child in frame.children if child.name not in known_line),
-            key=lambda child: (not self._accompanies(child), child.name[0] == "lane", -child.start),
-        )
-        for block in (*line, *rest):
-            known = [
-                (other.y + shift, _STRAIGHT if same else 1)
-                for other, shift, same in beside[block.name]
-                if other.name in placed
-            ]
-            weight = sum(share for _, share in known)
-            wanted = sum(y * share for y, share in known) / weight if weight else 0.0
-            columns = range(block.start, block.start + block.span)
-            block.y = free_line([gap for column in columns for gap in taken[column]], wanted, block.top, block.bottom)
-            placed.add(block.name)
-            for column in columns:
-                taken[column].append((block.y + block.top, block.y + block.bottom))
+        lines = Lines(links)
+        first = {block.name for block in line}
+        rest = [child for child in frame.children if child.name not in first]
+        for block in (*line, *filter(self._accompanies, rest)):
+            lines.place(block)
+        rest = [block for block in rest if not self._accompanies(block)]
+        solid = [block for block in rest if block.name[0] != "lane"]
+        for column in sorted({block.start for block in solid}, reverse=True):
+            lines.place_all([block for block in solid if block.start == column])
+        for block in sorted((block for block in rest if block.name[0] == "lane"), key=lambda lane: -lane.start):
+            lines.place(block)
         start, end = (AROUND, AROUND) if self.down else (HEAD, AROUND)
-        frame.top = min(child.y + child.top for child in frame.children) - start + _APART
-        frame.bottom = max(child.y + child.bottom for child in frame.children) + end - _APART
-        frame.top -= _APART
-        frame.bottom += _APART
+        frame.top = min(child.y + min(child.top, -_LEAST) for child in frame.children) - start
+        frame.bottom = max(child.y + max(child.bottom, _LEAST) for child in frame.children) + end
 
     def _links(self, frame: Block) -> list[Link]:
         found = []
