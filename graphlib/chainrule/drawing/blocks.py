@@ -15,6 +15,7 @@ Path: TypeAlias = tuple[str, ...]
 Name: TypeAlias = tuple[str, ...]
 """What a block stands for: ("item", id), ("label", number), ("lane", number, piece), ("frame", *path)."""
 
+_TOUCHING: Final = 0.01  # points
 _STRAIGHT: Final = 100  # how much more the spine decides where something stands than other arrows
 
 
@@ -63,11 +64,11 @@ class Lines:
     def place(self, block: Block) -> None:
         """Put a block on the free line that is nearest to what it joins."""
         columns = range(block.start, block.start + block.span)
-        taken = [gap for column in columns for gap in self._taken[column]]
+        taken = list({gap for column in columns for gap in self._taken[column]})
         block.y = free_line(taken, self._wanted(block), block.top, block.bottom)
         self._placed.add(block.name)
         for column in columns:
-            self._taken[column].append((block.y + block.top, block.y + block.bottom))
+            self._taken[column] = _joined(self._taken[column], block.y + block.top, block.y + block.bottom)
 
     def place_all(self, blocks: Sequence[Block]) -> None:
         """Blocks of one column: what joins something far from the spine first, so that arrows cross less."""
@@ -80,6 +81,13 @@ class Lines:
         known = [(other.y + shift, share) for other, shift, share in ends if other.name in self._placed]
         weight = sum(share for _, share in known)
         return sum(y * share for y, share in known) / weight if weight else 0.0
+
+
+def _joined(taken: list[tuple[float, float]], start: float, end: float) -> list[tuple[float, float]]:
+    """What is taken of a column with one part more; parts that touch are one, so there are few, however many lanes."""
+    apart = [part for part in taken if part[1] < start - _TOUCHING or part[0] > end + _TOUCHING]
+    near = [part for part in taken if not (part[1] < start - _TOUCHING or part[0] > end + _TOUCHING)]
+    return [*apart, (min([start, *(part[0] for part in near)]), max([end, *(part[1] for part in near)]))]
 
 
 def common(one: Path, two: Path) -> Path:
