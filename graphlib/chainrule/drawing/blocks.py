@@ -15,7 +15,7 @@ Path: TypeAlias = tuple[str, ...]
 Name: TypeAlias = tuple[str, ...]
 """What a block stands for: ("item", id), ("label", number), ("lane", number, piece), ("frame", *path)."""
 
-_TOUCHING: Final = 0.01  # points
+_TOUCHING: Final = 5.99  # points: nothing fits in between, not even a lane with the room around it
 _STRAIGHT: Final = 100  # how much more the spine decides where something stands than other arrows
 
 
