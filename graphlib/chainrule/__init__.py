@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from chainrule import errors
 from chainrule.core import derived as _derived  # noqa: F401 — it registers what a class without a backward has
 from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.listed import Contribution
 from chainrule.core.node import Node
 from chainrule.core.placing import layer
-from chainrule.core.run import Contribution
 from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
 from chainrule.nodes.conditions import (

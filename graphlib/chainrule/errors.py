@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, final
 
-from chainrule.text import visible
+from chainrule.text import line_in, visible
 
 
 class ChainruleError(Exception):
@@ -53,7 +53,11 @@ class ChainruleError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the message, the user's lines without those of chainrule, and a picture."""
         own = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(_PACKAGE)]
-        lines = [f"{_place(frame)}\n    {frame.line}" for frame in own if "IPython" not in frame.filename]
+        lines = [
+            f"{line_in(frame.filename, frame.lineno or 0)}, in {frame.name}\n    {frame.line}"
+            for frame in own
+            if "IPython" not in frame.filename
+        ]
         self._show_picture()
         return [f"{type(self).__name__}: {self}", *lines]
 
@@ -78,12 +82,6 @@ class ChainruleError(Exception):
 
 
 _PACKAGE = str(Path(__file__).parent)
-
-
-def _place(frame: traceback.FrameSummary) -> str:
-    """Where a line stands; a cell of a notebook has a file name that says nothing."""
-    cell = "ipykernel_" in frame.filename or frame.filename.startswith("<ipython")
-    return f"{'this notebook' if cell else frame.filename}, line {frame.lineno}, in {frame.name}"
 
 
 _draw: list[Callable[..., Any]] = []

@@ -108,11 +108,6 @@ class Run(BaseRun):
 
         return page_of_run(self, **options)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from chainrule.page.notebook import table_of_run
-
-        return {"text/html": table_of_run(self), "text/plain": repr(self)}
-
 
 @final
 class Graph(BaseGraph):

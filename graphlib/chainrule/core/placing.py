@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
+from chainrule.text import line_in
+
 Place: TypeAlias = tuple[tuple[str, ...], tuple[str, int]]
 """The layers, the outermost first, and the file and number of a line."""
 
@@ -58,5 +60,4 @@ def _line_outside() -> tuple[str, int]:
 
 def here() -> str:
     """The line of the user's that is running, for messages."""
-    path, number = _line_outside()
-    return f"{path}:{number}"
+    return line_in(*_line_outside())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,16 +11,17 @@ import numpy.typing as npt
 from chainrule.core.feeds import is_stored
 from chainrule.core.graph import BaseGraph
 from chainrule.core.passes import forward
-from chainrule.drawing.arrays import number
 from chainrule.drawing.theme import palette_named
 from chainrule.drawing.wording import shown_name
 from chainrule.errors import ArgumentError, did_you_mean
 from chainrule.notation import MathmlPrinter
+from chainrule.page.curve import some_of
 from chainrule.page.document import as_text, document
 from chainrule.page.packed import Packing
 from chainrule.page.page import Page
 from chainrule.page.plane import plane_of, shown_plane
 from chainrule.page.table import DIGITS, written_array
+from chainrule.shown.numbers import number
 
 Array = npt.NDArray[Any]
 OPTIONS: Final = ("title", "palette")
@@ -58,7 +59,7 @@ def page_of_training(
             for (at, params), value, said in zip(snapshots, found, words, strict=True)
         ],
         "names": [MathmlPrinter().name(name).text for name in names],
-        "curve": list(_curve(losses)),
+        "curve": [(k, float(f"{loss:.6g}")) for k, loss in some_of(losses, _MOST_POINTS)],
         "plane": plane and shown_plane(plane, feeds, [params for _, params in snapshots]),
         "arrays": packing.packed(),
     }
@@ -93,14 +94,6 @@ def _words(at: int, steps: int, loss: float) -> str:
     if at and (steps > 1 or not when):
         when = f"{when}, " * bool(when) + f"after step {at:,}"
     return f"{when}: loss {number(loss, DIGITS)}"
-
-
-def _curve(losses: Sequence[float]) -> Iterator[tuple[int, float]]:
-    """Some of the losses, those that are numbers."""
-    chosen = np.unique(np.linspace(0, len(losses) - 1, min(len(losses), _MOST_POINTS)).astype(int)) if losses else ()
-    for k in chosen:
-        if np.isfinite(losses[k]):
-            yield int(k), float(f"{losses[k]:.6g}")
 
 
 def _finite(value: float) -> float | None:

@@ -20,6 +20,7 @@ from chainrule.core.predicting import how_to_predict
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
 from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
+from chainrule.plan.explained import Explained
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
@@ -90,7 +91,7 @@ def compile_forward(graph: BaseGraph, backend: Backend = "numpy", *, block: int 
 
 
 @final
-class Plan:
+class Plan(Explained):
     """A compiled graph: ``loss, gradients = plan(feeds)``.
 
     >>> import numpy as np

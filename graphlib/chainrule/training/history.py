@@ -66,7 +66,7 @@ class History:
         return page_of_training(*self.trained, self.snapshots, self.losses, **options)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from chainrule.page.notebook import curve_of_losses
+        from chainrule.page.curve import curve_of_losses
 
         curve = curve_of_losses(self.losses)
         return {"text/plain": repr(self)} | ({"image/svg+xml": curve} if curve else {})
