@@ -71,7 +71,8 @@ def heated(array: npt.NDArray[Any]) -> str:
         return escape(summary(array))
     finite = np.abs(array[np.isfinite(array)]) if array.dtype.kind == "f" else np.abs(array)
     largest = float(np.max(finite, initial=0))
-    body = "".join(f"<tr>{''.join(_heated(x, largest) for x in row)}</tr>" for row in np.atleast_2d(array))
+    rows = ("".join(_heated(x, largest) for x in row) for row in np.atleast_2d(array))
+    body = "".join(f'<tr style="background-color:transparent">{row}</tr>' for row in rows)
     return f'<table style="margin:0">{body}</table>'
 
 
