@@ -357,6 +357,10 @@ def test_dark_screens_forced_colors_and_still_pictures_have_their_rules(opened, 
     assert opened(page, color_scheme="dark").evaluate(background) == "rgb(20, 23, 29)"
     lines = "getComputedStyle(document.querySelector('.picture g.node.writes > :is(polygon, path, ellipse)')).stroke"
     assert opened(page, forced_colors="active").evaluate(lines) != opened(page).evaluate(lines)
+    # On a dark screen the colors of the picture are rules of style: all text has to have the system's one color.
+    inks = "new Set([...document.querySelectorAll('.picture g.node text')].map(x => getComputedStyle(x).fill)).size"
+    for scheme in ("light", "dark"):
+        assert opened(page, forced_colors="active", color_scheme=scheme).evaluate(inks) == 1
     moving = "getComputedStyle(document.querySelector('.picture g.node')).transitionDuration"
     assert opened(page, reduced_motion="reduce").evaluate(moving) == "0s"
 
