@@ -1,4 +1,4 @@
-"""Nodes are found by what they are: comparing two builds a node of their comparison, which the engine never does by itself."""
+"""Nodes are found by what they are: to compare two builds a node, which the engine never does by itself."""
 
 import sys
 from pathlib import Path
@@ -65,6 +65,5 @@ def test_nothing_that_a_graph_does_compares_two_nodes(compared):
 
 def test_the_spy_sees_a_comparison(compared):
     leaf = cr.Input("x", ())
-    frame = compile("leaf == leaf", f"{PACKAGE}/made_up.py", "eval")
-    eval(frame, {"leaf": leaf})
+    exec(compile("leaf == leaf", f"{PACKAGE}/made_up.py", "exec"), {"leaf": leaf})
     assert compared == [f"{PACKAGE}/made_up.py:1"]
