@@ -22,13 +22,15 @@ ChainruleError
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from chainrule.text import line_in, visible
+
+if TYPE_CHECKING:
+    import traceback
 
 
 class ChainruleError(Exception):
@@ -52,6 +54,8 @@ class ChainruleError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the message, the user's lines without those of chainrule, and a picture."""
+        import traceback  # a notebook has it; the import of chainrule does without
+
         own = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(_PACKAGE)]
         lines = [
             f"{line_in(frame.filename, frame.lineno or 0)}, in {frame.name}\n    {frame.line}"
@@ -81,7 +85,7 @@ class ChainruleError(Exception):
         return _restore, (type(self), self.what, parts)
 
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120 — pathlib would be a tenth of the import of chainrule
 
 
 _draw: list[Callable[..., Any]] = []
