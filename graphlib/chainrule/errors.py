@@ -25,12 +25,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from chainrule.text import line_in, visible
-
-if TYPE_CHECKING:
-    import traceback
 
 
 class ChainruleError(Exception):

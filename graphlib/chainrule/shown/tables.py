@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -56,6 +55,8 @@ def html_text(text: str) -> str:
     >>> html_text("a<b\x00")
     'a&lt;b�'
     """
+    from html import escape  # a notebook has it; the import of chainrule does without
+
     return escape(visible(text))
 
 
@@ -68,7 +69,7 @@ def ends(items: Sequence[T]) -> tuple[Sequence[T], str]:
 def heated(array: npt.NDArray[Any]) -> str:
     """A small array as a table whose cells are the bluer the farther below 0, and orange above; a large one's range."""
     if array.size == 1 or not is_small(array, SIDE):
-        return escape(summary(array))
+        return html_text(summary(array))
     finite = np.abs(array[np.isfinite(array)]) if array.dtype.kind == "f" else np.abs(array)
     largest = float(np.max(finite, initial=0))
     rows = ("".join(_heated(x, largest) for x in row) for row in np.atleast_2d(array))
@@ -79,4 +80,4 @@ def heated(array: npt.NDArray[Any]) -> str:
 def _heated(entry: Any, largest: float) -> str:
     share = abs(float(entry)) / largest if largest and np.isfinite(entry) else 0.0
     color = ",".join(map(str, _NEGATIVE if entry < 0 else _POSITIVE))
-    return f'<td style="{_RIGHT};background-color:rgba({color},{0.45 * share:.2f})">{escape(number(entry))}</td>'
+    return f'<td style="{_RIGHT};background-color:rgba({color},{0.45 * share:.2f})">{html_text(number(entry))}</td>'
