@@ -32,7 +32,7 @@ def curve_of_losses(losses: Sequence[float]) -> str:
         f'<path fill="none" stroke="{axes}" d="M70 10V200H490"/>',
         f'{text} x="64" y="20" text-anchor="end">{number(high)}</text>',
         f'{text} x="64" y="200" text-anchor="end">{number(low)}</text>',
-        f'{text} x="76" y="20">loss</text>',
+        f'{text} x="70" y="218">loss, step by step</text>',
         f'{text} x="490" y="218" text-anchor="end">{len(losses):,} steps</text>',
         f'<polyline fill="none" stroke="{green}" stroke-width="2" points="{line}"/>',
     ]
