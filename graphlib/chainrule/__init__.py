@@ -264,7 +264,9 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
 
 def __getattr__(name: str) -> Any:
     if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module 'chainrule' has no attribute {errors.did_you_mean(name, __all__)}")
+        from chainrule.core.other_words import no_such_name
+
+        raise AttributeError(f"module 'chainrule' has no attribute {no_such_name(name, __all__)}")
     return getattr(import_module(_LOADED_WHEN_USED[name]), name)
 
 

@@ -183,8 +183,8 @@ class Untraceable(ChainruleError, TypeError):  # noqa: N818 — it says what a r
     """A rule does something that a Symbol cannot record; on arrays it still runs."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``name`` in quotes, with the closest known name behind it when one is close.
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """``name`` in quotes, with the closest known name behind it when that is more alike, from 0 to 1, than a cutoff.
 
     >>> did_you_mean("W_1", ["W1", "B1"])
     "'W_1' (did you mean 'W1'?)"
@@ -192,5 +192,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     import difflib  # only needed once something has gone wrong
 
     folded = {other.casefold(): other for other in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=cutoff)
     return f"{name!r} (did you mean {folded[close[0]]!r}?)" if close else repr(name)
