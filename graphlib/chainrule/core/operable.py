@@ -298,9 +298,15 @@ class Operable(ABC, Generic[N]):
     # --- what would need numbers -------------------------------------------------------------------------------------
 
     def _refuse_number(self, *_: Any, **__: Any) -> NoReturn:
-        self._refuse("a node is no number: it has none before a run", _NO_NUMBERS)
+        self._refuse(
+            "a node is no number: it has none before a run",
+            f"the node itself, without float(), item() or a format; np.exp(x) for math.exp(x); {_NO_NUMBERS}",
+        )
 
     __float__ = __int__ = __index__ = __complex__ = item = tolist = _refuse_number
+
+    def __format__(self, spec: str) -> str:
+        return self._refuse_number() if spec else str(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
         self._refuse(
@@ -363,6 +369,8 @@ _WRITTEN: Mapping[Any, str] = {
     np.array_equal: "np.array_equal(run[a], run[b]) after a run",
     np.copyto: "np.where(mask, value, x)",
     np.put: "np.where(mask, value, x)",
+    np.any: "np.max(np.where(mask, 1.0, 0.0)); graph.forward(feeds, check_finite=True) looks for NaN and infinity",
+    np.all: "np.min(np.where(mask, 1.0, 0.0)); graph.forward(feeds, check_finite=True) looks for NaN and infinity",
     np.array_repr: "repr(node)",
     np.array_str: "str(graph)",
 }

@@ -96,6 +96,11 @@ class Squeeze(Node, computes=np.squeeze):
 
     axis: int | tuple[int, ...] | None = None
 
+    @classmethod
+    def of_call(cls, x: Operand, axis: int | tuple[int, ...] | None = None) -> Node:
+        """The node for ``np.squeeze(x, axis)``: x itself where it is a number, as costs are that people squeeze."""
+        return x if isinstance(x, Node) and x.shape == () and axis is None else cls(x, axis=axis)
+
     def forward(self, x: Value) -> Value:
         return np.squeeze(x, axis=self.axis)
 

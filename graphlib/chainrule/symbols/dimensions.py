@@ -164,7 +164,8 @@ class Dimension:
     def _refuse_number(self) -> NoReturn:
         raise ArgumentError(
             f"the size {self} has no number before there is data",
-            remedy=f"{self} in arithmetic; np.zeros_like(x), or zeros of shape (3, 1), which broadcast",
+            remedy=f"{self} in arithmetic; all examples at once in the place of a loop over them; np.zeros_like(x), or "
+            "zeros of shape (3, 1), which broadcast; random numbers as an Input",
         )
 
     __index__ = __int__ = __float__ = _refuse_number
