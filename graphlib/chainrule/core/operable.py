@@ -9,11 +9,12 @@ from typing import Any, Generic, NoReturn, TypeVar, final
 
 import numpy as np
 
-from chainrule.errors import ArgumentError, ShapeError
+from chainrule.core.other_spellings import fitting, respelled
+from chainrule.errors import ArgumentError, NoAttributeError, ShapeError
 from chainrule.symbols import operations
 from chainrule.symbols.binding import QUESTIONS, Bound, bound, bound_ufunc, meant
 from chainrule.symbols.dimensions import Dimension, Shape, Size
-from chainrule.symbols.shapes import size_of
+from chainrule.symbols.shapes import normal_axes, size_of
 from chainrule.symbols.symbol import Symbol
 
 N = TypeVar("N")
@@ -81,18 +82,23 @@ class Operable(ABC, Generic[N]):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in QUESTIONS:
             return _answered(function, *args, **kwargs)
-        if meant(function) not in operations.OPERATIONS:
-            return self._refuse_function(function)
         if kwargs.get("out") is not None:
             self._refuse(f"{_said(function)} cannot write into an array: a node has no memory", "no out=")
+        written = respelled(function)
+        if written is None and meant(function) not in operations.OPERATIONS:
+            self._refuse_function(function)
         try:
+            if written is not None:
+                return fitting(written, args, kwargs)()
             call = bound(meant(function), args, kwargs)
         except TypeError as error:
+            if isinstance(error, ArgumentError):
+                raise
             self._refuse(f"{_said(function)}: {error}", "the arguments that the node class has, too")
         return self._built(call)
 
     def _built(self, call: Bound) -> Any:
-        builder = operations.NODES.get(call.function)
+        builder = operations.NODES.get(call.function) or respelled(call.function)
         if decided := [name for name, value in call.options.items() if isinstance(value, Operable)]:
             self._refuse(
                 f"{_said(call.function)} with a node as {', '.join(decided)}: a fact is known when a node is built",
@@ -242,11 +248,13 @@ class Operable(ABC, Generic[N]):
     clip, ravel, flatten = _method(np.clip), _method(np.ravel), _method(np.ravel)
     swapaxes, squeeze, dot, take = _method(np.swapaxes), _method(np.squeeze), _method(np.dot), _method(np.take)
     repeat, diagonal, round, astype = _method(np.repeat), _method(np.diagonal), _method(np.round), _method(np.astype)
+    trace, conj, conjugate = _method(np.trace), _method(np.positive), _method(np.positive)
+    argsort, sort, cumprod, nonzero = _method(np.argsort), _method(np.sort), _method(np.cumprod), _method(np.nonzero)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, **options: Any) -> Any:
         """The same entries in another shape: ``Reshape``."""
         to = shape[0] if len(shape) == 1 and isinstance(shape[0], (list, tuple)) else shape
-        return np.reshape(self, to)
+        return np.reshape(self, to, **options)
 
     def transpose(self, *axes: Any) -> Any:
         """The same entries with the axes in another order: ``Transpose``."""
@@ -293,7 +301,31 @@ class Operable(ABC, Generic[N]):
     def __iter__(self) -> Iterator[N]:
         return (self[k] for k in range(len(self)))
 
+    def __divmod__(self, other: Any) -> tuple[N, N]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[N, N]:
+        return other // self, other % self
+
+    def __lshift__(self, other: Any) -> N:
+        return self._build(np.left_shift, self, other)
+
+    def __rlshift__(self, other: Any) -> N:
+        return self._build(np.left_shift, other, self)
+
+    def __rshift__(self, other: Any) -> N:
+        return self._build(np.right_shift, self, other)
+
+    def __rrshift__(self, other: Any) -> N:
+        return self._build(np.right_shift, other, self)
+
     __contains__ = None  # what is searched in lists, dicts and sets are nodes, not their entries
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in _OF_ARRAYS:
+            remedy = _OF_ARRAYS[name] or f"run[node].{name} after run = graph.forward(feeds)"
+            raise NoAttributeError(f"arrays have .{name}, and nodes do not", where=self.where, remedy=remedy)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # --- what would need numbers -------------------------------------------------------------------------------------
 
@@ -343,9 +375,24 @@ class Misfit:
 _VALUES = (Operable, Misfit, Symbol, Dimension, np.ndarray, np.generic, int, float, list, tuple)
 
 
-def _answered(function: Any, x: Any, axis: int | None = None) -> Any:
+def _answered(function: Any, x: Any, axis: Any = None) -> Any:
     """The shape, the number of axes, the number of entries."""
-    return getattr(x, function.__name__) if axis is None else x.shape[axis]
+    if axis is None:
+        return getattr(x, function.__name__)
+    return size_of([x.shape[k] for k in normal_axes(axis, len(x.shape))])
+
+
+_OF_ARRAYS: Mapping[str, str] = dict.fromkeys(("__dlpack__", *(k for k in dir(np.ndarray) if k[0] != "_")), "") | {
+    "fill": "np.full_like(x, value)",
+    "put": "np.where(mask, value, x)",
+    "resize": "x.reshape(shape)",
+    "flat": "x.ravel()",
+    "real": "x itself: nodes are real",
+    "imag": "np.zeros_like(x): nodes are real",
+    "view": "x.astype(dtype), or x.reshape(shape)",
+    "compress": "np.where(mask, x, 0.0), or x[positions]",
+}
+"""What arrays have and nodes may not, each with what to write in its place; nothing where that is to wait for a run."""
 
 
 def _said(function: Any) -> str:
@@ -356,14 +403,21 @@ def _said(function: Any) -> str:
 
 
 _WRITTEN: Mapping[Any, str] = {
-    np.vstack: "np.concatenate([a, b], axis=0)",
-    np.hstack: "np.concatenate([a, b], axis=1)",
-    np.append: "np.concatenate([a, b], axis=0)",
-    np.inner: "np.dot(a, b.T)",
-    np.vdot: "np.sum(a * b)",
-    np.average: "np.mean(x), or np.sum(weights * x) / np.sum(weights)",
     np.linalg.norm: "np.sqrt(np.sum(np.square(x)))",
-    np.tensordot: 'np.einsum("ij,jk->ik", a, b)',
+    np.split: "cr.split(x, 3), or x[:2], x[2:]",
+    np.array_split: "cr.split(x, 3), or x[:2], x[2:]",
+    np.vsplit: "cr.split(x, 3)",
+    np.hsplit: "cr.split(x, 3, axis=1)",
+    np.sort: "np.max, np.min, or a class of your own with np.sort in its forward",
+    np.argsort: "np.argmax(x); positions of a run: np.argsort(run[x])",
+    np.unique: "np.unique(run[x]) after a run",
+    np.nan_to_num: "np.where(np.isnan(x), 0.0, x)",
+    np.count_nonzero: "np.sum(np.where(mask, 1.0, 0.0))",
+    np.roll: "np.concatenate([x[-1:], x[:-1]])",
+    np.diff: "x[1:] - x[:-1]",
+    np.piecewise: "np.where(x > 0, a, b)",
+    np.select: "np.where(x > 0, a, b)",
+    np.kron: "np.reshape(np.einsum('ij,kl->ikjl', a, b), (-1, columns))",
     np.isclose: "np.abs(a - b) < 1e-8",
     np.allclose: "np.allclose(run[a], run[b]) after a run",
     np.array_equal: "np.array_equal(run[a], run[b]) after a run",

@@ -82,7 +82,8 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     try:
         return tuple(np.lib.array_utils.normalize_axis_tuple(axis, ndim))
     except ValueError as error:  # AxisError, or an axis named twice
-        raise ShapeError(str(error), given=f"axis={axis} for {ndim} axes") from None
+        remedy = f"axis from {-ndim} to {ndim - 1}, each once" if ndim else "no axis: a number has none"
+        raise ShapeError(str(error), given=f"axis={axis} for {ndim} axes", remedy=remedy) from None
 
 
 def size_of(shape: Iterable[Size]) -> Size:

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
 from typing import Any, Final, TypeAlias, final
 
+import numpy as np
+
 from chainrule.core import leaves as kinds
 from chainrule.core.leaves import Leaf
 from chainrule.core.node import Node
 from chainrule.core.variables import Path, contents
 from chainrule.errors import ArgumentError, ChainruleError, NameConflictError, did_you_mean
+from chainrule.symbols.dimensions import Dimension
 
 Arguments: TypeAlias = dict[str, Any]
 
@@ -41,14 +44,18 @@ def leaves_of(given: Mapping[str, Any]) -> Arguments:
 
 
 def _leaf(name: str, shape: tuple[Any, ...]) -> Leaf:
-    if strange := [size for size in shape if not isinstance(size, str) and not hasattr(size, "__index__")]:
+    if strange := [size for size in shape if not _is_size(size)]:
         raise ArgumentError(
             f"{name}: a tuple is a shape, and {strange[0]!r} is no size",
             given=f"{name}={shape!r}",
             remedy=f"{name}=[...]: a list may hold shapes, leaves and anything else; {name}=(3, 'm') is one shape",
         )
-    kind = kinds.Input if any(isinstance(size, str) for size in shape) else kinds.Parameter
+    kind = kinds.Input if any(isinstance(size, (str, Dimension)) for size in shape) else kinds.Parameter
     return kind(name, shape)
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, (str, int, np.integer, Dimension))
 
 
 def replaced(path: Path, value: Any, change: Callable[[Path, Any], Any]) -> Any:
@@ -97,7 +104,7 @@ class Call:
             raise
         except Exception as error:
             error.add_note(
-                f"{self.name} was called with nodes by chainrule.trace, which have shapes, but no numbers before a run, "
+                f"{self.name} was called with nodes by chainrule.trace: they have shapes, no numbers before a run, "
                 "and are neither arrays nor floats: hasattr(x, 'shape') is true of arrays and of nodes"
             )
             raise
