@@ -260,7 +260,7 @@ class Operable(ABC, Generic[N]):
         """The same entries with the axes in another order: ``Transpose``."""
         return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
-    def copy(self) -> Any:
+    def copy(self, order: str = "C") -> Any:
         """The node itself, which never changes."""
         return self
 
@@ -414,6 +414,7 @@ _WRITTEN: Mapping[Any, str] = {
     np.nan_to_num: "np.where(np.isnan(x), 0.0, x)",
     np.count_nonzero: "np.sum(np.where(mask, 1.0, 0.0))",
     np.roll: "np.concatenate([x[-1:], x[:-1]])",
+    np.hypot: "np.sqrt(np.square(x) + np.square(y))",
     np.diff: "x[1:] - x[:-1]",
     np.piecewise: "np.where(x > 0, a, b)",
     np.select: "np.where(x > 0, a, b)",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from chainrule.errors import ShapeError
+from chainrule.errors import ArgumentError, ShapeError
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.shapes import normal_axes
 
@@ -42,15 +42,25 @@ def _axes(x: Any) -> int:
 
 
 def _round(a: Any, decimals: int = 0) -> Any:
-    return np.rint(a) if decimals == 0 else np.rint(a * 10.0**decimals) / 10.0**decimals
+    if decimals < 0:
+        return np.rint(a / 10.0**-decimals) * 10.0**-decimals
+    return np.rint(a * 10.0**decimals) / 10.0**decimals if decimals else np.rint(a)
+
+
+def _reciprocal(x: Any) -> Any:
+    if x.dtype.kind != "f":
+        raise ArgumentError("np.reciprocal of whole numbers leaves whole numbers", remedy="1 / x")
+    return 1.0 / x
+
+
+def _floor_divide(x1: Any, x2: Any) -> Any:
+    exact = np.rint((x1 - np.remainder(x1, x2)) / x2)  # np.floor of the quotient is 1 off where that has rounded up
+    return np.where(np.equal(x2, 0), x1 / x2, exact)
 
 
 def _logaddexp(x1: Any, x2: Any) -> Any:
-    return np.maximum(x1, x2) + np.log1p(np.exp(-np.abs(x1 - x2)))
-
-
-def _hypot(x1: Any, x2: Any) -> Any:
-    return np.sqrt(np.square(x1) + np.square(x2))
+    equal = (x1 + x2) / 2 + math.log(2.0)  # two infinities have no difference
+    return np.where(x1 == x2, equal, np.maximum(x1, x2) + np.log1p(np.exp(-np.abs(x1 - x2))))
 
 
 # --- products ------------------------------------------------------------------------------------------------------
@@ -65,7 +75,7 @@ def _inner(a: Any, b: Any) -> Any:
 
 
 def _vdot(a: Any, b: Any) -> Any:
-    return np.sum(np.ravel(a) * np.ravel(b))
+    return np.dot(np.ravel(a), np.ravel(b))
 
 
 def _vecdot(x1: Any, x2: Any) -> Any:
@@ -147,6 +157,7 @@ def _flip(axis: int) -> Callable[..., Any]:
 
 
 def _trace(a: Any) -> Any:
+    normal_axes((0, 1), _axes(a))  # np.diag makes a matrix of a vector
     return np.sum(np.diag(a))
 
 
@@ -158,6 +169,7 @@ def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    axis = None if axis is None else normal_axes(axis, _axes(a))
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
     _require_alike(a, weights)
@@ -179,7 +191,7 @@ _WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
     np.copy: _copy,
     np.positive: _copy,
     np.fabs: lambda x: np.abs(x),  # noqa: PLW0108 — the ufunc takes out=
-    np.reciprocal: lambda x: 1.0 / x,
+    np.reciprocal: _reciprocal,
     np.float_power: lambda x1, x2: np.power(x1, x2),  # noqa: PLW0108 — likewise
     np.log2: lambda x: np.log(x) / math.log(2.0),
     np.log10: lambda x: np.log(x) / math.log(10.0),
@@ -188,8 +200,8 @@ _WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
     np.radians: lambda x: x * (math.pi / 180),
     np.rad2deg: lambda x: x * (180 / math.pi),
     np.degrees: lambda x: x * (180 / math.pi),
+    np.floor_divide: _floor_divide,
     np.logaddexp: _logaddexp,
-    np.hypot: _hypot,
     np.outer: _outer,
     np.linalg.outer: _outer,
     np.inner: _inner,

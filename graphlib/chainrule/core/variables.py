@@ -108,7 +108,7 @@ def contents(path: Path, value: Any) -> list[tuple[Path, Any]] | None:
 
 
 _DEEPEST: Final = 8  # containers in containers
-_CLOSED: Final = frozenset(("builtins", "numpy", "chainrule", "types", "functools", "typing", "collections", "_io"))
+_CLOSED: Final = frozenset(("builtins", "numpy", "chainrule", "functools", "typing", "collections", "_io"))
 
 
 # --- names -----------------------------------------------------------------------------------------------------------

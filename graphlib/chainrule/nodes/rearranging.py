@@ -278,7 +278,7 @@ class AsType(Node, computes=np.astype):
     to: Any = float
 
     def __init__(self, x: Operand, *, to: Any = float, name: str | None = None) -> None:
-        super().__init__(x, to=np.dtype(to), name=name)
+        super().__init__(x, to=np.dtype(float if np.dtype(to).kind == "f" else to), name=name)
 
     @classmethod
     def of_call(cls, x: Operand, dtype: Any) -> Node:

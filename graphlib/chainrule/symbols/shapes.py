@@ -173,7 +173,10 @@ def diagonal(shape: Shape) -> Shape:
     if len(shape) == 1:
         return shape * 2
     if len(shape) != 2:
-        raise ShapeError(f"a diagonal is that of a vector or a matrix, and {shape_text(shape)} is neither")
+        raise ShapeError(
+            f"a diagonal is that of a vector or a matrix, and {shape_text(shape)} is neither",
+            remedy='np.einsum("iij->ij", x) for that of the first two axes',
+        )
     if shape[0] != shape[1] and not all(isinstance(size, int) for size in shape):
         raise Untraceable(f"how long the diagonal of {shape_text(shape)} is depends on the data")
     return (shape[0] if shape[0] == shape[1] else min(shape),)  # type: ignore[type-var]  # both are numbers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import functools
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +39,7 @@ class AuthorCalls(Witness):
         self._claims: list[Claim] = []
         self._seen: dict[tuple[FrameType, str], Any] = {}
         self._outside = set(_outwards(sys._getframe(1)))
-        self._code = getattr(inspect.unwrap(function), "__code__", None)
+        self._code = getattr(_innermost(function), "__code__", None)
 
     def built(self, node: Any, frame: FrameType) -> None:
         """A node is being built: where, and what the variables on the way are at this moment."""
@@ -105,6 +105,13 @@ def _outwards(
     while frame is not None and frame not in until:
         yield frame
         frame = frame.f_back
+
+
+def _innermost(function: Any) -> Any:
+    """The function inside of decorators and of ``functools.partial``."""
+    while hasattr(function, "__wrapped__") or isinstance(function, functools.partial):
+        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
+    return function
 
 
 def _is_library(call: FrameType) -> bool:
