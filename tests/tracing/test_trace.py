@@ -2,15 +2,17 @@
 
 import dataclasses
 import functools
+import gc
 import sys
 import textwrap
 import threading
 import types
+import weakref
 from collections import namedtuple
 
 import numpy as np
 import pytest
-from numpy_networks import NETWORKS, arrays, flat, many_layers, objects, rnn, three_layers
+from numpy_networks import NETWORKS, Dense, arrays, flat, many_layers, objects, rnn, three_layers
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, ChainruleError, NameConflictError, NoAttributeError
@@ -485,6 +487,43 @@ def test_a_profiler_and_a_tracer_stay_as_they_are(fails):
     assert (sys.getprofile(), sys.gettrace()) == before
     assert "loss" in seen
     assert cr.Graph(np.exp(cr.Input("x"))).names == ("x", "exp_1")  # what is built afterwards is not traced
+
+
+def test_a_debugger_that_reads_variables_changes_nothing():
+    def loss(X):
+        Z = X
+        for _ in range(3):
+            Z = np.tanh(Z)
+        return Z
+
+    def look(frame, event, argument):
+        frame.f_locals  # noqa: B018 — reading them is what may write them back
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        graph = cr.trace(loss, X=X)
+        assert sys.gettrace() is look
+    finally:
+        sys.settrace(before)
+    assert built(graph) == ["Z1", "Z2", "Z3"]
+
+
+def test_what_the_function_had_is_freed_at_once():
+    held = []
+
+    def loss(X):
+        weights = Dense(np.ones((3, 2)), 0.0)
+        held.append(weakref.ref(weights))
+        return weights(X)
+
+    gc.disable()
+    try:
+        cr.trace(loss, X=X)
+        assert [reference() for reference in held] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_threads_trace_apart():

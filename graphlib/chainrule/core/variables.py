@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias, final
@@ -81,16 +82,16 @@ def claims(variable: str, value: Any, depth: int = 0, known: Mapping[int, Node] 
 
 def reached(variable: str, value: Any) -> Iterator[tuple[Path, Any]]:
     """All that a variable holds that is no container itself, in its order, each once."""
-    waiting: list[tuple[Path, Any]] = [(Path.of(variable), value)]
+    waiting: list[tuple[Path, int, Any]] = [(Path.of(variable), 0, value)]
     seen: set[int] = set()
     while waiting:
-        path, part = waiting.pop()
-        inside = contents(path, part) if len(path.words) + len(path.numbers) < _DEEPEST else None
+        path, depth, part = waiting.pop()
+        inside = contents(path, part) if depth < _DEEPEST else None
         if inside is None:
             yield path, part
         elif id(part) not in seen:
             seen.add(id(part))
-            waiting.extend(inside[::-1])
+            waiting.extend((way, depth + 1, inner) for way, inner in inside[::-1])
 
 
 def contents(path: Path, value: Any) -> list[tuple[Path, Any]] | None:
@@ -107,7 +108,7 @@ def contents(path: Path, value: Any) -> list[tuple[Path, Any]] | None:
     return None
 
 
-_DEEPEST: Final = 8  # containers in containers
+_DEEPEST: Final = 6  # containers in containers: what hangs on an object may be the whole of another library
 _CLOSED: Final = frozenset(("builtins", "numpy", "chainrule", "functools", "typing", "collections", "_io"))
 
 
@@ -171,14 +172,17 @@ def _is_past(name: str) -> bool:
 def _free(name: str, count: int, taken: Collection[str]) -> list[str]:
     """The name, or the name with numbers, such that none is taken or reads as the gradient of another."""
     if count == 1:
-        numbered = [name, *(_numbered(name, k) for k in range(2, len(taken) + 3))]
-        return [next(said for said in numbered if _is_free(said, taken))]
+        return [next(said for said in itertools.chain([name], _from(name, 2)) if _is_free(said, taken))]
     for form in (_numbered, _with_line):
         chosen = [form(name, k) for k in range(1, count + 1)]
         if all(_is_free(said, taken) for said in chosen):
             return chosen
-    free = (said for k in range(1, count + len(taken) * 3 + 3) if _is_free(said := _with_line(name, k), taken))
+    free = (said for said in _from(f"{name}_", 1) if _is_free(said, taken))
     return [next(free) for _ in range(count)]
+
+
+def _from(name: str, first: int) -> Iterator[str]:
+    return (_numbered(name, k) for k in itertools.count(first))
 
 
 def _numbered(name: str, number: int) -> str:
@@ -190,7 +194,7 @@ def _with_line(name: str, number: int) -> str:
 
 
 def _is_free(name: str, taken: Collection[str]) -> bool:
-    return not ({name, f"d{name}"} & set(taken)) and not (name.startswith("d") and name[1:] in taken)
+    return name not in taken and f"d{name}" not in taken and not (name.startswith("d") and name[1:] in taken)
 
 
 # --- nodes with other names ------------------------------------------------------------------------------------------

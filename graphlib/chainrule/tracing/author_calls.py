@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, TypeAlias, final
@@ -38,8 +38,15 @@ class AuthorCalls(Witness):
         """By the identity of an array, which is kept so that it stays the only one: what it is, and its node."""
         self._claims: list[Claim] = []
         self._seen: dict[tuple[FrameType, str], Any] = {}
-        self._outside = set(_outwards(sys._getframe(1)))
+        self._outside = frozenset(
+            map(id, _outwards(sys._getframe(1)))
+        )  # to hold a call that holds this would be a circle
         self._code = getattr(_innermost(function), "__code__", None)
+
+    def forget(self) -> None:
+        """Let go of the calls and what they hold: they hold the call that holds this, which is a circle."""
+        for kept in (self.calls, self.constants, self._claims, self._seen):
+            kept.clear()
 
     def built(self, node: Any, frame: FrameType) -> None:
         """A node is being built: where, and what the variables on the way are at this moment."""
@@ -98,11 +105,9 @@ class AuthorCalls(Witness):
         return {node: (*node.layer, *(named[way[: k + 1]] for k in range(len(way)))) for node, way in ways.items()}
 
 
-def _outwards(
-    frame: FrameType | None, until: set[FrameType] | frozenset[FrameType] = frozenset()
-) -> Iterator[FrameType]:
+def _outwards(frame: FrameType | None, until: Collection[int] = ()) -> Iterator[FrameType]:
     """A call, the one that has called it, and so on."""
-    while frame is not None and frame not in until:
+    while frame is not None and id(frame) not in until:
         yield frame
         frame = frame.f_back
 

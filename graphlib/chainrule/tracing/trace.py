@@ -56,6 +56,7 @@ def trace(function: Callable[..., Any], /, **leaves: Any) -> Graph:
     ends = list(dict.fromkeys(nodes.values())) or _refuse(call.name, returned)
     order = topological_order(ends)
     new = relabeled(order, _labels(order, seen))
+    seen.forget()
     graph = Graph(new[ends[0]], watch=[new[end] for end in ends[1:] if end.inputs])
     require_agreement(graph, call, {place: new[node] for place, node in nodes.items() if new[node] in graph})
     return graph
