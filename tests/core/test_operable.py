@@ -81,7 +81,12 @@ def test_a_fact_may_be_called_as_what_an_array_knows():
         (lambda: bool(x()), "np.where(x > 0, a, b), np.maximum(x, y)"),
         (lambda: x() and 1, "x is neither true nor false"),
         (lambda: not x(), "x is neither true nor false"),
-        (lambda: np.linalg.norm(x()), "no node computes np.linalg.norm, and x is a node"),
+        (lambda: np.linalg.norm(x(), "nuc"), "np.sum(np.abs(x) ** p) ** (1 / p)"),
+        (lambda: np.eye(2)[cr.Input("i", dtype=int)], "np.take(table, ids, axis=0)"),
+        (lambda: x() * np.ma.masked_array([[1.0], [2.0]], [[0], [1]]), "np.where(mask, 0.0, x)"),
+        (lambda: x().reshape(cr.Parameter("p", (2, 2))), "makes leaves of tuples"),
+        (lambda: x() if x().shape[1] > 1 else 0, "whether the size m is more or less than 1"),
+        (lambda: np.frompyfunc(abs, 1, 1)(x()), "class Mine(cr.Node)"),
         (lambda: np.linalg.inv(x()), "class Inv(cr.Node) with np.linalg.inv in its forward"),
         (lambda: np.convolve(x()[0], x()[1]), "class Convolve(cr.Node) with np.convolve in its forward"),
         (lambda: np.modf(x()), "no node computes np.modf"),
@@ -119,6 +124,13 @@ def test_a_first_word_that_is_none_says_what_would_work(call, said):
     with pytest.raises(ArgumentError) as caught:
         call()
     assert said in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_a_matrix_whose_product_is_another_is_refused():
+    for multiply in (np.multiply, lambda a, b: b * a, lambda a, b: a * b):
+        with pytest.raises(ArgumentError, match=r"np.asarray\(M\) @ x"):
+            multiply(np.matrix([[1.0, 2.0], [3.0, 4.0]]), cr.Parameter("p", (2, 2)))
 
 
 @pytest.mark.parametrize("name", ["relu", "Softmx", "Sigmod", "meen"])

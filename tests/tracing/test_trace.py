@@ -449,6 +449,26 @@ def test_shapes_decide_and_nodes_are_shown(capsys):
     assert capsys.readouterr().out.startswith("<MatMul (3, m) of 'W', 'X'>")
 
 
+def test_a_function_may_change_the_dicts_that_it_is_handed():
+    parameters = {"W": W}
+
+    def loss(X, parameters):
+        weights = parameters.pop("W")
+        parameters["V"] = weights * 2
+        return np.sum(weights @ X) * (2.0 if isinstance(X, np.ndarray) else 1.0)
+
+    with pytest.raises(
+        ArgumentError, match="gives something else for arrays"
+    ):  # so it is called with all of them again
+        cr.trace(loss, X=X, parameters=parameters)
+    assert parameters == {"W": W}
+
+
+def test_what_rounds_to_float32_on_its_way_is_the_same_function():
+    graph = cr.trace(lambda X, W: np.exp(W @ X.astype(np.float32)), X=X, W=W)
+    assert [type(node).__name__ for node in graph][2:] == ["AsType", "MatMul", "Exp"]
+
+
 def test_what_arrays_cannot_be_drawn_for_is_not_compared():
     def strict(X):
         assert not isinstance(X, np.ndarray) or X.shape == (2, 400)

@@ -301,6 +301,13 @@ def as_node(value: Operand, consumer: Node) -> Node:
     if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
         kind = type(consumer).__name__
         raise ArgumentError(f"{kind} takes nodes one by one, not in a {type(value).__name__}", remedy=f"{kind}(a, b)")
+    if isinstance(value, (np.matrix, np.ma.MaskedArray)):
+        kind = type(value).__name__
+        raise ArgumentError(
+            f"{type(consumer).__name__} takes plain arrays: a {kind} has arithmetic of its own",
+            where=here(),
+            remedy="np.asarray(M) @ x, or * for entries" if kind == "matrix" else "np.where(mask, 0.0, x)",
+        )
     constant: Node = constant_for(value, operations.NODES[operations.constant](value))
     return constant
 

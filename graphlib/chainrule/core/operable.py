@@ -99,10 +99,10 @@ class Operable(ABC, Generic[N]):
 
     def _built(self, call: Bound) -> Any:
         builder = operations.NODES.get(call.function) or respelled(call.function)
-        if decided := [name for name, value in call.options.items() if isinstance(value, Operable)]:
+        if decided := [name for name, value in call.options.items() if _holds_node(value)]:
             self._refuse(
                 f"{_said(call.function)} with a node as {', '.join(decided)}: a fact is known when a node is built",
-                "a number, or a tuple of numbers",
+                "a number, or a tuple of numbers; to chainrule.trace, a list of them, since it makes leaves of tuples",
             )
         return self._refuse_function(call.function) if builder is None else builder(*call.operands, **call.options)
 
@@ -112,8 +112,9 @@ class Operable(ABC, Generic[N]):
 
     def _refuse_function(self, function: Any) -> NoReturn:
         said = _said(function)
-        written = _WRITTEN.get(function)
+        written = _WRITTEN.get(function, _OF_SCIPY.get(function.__name__))
         kind = "".join(part.capitalize() for part in function.__name__.split("_"))
+        kind = kind if kind.isidentifier() else "Mine"
         self._refuse(
             f"no node computes {said}, and {self.name or type(self).__name__} is a node",
             written or f"class {kind}(cr.Node) with {said} in its forward, and its backward below",
@@ -180,6 +181,9 @@ class Operable(ABC, Generic[N]):
 
     def __abs__(self) -> N:
         return self._build(np.absolute, self)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return np.round(self, digits or 0)
 
     def __and__(self, other: Any) -> N:
         return self._build(np.bitwise_and, self, other)
@@ -343,7 +347,8 @@ class Operable(ABC, Generic[N]):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
         self._refuse(
             "a node is no array: it has no numbers before a run",
-            f"{_NO_NUMBERS}; np.stack([a, b]) and np.concatenate([a, b]) join nodes",
+            f"{_NO_NUMBERS}; np.stack([a, b]) and np.concatenate([a, b]) join nodes; np.take(table, ids, axis=0) for "
+            "table[ids]",
         )
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
@@ -370,6 +375,11 @@ class Misfit:
     __array__ = __array_ufunc__ = __array_function__ = raised
     __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = raised
     __and__ = __rand__ = __or__ = __ror__ = __invert__ = __getattr__ = raised
+
+
+def _holds_node(value: Any) -> bool:
+    """Whether an option is a node, or has one in it."""
+    return any(isinstance(part, Operable) for part in (value if isinstance(value, (list, tuple)) else (value,)))
 
 
 _VALUES = (Operable, Misfit, Symbol, Dimension, np.ndarray, np.generic, int, float, list, tuple)
@@ -403,7 +413,6 @@ def _said(function: Any) -> str:
 
 
 _WRITTEN: Mapping[Any, str] = {
-    np.linalg.norm: "np.sqrt(np.sum(np.square(x)))",
     np.split: "cr.split(x, 3), or x[:2], x[2:]",
     np.array_split: "cr.split(x, 3), or x[:2], x[2:]",
     np.vsplit: "cr.split(x, 3)",
@@ -430,3 +439,13 @@ _WRITTEN: Mapping[Any, str] = {
     np.array_str: "str(graph)",
 }
 """What to write in the place of functions that no node computes."""
+
+_OF_SCIPY: Mapping[str, str] = {
+    "expit": "cr.Sigmoid(x)",
+    "log_expit": "-cr.Softplus(-x)",
+    "erf": "2 * cr.NormalCDF(x * 2**0.5) - 1",
+    "ndtr": "cr.NormalCDF(x)",
+    "logit": "np.log(p / (1 - p))",
+    "xlogy": "x * np.log(y)",
+}
+"""Functions of scipy.special by name, which NumPy hands over as it does its own."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.symbols import operations
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.shapes import normal_axes
 
@@ -61,6 +62,20 @@ def _floor_divide(x1: Any, x2: Any) -> Any:
 def _logaddexp(x1: Any, x2: Any) -> Any:
     equal = (x1 + x2) / 2 + math.log(2.0)  # two infinities have no difference
     return np.where(x1 == x2, equal, np.maximum(x1, x2) + np.log1p(np.exp(-np.abs(x1 - x2))))
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002 — NumPy's name
+    """The Euclidean length, or the sum or the largest of the sizes of a vector's entries."""
+    along = 1 if isinstance(axis, (int, np.integer)) or (axis is None and _axes(x) == 1) else 2
+    axis = None if axis is None else normal_axes(axis, _axes(x))
+    if ord is None or (along == 1 and ord == 2) or (along == 2 and ord == "fro"):
+        return operations.NODES[np.linalg.norm](x, axis=axis, keepdims=keepdims)
+    if along == 1 and ord in (1, math.inf):
+        return (np.sum if ord == 1 else np.max)(np.abs(x), axis=axis, keepdims=keepdims)
+    raise ArgumentError(
+        f"no node computes a norm of order {ord!r} of a matrix",
+        remedy="np.linalg.norm(x), or np.sum(np.abs(x) ** p) ** (1 / p)",
+    )
 
 
 # --- products ------------------------------------------------------------------------------------------------------
@@ -152,8 +167,8 @@ def _matrix_transpose(x: Any) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-def _flip(axis: int) -> Callable[..., Any]:
-    return lambda m: np.flip(m, axis)
+def _flip(m: Any, axis: Any = None) -> Any:
+    return operations.NODES[np.flip](m, axis=None if axis is None else normal_axes(axis, _axes(m)))
 
 
 def _trace(a: Any) -> Any:
@@ -202,6 +217,7 @@ _WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
     np.degrees: lambda x: x * (180 / math.pi),
     np.floor_divide: _floor_divide,
     np.logaddexp: _logaddexp,
+    np.linalg.norm: _norm,
     np.outer: _outer,
     np.linalg.outer: _outer,
     np.inner: _inner,
@@ -220,8 +236,9 @@ _WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
     np.moveaxis: _moveaxis,
     np.matrix_transpose: _matrix_transpose,
     np.linalg.matrix_transpose: _matrix_transpose,
-    np.flipud: _flip(0),
-    np.fliplr: _flip(1),
+    np.flip: _flip,
+    np.flipud: lambda m: _flip(m, 0),
+    np.fliplr: lambda m: _flip(m, 1),
     np.trace: _trace,
     np.ptp: _ptp,
     np.average: _average,

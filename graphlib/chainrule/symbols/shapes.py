@@ -179,7 +179,7 @@ def diagonal(shape: Shape) -> Shape:
         )
     if shape[0] != shape[1] and not all(isinstance(size, int) for size in shape):
         raise Untraceable(f"how long the diagonal of {shape_text(shape)} is depends on the data")
-    return (shape[0] if shape[0] == shape[1] else min(shape),)  # type: ignore[type-var]  # both are numbers
+    return (shape[0] if shape[0] == shape[1] else min(shape),)
 
 
 def transposed(shape: Shape, axes: Any = None) -> Shape:

@@ -23,7 +23,7 @@ Place: TypeAlias = tuple[Path, int]
 """Where a value stands in what a function returns: the way to it, and how often that was gone before."""
 
 _MOST = 1_000_000  # entries of all leaves together, above which nothing is tried: an embedding of a language has more
-_CLOSE = 1e-9  # of the largest entry: the same steps in the same order differ by far less
+_CLOSE = 1e-6  # of the largest entry: a function may round to float32 on its way, where a graph has one dtype
 
 
 def by_place(returned: Any) -> dict[Place, Any]:

@@ -99,7 +99,7 @@ class Call:
     def with_nodes(self) -> Any:
         """What the function returns for leaves; an error of its own says that it was called with them."""
         try:
-            return self._called(self.given)
+            return self._called(self._filled({}))  # it may change what it is handed
         except ChainruleError:
             raise
         except Exception as error:
@@ -111,11 +111,15 @@ class Call:
 
     def with_arrays(self, arrays: Mapping[Node, Any]) -> Any:
         """What the function returns for copies of arrays."""
+        return self._called(self._filled(arrays))
+
+    def _filled(self, arrays: Mapping[Node, Any]) -> Arguments:
+        """The arguments in dicts and lists of their own, with copies of arrays in the place of leaves."""
 
         def array(_: Path, part: Any) -> Any:
             return arrays[part].copy() if isinstance(part, Leaf) and part in arrays else part
 
-        return self._called({name: replaced(Path.of(name), value, array) for name, value in self.given.items()})
+        return {name: replaced(Path.of(name), value, array) for name, value in self.given.items()}
 
     def _called(self, given: Arguments) -> Any:
         """Call the function: by position what stands before any number of others, all else by name."""

@@ -73,8 +73,11 @@ def _labels(order: Sequence[Node], seen: AuthorCalls) -> Labels:
 
 def _refuse(name: str, returned: Any) -> NoReturn:
     remedy = "return what it computes from its leaves: a value, or a tuple with the cost first"
-    if isinstance(returned, (types.GeneratorType, types.CoroutineType, map, filter, zip)):
+    if isinstance(returned, (types.GeneratorType, map, filter, zip)):
         remedy = "a function that returns a value: lambda X: list(f(X))[-1]"
+    if isinstance(returned, types.CoroutineType):
+        returned.close()
+        remedy = "a function that is not async: lambda X: asyncio.run(f(X))"
     raise ArgumentError(
         f"{name} returns {'nothing' if returned is None else type(returned).__name__}, and no node in it",
         where=here(),
