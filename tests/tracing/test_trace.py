@@ -83,7 +83,8 @@ def test_a_loop_numbers_its_variables_and_helpers_are_layers():
         ("linear_activation 3", "sigmoid"),
         ("cross_entropy",),
     ]
-    assert all(leaf.layer == () for leaf in graph.leaves)
+    assert all(leaf.layer == () for leaf in (*graph.inputs, *graph.parameters))
+    assert graph.constants[0].layer == layers[1]
     assert "cluster" in graph.draw().dot
 
 

@@ -63,12 +63,9 @@ def trace(function: Callable[..., Any], /, **leaves: Any) -> Graph:
 
 
 def _labels(order: Sequence[Node], seen: AuthorCalls) -> Labels:
-    """Names and layers for the nodes that the function has built; leaves stand in no layer."""
+    """Names and layers for the nodes that the function has built."""
     called, layers = names(order, seen.claims()), seen.layers(order)
-    return {
-        node: (called.get(node, node.name), layers.get(node, node.layer) if node.inputs else node.layer)
-        for node in order
-    }
+    return {node: (called.get(node, node.name), layers.get(node, node.layer)) for node in order}
 
 
 def _refuse(name: str, returned: Any) -> NoReturn:
