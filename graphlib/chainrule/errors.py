@@ -23,13 +23,15 @@ ChainruleError
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-import traceback
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from chainrule.text import visible
+
+if TYPE_CHECKING:
+    import traceback
 
 
 class ChainruleError(Exception):
@@ -53,6 +55,8 @@ class ChainruleError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the message, the user's lines without those of chainrule, and a picture."""
+        import traceback  # a notebook has it; the import of chainrule does without
+
         own = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(_PACKAGE)]
         lines = [f"{_place(frame)}\n    {frame.line}" for frame in own if "IPython" not in frame.filename]
         self._show_picture()
@@ -78,7 +82,7 @@ class ChainruleError(Exception):
         return _restore, (type(self), self.what, parts)
 
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120 — pathlib would be a tenth of the import of chainrule
 
 
 def _place(frame: traceback.FrameSummary) -> str:
