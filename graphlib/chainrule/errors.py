@@ -10,6 +10,7 @@ ChainruleError
 ├── FeedError (ValueError)           the data fed to a graph is missing, unknown or unfit
 ├── FormulaError (ValueError)        the text of a formula cannot be read, or not be computed
 ├── UnknownNameError (KeyError)      no node, value or gradient has that name
+├── NoAttributeError (AttributeError)    arrays have an attribute that nodes do not
 ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
 ├── NonFiniteError (FloatingPointError)  a node made an infinity or NaN, and the run checks for that
 ├── FormulaCheckError (AssertionError)   at least one formula of a report is wrong
@@ -138,6 +139,11 @@ class FeedError(ChainruleError, ValueError):
 @final
 class FormulaError(ChainruleError, ValueError):
     """The text of a formula is none, says something that formulas do not allow, or cannot be computed on the values."""
+
+
+@final
+class NoAttributeError(ChainruleError, AttributeError):
+    """Arrays have an attribute that nodes do not, such as ``flat``; the remedy is what to write in its place."""
 
 
 @final
