@@ -133,12 +133,13 @@ class Graph(BaseGraph):
     (array(2.5), array([[1., 2.]]))
 
     Gradients start at ``outputs``. What is named in ``watch`` is computed too and can be read, but no gradient
-    starts there: predictions, for instance. Raises NameConflictError when two nodes share a name, CycleError when a
-    node feeds itself.
+    starts there: predictions, for instance. ``names=locals()`` calls nodes that have no name as the variables that hold
+    them, or as the keys of dicts: ``Z1 = W1 @ A0`` is Z1 (``chainrule.trace`` says more on such names). Raises
+    NameConflictError when two nodes share a name, CycleError when a node feeds itself.
     """
 
-    def __init__(self, *outputs: Node, watch: Iterable[Node] = ()) -> None:
-        super().__init__(*outputs, watch=watch)
+    def __init__(self, *outputs: Node, watch: Iterable[Node] = (), names: Mapping[str, Any] | None = None) -> None:
+        super().__init__(*outputs, watch=watch, names=names)
 
     def __call__(self, *_: Any, **feeds: Any) -> None:
         one_dict(None, feeds, "graph.forward")

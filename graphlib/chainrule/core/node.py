@@ -21,7 +21,7 @@ from chainrule.core.no_backward import derived_backward, refuse_near_miss
 from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
-from chainrule.core.placing import here, place
+from chainrule.core.placing import constant_for, here, place
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.shown.tables import html_table, html_text
@@ -106,7 +106,7 @@ class Node(Operable["Node"]):
 
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
-        layer, line = place()
+        layer, line = place(self)
         self.__dict__.update(inputs=inputs, name=_checked_name(name), layer=layer, _line=line, facts={}, _given=())
         self.__dict__["built"] = (next(_built),)
 
@@ -318,7 +318,14 @@ def as_node(value: Operand, consumer: Node) -> Node:
     if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
         kind = type(consumer).__name__
         raise ArgumentError(f"{kind} takes nodes one by one, not in a {type(value).__name__}", remedy=f"{kind}(a, b)")
-    constant: Node = operations.NODES[operations.constant](value)
+    if isinstance(value, (np.matrix, np.ma.MaskedArray)):
+        kind = type(value).__name__
+        raise ArgumentError(
+            f"{type(consumer).__name__} takes plain arrays: a {kind} has arithmetic of its own",
+            where=here(),
+            remedy="np.asarray(M) @ x, or * for entries" if kind == "matrix" else "np.where(mask, 0.0, x)",
+        )
+    constant: Node = constant_for(value, operations.NODES[operations.constant](value))
     return constant
 
 

@@ -341,7 +341,9 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
         small = len(uses) == 1 or again or (node.gradient_order and widths[node] <= _SHORT)
         folds = small and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
         trivial = isinstance(node, (Constant, Size)) and node.name is None
-        if not trivial and (node.name is not None or not folds):
+        if trivial:
+            depths[node] = 0  # a number is no operation
+        elif node.name is not None or not folds:
             lined.add(node)
             depths[node], widths[node] = 0, 1
     return frozenset(lined)
