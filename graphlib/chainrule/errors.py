@@ -27,7 +27,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
-from chainrule.text import line_in, visible
+from chainrule.shown.text import line_in, visible
 
 
 class ChainruleError(Exception):

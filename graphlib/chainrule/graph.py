@@ -114,7 +114,7 @@ class Run(BaseRun):
         It shows where gradients vanish or explode. Returns the Axes, an array of one for each layer, from the output
         down. Raises UnknownNameError before ``backward``, MissingExtraError where matplotlib is not installed.
         """
-        from chainrule.plotting import plot_gradients
+        from chainrule.page.plots import plot_gradients
 
         return plot_gradients(self, axes)
 

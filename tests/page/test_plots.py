@@ -44,7 +44,7 @@ def test_the_losses_are_the_line_and_its_axes_come_back(pyplot):
 
 
 def test_losses_over_more_than_two_decades_have_a_logarithmic_axis():
-    from chainrule.plotting import plot_losses
+    from chainrule.page.plots import plot_losses
 
     assert plot_losses([1.0, 0.5]).get_yscale() == "linear"
     assert plot_losses([1.0, 0.001]).get_yscale() == "log"

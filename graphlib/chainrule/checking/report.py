@@ -8,7 +8,7 @@ from typing import NamedTuple, final
 
 from chainrule.errors import GradientCheckError, UnknownNameError, did_you_mean
 from chainrule.shown.tables import Shown, html_table, html_text
-from chainrule.text import in_columns, visible
+from chainrule.shown.text import in_columns, visible
 
 
 @final

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 from chainrule.core.graph import BaseGraph
 from chainrule.shown.numbers import summary
 from chainrule.shown.tables import Shown, ends, heated, html_table, html_text
+from chainrule.shown.text import clipped, in_columns, visible
 from chainrule.symbols.dimensions import shape_text
-from chainrule.text import clipped, in_columns, visible
 
 if TYPE_CHECKING:
     import numpy.typing as npt

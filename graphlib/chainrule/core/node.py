@@ -25,11 +25,11 @@ from chainrule.core.placing import constant_for, here, place
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.shown.tables import html_table, html_text
+from chainrule.shown.text import clipped, line_in
 from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 from chainrule.symbols.literals import literal
 from chainrule.symbols.symbol import Symbol, Value
-from chainrule.text import clipped, line_in
 
 if TYPE_CHECKING:
     import numpy.typing as npt

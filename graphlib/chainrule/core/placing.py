@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any, TypeAlias
 
-from chainrule.text import line_in
+from chainrule.shown.text import line_in
 
 Place: TypeAlias = tuple[tuple[str, ...], tuple[str, int]]
 """The layers, the outermost first, and the file and number of a line."""

@@ -35,10 +35,10 @@ from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mea
 from chainrule.nodes.counting import Size
 from chainrule.nodes.linear import Transpose
 from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.operations import kind
 from chainrule.symbols.symbol import Symbol, as_number
-from chainrule.text import visible
 
 Convention: TypeAlias = Literal["mean", "per-example"]
 _WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name

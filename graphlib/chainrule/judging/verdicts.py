@@ -12,7 +12,7 @@ from typing import Any, final
 
 from chainrule.errors import FormulaCheckError, UnknownNameError, did_you_mean
 from chainrule.shown.tables import Shown, html_table, html_text
-from chainrule.text import clipped, on_one_line
+from chainrule.shown.text import clipped, on_one_line
 
 _WIDTH, _NAME_WIDTH = 80, 16  # of the table, and of the longest name in it
 _INDENT = " " * 9

@@ -13,8 +13,8 @@ from chainrule.core.run import BaseRun
 from chainrule.derivation.deriving import stepwise
 from chainrule.derivation.formulas import Derivation, Formula
 from chainrule.notation import MathmlPrinter, UnicodePrinter
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension
-from chainrule.text import visible
 
 _STYLE: Final = re.compile(r' style="[^"]*"')  # no name can contain one: quotation marks are escaped
 _MARK: Final = re.compile(r' data-of="([vgc][0-9]+)"')

@@ -13,7 +13,7 @@ from chainrule.drawing.wording import shown_name
 from chainrule.page.steps import Step, shape_in_words
 from chainrule.shown.numbers import is_small, number, summary
 from chainrule.shown.tables import SIDE
-from chainrule.text import in_columns
+from chainrule.shown.text import in_columns
 
 DIGITS: Final = 4
 

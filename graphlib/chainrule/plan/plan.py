@@ -30,8 +30,8 @@ from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.sizes import Assured
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.program import Program
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension, shape_text
-from chainrule.text import visible
 
 Backend: TypeAlias = Literal["numpy", "numba", "auto"]
 Computation: TypeAlias = Whole | Blocks | Looped

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from chainrule.plan.explained import Explained
 from chainrule.plan.plan import Plan
 from chainrule.program.program import Program
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 
 class UponPlan(Explained):

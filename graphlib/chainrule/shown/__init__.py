@@ -1,1 +1,1 @@
-"""What text and notebooks show of numbers and arrays: written short, and in HTML tables."""
+"""What text and notebooks show: text made safe, numbers written short, arrays in HTML tables."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.shown.numbers import is_small, number, summary
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 T = TypeVar("T")
 SIDE: Final = 6  # rows and columns of the largest matrix that is written out

@@ -70,7 +70,7 @@ class History:
 
         Raises MissingExtraError where matplotlib is not installed.
         """
-        from chainrule.plotting import plot_losses
+        from chainrule.page.plots import plot_losses
 
         return plot_losses(self.losses, ax)
 
@@ -80,7 +80,7 @@ class History:
         Returns the Axes. Raises ArgumentError for a graph that does not predict from two numbers of each example, and
         for a history from a pickle; MissingExtraError where matplotlib is not installed.
         """
-        from chainrule.plotting import plot_boundary
+        from chainrule.page.plots import plot_boundary
 
         if self.trained is None:
             raise ArgumentError("this history has forgotten what was trained on", remedy="train(graph, params, feeds)")

@@ -75,7 +75,7 @@ def train(
     (3.0, (9.0, 2.25, 0.5625))
     """
     if plot is not False:
-        from chainrule.plotting import plot_training, require_matplotlib
+        from chainrule.page.plots import plot_training, require_matplotlib
 
         require_matplotlib()
     if len(graph.outputs) != 1:

@@ -14,7 +14,7 @@ from chainrule.core.leaves import Parameter
 from chainrule.core.run import BaseRun
 from chainrule.errors import ArgumentError, MissingExtraError
 from chainrule.page.plane import SIDE, Field, Plane, field_of, fit, plane_of
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 Array = npt.NDArray[Any]
 # Okabe and Ito, Color Universal Design (2008): told apart by people with any kind of color vision. Markers differ, too.
