@@ -23,15 +23,11 @@ ChainruleError
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
-from chainrule.text import visible
-
-if TYPE_CHECKING:
-    import traceback
+from chainrule.shown.text import line_in, visible
 
 
 class ChainruleError(Exception):
@@ -58,7 +54,11 @@ class ChainruleError(Exception):
         import traceback  # a notebook has it; the import of chainrule does without
 
         own = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(_PACKAGE)]
-        lines = [f"{_place(frame)}\n    {frame.line}" for frame in own if "IPython" not in frame.filename]
+        lines = [
+            f"{line_in(frame.filename, frame.lineno or 0)}, in {frame.name}\n    {frame.line}"
+            for frame in own
+            if "IPython" not in frame.filename
+        ]
         self._show_picture()
         return [f"{type(self).__name__}: {self}", *lines]
 
@@ -82,13 +82,7 @@ class ChainruleError(Exception):
         return _restore, (type(self), self.what, parts)
 
 
-_PACKAGE = os.path.dirname(__file__)  # noqa: PTH120 — pathlib would be a tenth of the import of chainrule
-
-
-def _place(frame: traceback.FrameSummary) -> str:
-    """Where a line stands; a cell of a notebook has a file name that says nothing."""
-    cell = "ipykernel_" in frame.filename or frame.filename.startswith("<ipython")
-    return f"{'this notebook' if cell else frame.filename}, line {frame.lineno}, in {frame.name}"
+_PACKAGE = __file__[: -len("errors.py")]  # pathlib would take a tenth of the time of the import
 
 
 _draw: list[Callable[..., Any]] = []
@@ -190,8 +184,8 @@ class Untraceable(ChainruleError, TypeError):  # noqa: N818 — it says what a r
     """A rule does something that a Symbol cannot record; on arrays it still runs."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``name`` in quotes, with the closest known name behind it when one is close.
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """``name`` in quotes, with the closest known name behind it when that is more alike, from 0 to 1, than a cutoff.
 
     >>> did_you_mean("W_1", ["W1", "B1"])
     "'W_1' (did you mean 'W1'?)"
@@ -199,5 +193,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     import difflib  # only needed once something has gone wrong
 
     folded = {other.casefold(): other for other in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=cutoff)
     return f"{name!r} (did you mean {folded[close[0]]!r}?)" if close else repr(name)

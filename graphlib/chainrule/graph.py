@@ -108,10 +108,15 @@ class Run(BaseRun):
 
         return page_of_run(self, **options)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from chainrule.page.notebook import table_of_run
+    def plot_gradients(self, axes: Any = None) -> Any:
+        """How large the gradients of the parameters are, a histogram for each layer (extra: plot).
 
-        return {"text/html": table_of_run(self), "text/plain": repr(self)}
+        It shows where gradients vanish or explode. Returns the Axes, an array of one for each layer, from the output
+        down. Raises UnknownNameError before ``backward``, MissingExtraError where matplotlib is not installed.
+        """
+        from chainrule.page.plots import plot_gradients
+
+        return plot_gradients(self, axes)
 
 
 @final
@@ -326,11 +331,11 @@ class Graph(BaseGraph):
         told = {} if function is None else {"function": function}
         return check(self, given, feeds, convention=convention, seed=seed, require=require, **told)
 
-    def derivation(self, convention: Convention = "mean") -> Derivation:
-        """The formulas, forward and backward, read off the rules; see ``Derivation``."""
+    def derivation(self, convention: Convention = "mean", *, shapes: bool = False) -> Derivation:
+        """The formulas, forward and backward, read off the rules, with their shapes on request; see ``Derivation``."""
         from chainrule.derivation.deriving import derivation
 
-        return derivation(self, convention)
+        return derivation(self, convention, shapes=shapes)
 
     def draw(self, show: Show = "graph", **options: Any) -> Drawing:
         """A picture of the graph: boxes are values, circles operations, frames layers.

@@ -14,8 +14,8 @@ from chainrule.core.node import Node, flatten, unflatten, unusual_facts
 from chainrule.core.ordering import topological_order
 from chainrule.core.variables import named_by
 from chainrule.errors import ArgumentError, NameConflictError, UnknownNameError, did_you_mean
+from chainrule.shown.text import clipped, in_columns, visible
 from chainrule.symbols.dimensions import names_in, shape_text
-from chainrule.text import clipped, in_columns, visible
 
 
 class BaseGraph(ABC):

@@ -10,6 +10,7 @@ from typing import Any, Generic, NoReturn, TypeVar, final
 import numpy as np
 
 from chainrule.core.other_spellings import fitting, respelled
+from chainrule.core.other_words import what_to_write
 from chainrule.errors import ArgumentError, NoAttributeError, ShapeError
 from chainrule.symbols import operations
 from chainrule.symbols.binding import QUESTIONS, Bound, bound, bound_ufunc, meant
@@ -326,9 +327,9 @@ class Operable(ABC, Generic[N]):
     __contains__ = None  # what is searched in lists, dicts and sets are nodes, not their entries
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name in _OF_ARRAYS:
-            remedy = _OF_ARRAYS[name] or f"run[node].{name} after run = graph.forward(feeds)"
-            raise NoAttributeError(f"arrays have .{name}, and nodes do not", where=self.where, remedy=remedy)
+        if remedy := what_to_write(name):
+            has = "arrays have" if hasattr(np.ndarray, name) else "tensors have"
+            raise NoAttributeError(f"{has} .{name}, and nodes do not", where=self.where, remedy=remedy)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # --- what would need numbers -------------------------------------------------------------------------------------
@@ -390,19 +391,6 @@ def _answered(function: Any, x: Any, axis: Any = None) -> Any:
     if axis is None:
         return getattr(x, function.__name__)
     return size_of([x.shape[k] for k in normal_axes(axis, len(x.shape))])
-
-
-_OF_ARRAYS: Mapping[str, str] = dict.fromkeys(("__dlpack__", *(k for k in dir(np.ndarray) if k[0] != "_")), "") | {
-    "fill": "np.full_like(x, value)",
-    "put": "np.where(mask, value, x)",
-    "resize": "x.reshape(shape)",
-    "flat": "x.ravel()",
-    "real": "x itself: nodes are real",
-    "imag": "np.zeros_like(x): nodes are real",
-    "view": "x.astype(dtype), or x.reshape(shape)",
-    "compress": "np.where(mask, x, 0.0), or x[positions]",
-}
-"""What arrays have and nodes may not, each with what to write in its place; nothing where that is to wait for a run."""
 
 
 def _said(function: Any) -> str:

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any, TypeAlias
 
+from chainrule.shown.text import line_in
+
 Place: TypeAlias = tuple[tuple[str, ...], tuple[str, int]]
 """The layers, the outermost first, and the file and number of a line."""
 
@@ -100,4 +102,4 @@ def is_own(frame: FrameType) -> bool:
 def here() -> str:
     """The line of the user's that is running, for messages."""
     frame = _frame_outside()
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return line_in(frame.f_code.co_filename, frame.f_lineno)

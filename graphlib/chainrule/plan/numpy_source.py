@@ -17,10 +17,10 @@ from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
+from chainrule.shown.text import visible
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.operations import index, kind, operation
-from chainrule.text import visible
 
 _MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
