@@ -50,6 +50,7 @@ SLOW = {
     "test_sizes.py": 15,
     "test_state_machine.py": 6,
     "test_threads.py": 4,
+    "test_traced.py": 6,
     "test_training_plan.py": 60,
     "test_untraceable_twins.py": 20,
     "test_bad_input.py::test_a_full_disk_under_a_report": 2,
