@@ -99,7 +99,10 @@ def deviation(sketch: Any) -> None:
     kinds: list[Kind] = [
         (lambda a: cr.Var(a, axis=axis, keepdims=keepdims), variance),
         (lambda a: cr.Std(a, axis=axis, keepdims=keepdims) + 1, lambda a: _root(variance(a)) + 1.0),
-        (lambda a: cr.Norm(a, axis=axis, keepdims=keepdims), lambda a: _root((a * a).sum(axis, keepdims))),
+        (
+            lambda a: cr.Norm(a + 0.013, axis=axis, keepdims=keepdims),  # x / |x| as it is written is 0 / 0 at 0
+            lambda a: _root(((a + 0.013) * (a + 0.013)).sum(axis, keepdims)),
+        ),
         (lambda a: cr.Min(a, axis=axis, keepdims=keepdims), lambda a: -((-a).max(axis, keepdims))),
     ]
     node, compute = kinds[sketch.rng.integers(len(kinds))]
@@ -118,8 +121,8 @@ def sum_so_far(sketch: Any) -> None:
     axis = int(sketch.rng.integers(-len(sketch.shape(x)), len(sketch.shape(x))))
     kinds: list[Kind] = [
         (lambda a: cr.CumSum(a, axis=axis), lambda a: Dual(np.cumsum(a.value, axis), np.cumsum(a.tangent, axis))),
-        (lambda a: cr.CumProd(cr.Tanh(a), axis=axis), lambda a: _products(dual.tanh(a), axis)),
-        (lambda a: cr.Prod(cr.Tanh(a), axis=axis), lambda a: _last(_products(dual.tanh(a), axis), axis)),
+        (lambda a: cr.CumProd(1.5 + cr.Tanh(a), axis=axis), lambda a: _products(1.5 + dual.tanh(a), axis)),
+        (lambda a: cr.Prod(1.5 + cr.Tanh(a), axis=axis), lambda a: _last(_products(1.5 + dual.tanh(a), axis), axis)),
     ]
     node, compute = kinds[sketch.rng.integers(len(kinds))]
     sketch.add(node, compute, x)

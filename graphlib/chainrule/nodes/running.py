@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from chainrule.symbols.elementary import (
 )
 from chainrule.symbols.shapes import normal_axes, size_of
 from chainrule.symbols.symbol import Value
+
+_REMARK: Final = "its slope is computed without the division by entries, which may be 0"
 
 
 @final
@@ -50,6 +52,10 @@ class CumProd(Node, computes=np.cumprod):
             return (cumprod_slope(grad, np.ravel(x), axis=0).reshape(x.shape),)
         return (cumprod_slope(grad, x, axis=self.axis),)
 
+    def remark(self) -> str:
+        """How the slope is computed beside how it is written."""
+        return _REMARK
+
 
 @final
 class Prod(Node, computes=np.prod):
@@ -63,6 +69,10 @@ class Prod(Node, computes=np.prod):
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
         return (restore_axes(grad, self.axis, self.keepdims) * product_of_others(x, axis=self.axis),)
+
+    def remark(self) -> str:
+        """How the slope is computed beside how it is written."""
+        return _REMARK
 
 
 # --- what their slopes are made of -----------------------------------------------------------------------------------
