@@ -34,6 +34,7 @@ SLOW = {
     "test_depth.py": 42,
     "test_differential.py": 80,
     "test_drawing_layout.py": 5,
+    "test_lecture.py": 12,
     "test_loop.py": 130,
     "test_loop_shapes.py": 12,
     "test_mistakes.py": 41,
