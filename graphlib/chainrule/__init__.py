@@ -42,6 +42,7 @@ from chainrule.nodes.elementwise import (
     Abs,
     Clip,
     Cos,
+    Erf,
     Exp,
     LeakyReLU,
     Log,
@@ -56,7 +57,7 @@ from chainrule.nodes.elementwise import (
 )
 from chainrule.nodes.further_activations import ELU, SiLU, Softsign
 from chainrule.nodes.further_losses import HuberLoss, KLLoss, L1Loss, NLLLoss
-from chainrule.nodes.layouts import Diagonal, Flip, Repeat, Stack, Tile, Triangle, split
+from chainrule.nodes.layouts import Diagonal, Flip, Pad, Repeat, Roll, Stack, Tile, Triangle, split
 from chainrule.nodes.linear import Einsum, MatMul, Transpose
 from chainrule.nodes.losses import (
     BCELoss,
@@ -80,7 +81,8 @@ from chainrule.nodes.rearranging import (
     SwapAxes,
 )
 from chainrule.nodes.reductions import ArgMax, ArgMin, LogSoftmax, LogSumExp, Max, Mean, Min, Softmax, Sum
-from chainrule.nodes.running import CumSum
+from chainrule.nodes.running import CumProd, CumSum, Prod
+from chainrule.nodes.sorting import ArgSort, Sort, TakeAlong, TopK
 from chainrule.nodes.spread import Norm, Std, Var
 from chainrule.nodes.stepwise import Ceil, Floor, Mod, Round, Sign, StopGradient
 from chainrule.nodes.transcendental import (
@@ -124,6 +126,7 @@ __all__ = [
     "ArcTanh",
     "ArgMax",
     "ArgMin",
+    "ArgSort",
     "ArrayFile",
     "AsType",
     "BCELoss",
@@ -136,6 +139,7 @@ __all__ = [
     "Cos",
     "Cosh",
     "CrossEntropyLoss",
+    "CumProd",
     "CumSum",
     "Derivation",
     "Diagonal",
@@ -143,6 +147,7 @@ __all__ = [
     "ELU",
     "Einsum",
     "Equal",
+    "Erf",
     "Exp",
     "ExpandDims",
     "Expm1",
@@ -193,13 +198,16 @@ __all__ = [
     "NotEqual",
     "Optimizer",
     "Or",
+    "Pad",
     "Parameter",
     "Plan",
     "Power",
+    "Prod",
     "ReLU",
     "Repeat",
     "Report",
     "Reshape",
+    "Roll",
     "Round",
     "Run",
     "SGD",
@@ -215,6 +223,7 @@ __all__ = [
     "SoftmaxCrossEntropyLoss",
     "Softplus",
     "Softsign",
+    "Sort",
     "Sqrt",
     "Square",
     "Squeeze",
@@ -225,9 +234,11 @@ __all__ = [
     "Sum",
     "SwapAxes",
     "Symbol",
+    "TakeAlong",
     "Tan",
     "Tanh",
     "Tile",
+    "TopK",
     "TrainingPlan",
     "Transpose",
     "Triangle",

@@ -390,7 +390,8 @@ class Graph(BaseGraph):
 
         With an ``update`` such as ``chainrule.SGD(0.1)``, a plan that takes a step: it hands back the parameters
         after it in place of their gradients. With ``outputs="A3"``, a plan of that value alone, from the feeds that it
-        needs: ``plan(feeds)`` is an array, or a dict of arrays by name where several outputs are asked for.
+        needs: ``plan(feeds)`` is an array, or a dict of arrays by name where several outputs are asked for. Without any
+        of these a graph of gradients, as ``graph.backward()`` is one, has a plan of all its outputs in a dict by name.
 
         ``backend="numba"`` (extra: jit) makes one compiled loop over the columns where the layers are small enough for
         that, which takes seconds the first time and is kept on disk; ``"auto"`` does so where Numba is installed.

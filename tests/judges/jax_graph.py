@@ -105,6 +105,7 @@ TRANSLATED: dict[Any, Any] = {
     elementary.put: lambda grad, key, like: jnp.zeros_like(like).at[key].add(grad),
     elementary.centered: lambda x, axis=None: x - jnp.mean(x, axis=axis, keepdims=True),
     elementary.sigmoid: jax.nn.sigmoid,
+    elementary.erf: jax.scipy.special.erf,
     elementary.softplus: jax.nn.softplus,
     elementary.normal_cdf: jax.scipy.stats.norm.cdf,
     elementary.weighted: lambda x, y: x * y,

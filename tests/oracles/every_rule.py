@@ -67,6 +67,7 @@ _SHARES = _RNG.dirichlet((1, 1, 1), M).T
 _SIGNS = _RNG.choice([-1.0, 1.0], (3, M))
 _CHOSEN = (cr.Input("V", (3, 4), dtype=bool), _RNG.integers(0, 2, (3, 4)).astype(bool))
 _IDS = (cr.Input("ids", ("m",), dtype=int), np.array([3, 0, 3, 1, 1]))
+_ROWS = (cr.Input("rows", (2, 4), dtype=int), np.array([[2, 0, 1, 1], [2, 1, 0, 0]]))
 
 EXAMPLES: dict[str, Example] = {
     "Add": _binary(cr.Add),
@@ -137,6 +138,17 @@ EXAMPLES: dict[str, Example] = {
         kind.__name__: _unary(lambda x, name, kind=kind: kind(cr.Tanh(x), name=name))
         for kind in (cr.ArcCos, cr.ArcSin, cr.ArcTanh)
     },
+    "CumProd": _unary(cr.CumProd),
+    "CumProd, columns": _unary(lambda x, name: cr.CumProd(x, axis=1, name=name)),
+    "Erf": _unary(cr.Erf),
+    "Pad": _unary(lambda x, name: cr.Pad(x, width=((1, 0), (0, 2)), value=0.5, name=name)),
+    "Prod": _unary(cr.Prod),
+    "Prod, columns": _unary(lambda x, name: cr.Prod(x, axis=0, name=name)),
+    "Roll": _unary(lambda x, name: cr.Roll(x, shift=2, axis=1, name=name)),
+    "Roll, rows": _of(lambda x: cr.Roll(x, axis=0, name="Q"), (cr.Parameter("A", (3, "m")), _BITS + 0.5)),
+    "Sort": _unary(cr.Sort),
+    "TakeAlong": _of(lambda x, at: cr.TakeAlong(x, at, axis=0, name="Q"), _parameter("X", 3, 4), _ROWS),
+    "TopK": _unary(lambda x, name: cr.TopK(x, k=2, axis=0, name=name)),
     "Log1p": _unary(cr.Log1p, low=0.5),
     **{
         kind.__name__: _chosen_by(lambda x, y, kind=kind: kind(x, y))
@@ -151,6 +163,7 @@ EXAMPLES: dict[str, Example] = {
     "ArcCosh": _unary(lambda x, name: cr.ArcCosh(1 + cr.Exp(x), name=name)),
     "ArgMax": _located(cr.ArgMax),
     "ArgMin": _located(cr.ArgMin),
+    "ArgSort": _located(cr.ArgSort),
     "AsType": _binary(lambda x, y, name: cr.Multiply(x, cr.AsType(cr.Greater(x, y)), name=name)),
     "BroadcastTo": _of(lambda y: cr.BroadcastTo(y, to=(3, 4), name="Q"), _parameter("Y", 3, 1)),
     "BroadcastTo, like": _of(lambda y, x: cr.BroadcastTo(y, x, name="Q"), _parameter("Y", 3, 1), _columns("A")),

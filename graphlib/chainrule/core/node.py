@@ -91,7 +91,7 @@ class Node(Operable["Node"]):
         super().__init_subclass__(**kwargs)
         if callable(cls.__dict__.get("shape")):
             raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
-        if cls.backward is Node.backward and "forward" in vars(cls):
+        if cls.backward is Node.backward and cls.forward is not Node.forward:
             refuse_near_miss(cls, here())
         for function, facts in _computed(computes).items():
             operations.NODES[function] = functools.partial(cls.of_call, **facts) if facts else cls.of_call
@@ -189,7 +189,7 @@ class Node(Operable["Node"]):
         >>> from chainrule import Input
         >>> class Largest(Node):
         ...     def forward(self, x):
-        ...         return np.sort(x)[-100:]
+        ...         return np.unique(x)[-100:]
         ...
         ...     def backward(self, grad, y, x):
         ...         return (np.where(x >= y[0], 1.0, 0.0) * grad.sum(),)

@@ -164,6 +164,30 @@ def repeated(shape: Shape, repeats: Any, axis: Any = None) -> Shape:
     return (*shape[:k], shape[k] * as_size(repeats), *shape[k + 1 :])
 
 
+def padded(shape: Shape, width: Any) -> Shape:
+    """The shape with entries put in front and behind along each axis: as many everywhere, or a pair for each axis.
+
+    >>> m = Dimension.named("m")
+    >>> padded((2, m), 1), padded((2, m), ((0, 0), (3, 0)))
+    ((4, m + 2), (2, m + 3))
+
+    Raises ShapeError where the pairs are not as many as the axes.
+    """
+    pairs = pairs_of(width, len(shape))
+    return tuple(before + size + after for (before, after), size in zip(pairs, shape, strict=True))
+
+
+def pairs_of(width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """How many entries stand in front and behind along each axis, from a number, a pair or a pair for each axis."""
+    given = np.asarray(width)
+    if given.dtype.kind not in "iu" or given.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)) or (given < 0).any():
+        raise ShapeError(
+            f"{width!r} does not say how far {ndim} axes are padded",
+            remedy="a number, a pair (before, after), or such a pair for each axis; none below 0",
+        )
+    return tuple((int(before), int(after)) for before, after in np.broadcast_to(given, (ndim, 2)))
+
+
 def diagonal(shape: Shape) -> Shape:
     """The shape of the matrix with a vector on its diagonal, or of the diagonal of a matrix.
 
