@@ -21,6 +21,7 @@ from chainrule.core.placing import layer
 from chainrule.core.run import Contribution
 from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
+from chainrule.nodes.attention import Attention, Dropout
 from chainrule.nodes.conditions import (
     And,
     Equal,
@@ -56,6 +57,7 @@ from chainrule.nodes.elementwise import (
 )
 from chainrule.nodes.further_activations import ELU, SiLU, Softsign
 from chainrule.nodes.further_losses import HuberLoss, KLLoss, L1Loss, NLLLoss
+from chainrule.nodes.images import AveragePool, Conv2d, MaxPool
 from chainrule.nodes.layouts import Diagonal, Flip, Repeat, Stack, Tile, Triangle, split
 from chainrule.nodes.linear import Einsum, MatMul, Transpose
 from chainrule.nodes.losses import (
@@ -66,6 +68,7 @@ from chainrule.nodes.losses import (
     SigmoidBCELoss,
     SoftmaxCrossEntropyLoss,
 )
+from chainrule.nodes.normalizing import BatchNorm, GroupNorm, LayerNorm, RMSNorm, running_statistics
 from chainrule.nodes.rearranging import (
     AsType,
     BroadcastTo,
@@ -125,13 +128,17 @@ __all__ = [
     "ArgMin",
     "ArrayFile",
     "AsType",
+    "Attention",
+    "AveragePool",
     "BCELoss",
+    "BatchNorm",
     "BroadcastTo",
     "Ceil",
     "Clip",
     "Concatenate",
     "Constant",
     "Contribution",
+    "Conv2d",
     "Cos",
     "Cosh",
     "CrossEntropyLoss",
@@ -139,6 +146,7 @@ __all__ = [
     "Derivation",
     "Diagonal",
     "Divide",
+    "Dropout",
     "ELU",
     "Einsum",
     "Equal",
@@ -155,6 +163,7 @@ __all__ = [
     "Graph",
     "Greater",
     "GreaterEqual",
+    "GroupNorm",
     "HingeLoss",
     "History",
     "HuberLoss",
@@ -165,6 +174,7 @@ __all__ = [
     "IsNaN",
     "KLLoss",
     "L1Loss",
+    "LayerNorm",
     "Leaf",
     "LeakyReLU",
     "Less",
@@ -176,6 +186,7 @@ __all__ = [
     "MSELoss",
     "MatMul",
     "Max",
+    "MaxPool",
     "Maximum",
     "Mean",
     "Min",
@@ -195,6 +206,7 @@ __all__ = [
     "Parameter",
     "Plan",
     "Power",
+    "RMSNorm",
     "ReLU",
     "Repeat",
     "Report",
@@ -238,6 +250,7 @@ __all__ = [
     "derived_rule",
     "errors",
     "layer",
+    "running_statistics",
     "split",
     "train",
 ]
