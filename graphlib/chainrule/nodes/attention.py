@@ -50,7 +50,7 @@ class Attention(Node):
             unbroadcast(scores @ k / root, q),
             unbroadcast(scores.mT @ q / root, k),
             unbroadcast(shares.mT @ grad, v),
-            *(None if one.dtype.kind == "b" else unbroadcast(scores, one) for one in mask),
+            *(None if _hides(one) else unbroadcast(scores, one) for one in mask),
         )
 
     def expand(self, *inputs: Node) -> Node:
@@ -69,7 +69,13 @@ def _shares(q: Value, k: Value, mask: Value = None) -> Value:
     scores = q @ k.mT / q.shape[-1] ** 0.5
     if mask is None:
         return softmax(scores, axis=-1)
-    return masked_softmax(scores, mask, axis=-1) if mask.dtype.kind == "b" else softmax(scores + mask, axis=-1)
+    return masked_softmax(scores, mask, axis=-1) if _hides(mask) else softmax(scores + mask, axis=-1)
+
+
+def _hides(mask: Value) -> bool:
+    """Whether a mask is one of truth values; an array of entries that are Symbols is what its entries are."""
+    dtype = next(iter(mask.flat)).dtype if mask.dtype.kind == "O" else mask.dtype
+    return bool(dtype.kind == "b")
 
 
 def _check(q: Value, k: Value, v: Value) -> None:

@@ -159,7 +159,7 @@ def _convolution_of_entries(x: Value, kernel: Value, stride: Any = 1, padding: A
     return total
 
 
-@elementary("product", _convolved, linear=(0, 1), of_entries=_convolution_of_entries)
+@elementary("product", _convolved, dtype="joint", linear=(0, 1), of_entries=_convolution_of_entries)
 def conv2d(x: Value, kernel: Value, stride: Any = 1, padding: Any = 0) -> Value:
     """Every window of the images times the kernel, added up over channels, rows and columns of the window.
 
@@ -180,7 +180,7 @@ def _image_of_entries(grad: Value, kernel: Value, like: Value, stride: Any = 1, 
     return total
 
 
-@elementary("product", _like_images, linear=(0, 1), of_entries=_image_of_entries)
+@elementary("product", _like_images, dtype="joint", linear=(0, 1), of_entries=_image_of_entries)
 def conv2d_backward_image(grad: Value, kernel: Value, like: Value, stride: Any = 1, padding: Any = 0) -> Value:
     """What a gradient of ``conv2d(like, kernel)`` is to the images: each pixel receives from every window that has it.
 
@@ -201,7 +201,7 @@ def _kernel_of_entries(grad: Value, x: Value, like: Value, stride: Any = 1, padd
     return total
 
 
-@elementary("product", _like_kernel, linear=(0, 1), of_entries=_kernel_of_entries)
+@elementary("product", _like_kernel, dtype="joint", linear=(0, 1), of_entries=_kernel_of_entries)
 def conv2d_backward_kernel(grad: Value, x: Value, like: Value, stride: Any = 1, padding: Any = 0) -> Value:
     """What a gradient of ``conv2d(x, like)`` is to the kernel: each entry receives from all it met.
 
@@ -228,7 +228,7 @@ def _largest_of_entries(x: Value, size: Any = 2, stride: Any = None, padding: An
     return largest
 
 
-@elementary("selection", _pooled, of_entries=_largest_of_entries)
+@elementary("selection", _pooled, dtype="joint", of_entries=_largest_of_entries)
 def max_pool(x: Value, size: Any = 2, stride: Any = None, padding: Any = 0) -> Value:
     """The largest entry of every window of the images; what is outside of an image is never the largest.
 
@@ -274,7 +274,7 @@ def _routed_entries(grad: Value, x: Value, size: Any = 2, stride: Any = None, pa
     return total
 
 
-@elementary("selection", _back_to_max, linear=(0,), of_entries=_routed_entries)
+@elementary("selection", _back_to_max, dtype="joint", linear=(0,), of_entries=_routed_entries)
 def max_pool_backward(grad: Value, x: Value, size: Any = 2, stride: Any = None, padding: Any = 0) -> Value:
     """What a gradient of ``max_pool(x)`` is to x: all to the largest of each window, in equal shares where several tie.
 
@@ -296,7 +296,7 @@ def _picked_entries(values: Value, x: Value, size: Any = 2, stride: Any = None, 
     return total / count
 
 
-@elementary("selection", _picked, linear=(0,), of_entries=_picked_entries)
+@elementary("selection", _picked, dtype="joint", linear=(0,), of_entries=_picked_entries)
 def max_pool_picked(values: Value, x: Value, size: Any = 2, stride: Any = None, padding: Any = 0) -> Value:
     """The values that stand where x is largest in each window; the mean of them where several tie.
 
@@ -330,7 +330,7 @@ def _average_of_entries(
     return total / _area(x, size, stride, padding, count_padding)
 
 
-@elementary("product", _averaged, linear=(0,), of_entries=_average_of_entries)
+@elementary("product", _averaged, dtype="joint", linear=(0,), of_entries=_average_of_entries)
 def average_pool(x: Value, size: Any = 2, stride: Any = None, padding: Any = 0, *, count_padding: bool = True) -> Value:
     """The mean of every window of the images; what is outside counts as 0, or not at all.
 
@@ -350,7 +350,7 @@ def _averaged_back_of_entries(
     return total
 
 
-@elementary("product", _back_to_average, linear=(0,), of_entries=_averaged_back_of_entries)
+@elementary("product", _back_to_average, dtype="joint", linear=(0,), of_entries=_averaged_back_of_entries)
 def average_pool_backward(
     grad: Value, like: Value, size: Any = 2, stride: Any = None, padding: Any = 0, *, count_padding: bool = True
 ) -> Value:
