@@ -67,7 +67,9 @@ def _padded(arrays: list[Any], facts: Mapping[str, Any]) -> int:
     """How many entries the images have with what is put around them."""
     rows, columns = facts.get("padding", (0, 0))
     return max(
-        int(math.prod(x.shape[:2])) * (x.shape[2] + 2 * rows) * (x.shape[3] + 2 * columns) if x.ndim == 4 else x.size
+        math.prod(map(int, x.shape[:2])) * (x.shape[2] + 2 * rows) * (x.shape[3] + 2 * columns)
+        if x.ndim == 4
+        else int(x.size)
         for x in arrays
     )
 
