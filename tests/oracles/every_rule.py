@@ -69,16 +69,17 @@ _CHOSEN = (cr.Input("V", (3, 4), dtype=bool), _RNG.integers(0, 2, (3, 4)).astype
 _IDS = (cr.Input("ids", ("m",), dtype=int), np.array([3, 0, 3, 1, 1]))
 
 _MASK = (cr.Input("M", (3, 4), dtype=bool), np.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 1, 0, 1]]) > 0)
+_LOOK = (cr.Input("M", (3, 2), dtype=bool), np.array([[1, 0], [0, 1], [1, 1]]) > 0)
 _IMAGES = (cr.Input("A", ("m", 2, 3, 4)), np.random.default_rng(9).normal(size=(M, 2, 3, 4)))
-_QUERIES = (_parameter("X", 3, 2), _parameter("K", 4, 2), _parameter("V", 4, 6))
+_QUERIES = (_parameter("U", 3, 4), _parameter("X", 2, 4), _parameter("Y", 2, 5))
 _FEATURES = (_parameter("X", 3, 4), _parameter("g", 3, 1), _parameter("b", 3, 1))
 
 
 EXAMPLES: dict[str, Example] = {
     "Attention": _of(lambda q, k, v: cr.Attention(q, k, v, name="Q"), *_QUERIES),
-    "Attention, masked": _of(lambda q, k, v, mask: cr.Attention(q, k, v, mask, name="Q"), *_QUERIES, _MASK),
+    "Attention, masked": _of(lambda q, k, v, mask: cr.Attention(q, k, v, mask, name="Q"), *_QUERIES, _LOOK),
     "Attention, biased": _of(
-        lambda q, k, v, bias: cr.Attention(q, k, v, bias, name="Q"), *_QUERIES, _parameter("S", 3, 4)
+        lambda q, k, v, bias: cr.Attention(q, k, v, bias, name="Q"), *_QUERIES, _parameter("S", 3, 2)
     ),
     "AveragePool": _of(
         lambda x: cr.AveragePool(x, size=(2, 3), stride=1, padding=1, name="Q"), _parameter("T", 1, 2, 3, 4)

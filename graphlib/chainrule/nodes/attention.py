@@ -100,7 +100,7 @@ def _mask(mask: Any) -> Any:
             "a mask of numbers is added to the scores, and one of 0 and 1 hides nothing",
             remedy="truth values that say where a query may look: mask.astype(bool)",
         )
-    return mask
+    return Constant(mask)
 
 
 @final
@@ -119,6 +119,10 @@ class Dropout(Node):
     """
 
     rate: float = 0.5
+
+    def __init__(self, x: Operand, mask: Any = None, *, rate: float = 0.5, name: str | None = None) -> None:
+        held = mask if isinstance(mask, Node) or mask is None else Constant(mask)
+        super().__init__(x, *(() if held is None else (held,)), rate=rate, name=name)
 
     def forward(self, x: Value, mask: Value = None) -> Value:
         return x if mask is None else x * self._held(x, mask) / (1 - self.rate)

@@ -66,12 +66,9 @@ def bounded(function: Callable[..., Any]) -> Function:
 def _padded(arrays: list[Any], facts: Mapping[str, Any]) -> int:
     """How many entries the images have with what is put around them."""
     rows, columns = facts.get("padding", (0, 0))
-    return max(
-        math.prod(map(int, x.shape[:2])) * (x.shape[2] + 2 * rows) * (x.shape[3] + 2 * columns)
-        if x.ndim == 4
-        else int(x.size)
-        for x in arrays
-    )
+    images = [tuple(map(int, x.shape)) for x in arrays if x.ndim == 4]
+    sizes = [b * c * (height + 2 * rows) * (width + 2 * columns) for b, c, height, width in images]
+    return max([*sizes, *(int(x.size) for x in arrays)])
 
 
 def _products(arrays: list[Any], facts: Mapping[str, Any], shape: Any) -> int:
