@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from chainrule import errors
 from chainrule.core import derived as _derived  # noqa: F401 — it registers what a class without a backward has
 from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.listed import Contribution
 from chainrule.core.node import Node
 from chainrule.core.placing import layer
-from chainrule.core.run import Contribution
 from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
 from chainrule.nodes.attention import Attention, Dropout
@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from chainrule.core.array_file import ArrayFile
     from chainrule.derivation.formulas import Derivation, Formula
     from chainrule.judging.verdicts import Report, Verdict
+    from chainrule.tracing.trace import trace
     from chainrule.training.history import History
     from chainrule.training.optimizers import SGD, Adam, Momentum, Optimizer
     from chainrule.training.train import train
@@ -252,6 +253,7 @@ __all__ = [
     "layer",
     "running_statistics",
     "split",
+    "trace",
     "train",
 ]
 
@@ -271,13 +273,16 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "Verdict": "chainrule.judging.verdicts",
     "check_node": "chainrule.checking.local_gradients",
     "derived_rule": "chainrule.calculus.derived_rule",
+    "trace": "chainrule.tracing.trace",
     "train": "chainrule.training.train",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module 'chainrule' has no attribute {errors.did_you_mean(name, __all__)}")
+        from chainrule.core.other_words import no_such_name
+
+        raise AttributeError(f"module 'chainrule' has no attribute {no_such_name(name, __all__)}")
     return getattr(import_module(_LOADED_WHEN_USED[name]), name)
 
 

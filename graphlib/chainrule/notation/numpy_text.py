@@ -23,12 +23,12 @@ from chainrule.notation.printer import (
     commented_page,
     steps_in_lines,
 )
+from chainrule.shown.text import visible
 from chainrule.symbols import elementary, standardizing, windows
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 from chainrule.symbols.operations import OPERATIONS, index
 from chainrule.symbols.symbol import Symbol, known_shape
-from chainrule.text import visible
 
 
 class NumpyText(Printer):

@@ -251,6 +251,7 @@ def centered(x: Value, axis: Any = None) -> Value:
     >>> centered(x).tolist(), (x - x.mean()).tolist()
     ([0.0, 0.0, 0.0], [-1.3877787807814457e-17, -1.3877787807814457e-17, -1.3877787807814457e-17])
     """
+    x = x if x.dtype.kind == "f" else x.astype(float)
     apart = x - _shift(x, axis)
     return apart - np.mean(apart, axis=axis, keepdims=True)
 

@@ -150,6 +150,7 @@ def _position(x: Any, axis: Any = None, *, keepdims: bool = False) -> Shape:
 
 
 def _running(x: Any, axis: Any = None) -> Shape:
+    shapes.normal_axes(() if axis is None else axis, len(_shape(x)))
     return (shapes.size_of(_shape(x)),) if axis is None else _shape(x)
 
 
@@ -170,11 +171,13 @@ def _same(x: Any) -> Shape:
 
 
 def _triangle(x: Any, k: int = 0) -> Shape:
+    shapes.normal_axes((-2, -1), len(_shape(x)))  # NumPy makes a square of a vector, which nobody means
     return _shape(x)
 
 
 def _full_like(x: Any, fill_value: Any) -> Shape:
-    return entrywise(x, fill_value)
+    entrywise(x, fill_value)
+    return _shape(x)
 
 
 def _transpose(x: Any, axes: Any = None) -> Shape:

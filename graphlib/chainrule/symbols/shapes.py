@@ -82,7 +82,8 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     try:
         return tuple(np.lib.array_utils.normalize_axis_tuple(axis, ndim))
     except ValueError as error:  # AxisError, or an axis named twice
-        raise ShapeError(str(error), given=f"axis={axis} for {ndim} axes") from None
+        remedy = f"axis from {-ndim} to {ndim - 1}, each once" if ndim else "no axis: a number has none"
+        raise ShapeError(str(error), given=f"axis={axis} for {ndim} axes", remedy=remedy) from None
 
 
 def size_of(shape: Iterable[Size]) -> Size:
@@ -172,10 +173,13 @@ def diagonal(shape: Shape) -> Shape:
     if len(shape) == 1:
         return shape * 2
     if len(shape) != 2:
-        raise ShapeError(f"a diagonal is that of a vector or a matrix, and {shape_text(shape)} is neither")
+        raise ShapeError(
+            f"a diagonal is that of a vector or a matrix, and {shape_text(shape)} is neither",
+            remedy='np.einsum("iij->ij", x) for that of the first two axes',
+        )
     if shape[0] != shape[1] and not all(isinstance(size, int) for size in shape):
         raise Untraceable(f"how long the diagonal of {shape_text(shape)} is depends on the data")
-    return (shape[0] if shape[0] == shape[1] else min(shape),)  # type: ignore[type-var]  # both are numbers
+    return (shape[0] if shape[0] == shape[1] else min(shape),)
 
 
 def transposed(shape: Shape, axes: Any = None) -> Shape:

@@ -120,7 +120,7 @@ def _masked(x: Value, mask: Value, axis: Any = None) -> Shape:
     return operations.entrywise(x, mask)
 
 
-@elementary("axis", _masked, dtype="joint", textbook=_masked_form)
+@elementary("axis", _masked, dtype="joint", of_entries=_masked_form)
 def masked_softmax(x: Value, mask: Value, axis: Any = None) -> Value:
     """The softmax of the entries where ``mask`` holds; 0 where it does not, also where it holds for none of a row.
 

@@ -68,7 +68,8 @@ def _padded(arrays: list[Any], facts: Mapping[str, Any]) -> int:
     rows, columns = facts.get("padding", (0, 0))
     images = [tuple(map(int, x.shape)) for x in arrays if x.ndim == 4]
     sizes = [b * c * (height + 2 * rows) * (width + 2 * columns) for b, c, height, width in images]
-    return max([*sizes, *(int(x.size) for x in arrays)])
+    most: int = max([*sizes, *(int(x.size) for x in arrays)])
+    return most
 
 
 def _products(arrays: list[Any], facts: Mapping[str, Any], shape: Any) -> int:
