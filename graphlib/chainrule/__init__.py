@@ -21,6 +21,7 @@ from chainrule.core.node import Node
 from chainrule.core.placing import layer
 from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
+from chainrule.nodes.attention import Attention, Dropout
 from chainrule.nodes.conditions import (
     And,
     Equal,
@@ -57,6 +58,7 @@ from chainrule.nodes.elementwise import (
 )
 from chainrule.nodes.further_activations import ELU, SiLU, Softsign
 from chainrule.nodes.further_losses import HuberLoss, KLLoss, L1Loss, NLLLoss
+from chainrule.nodes.images import AveragePool, Conv2d, MaxPool
 from chainrule.nodes.layouts import Diagonal, Flip, Pad, Repeat, Roll, Stack, Tile, Triangle, split
 from chainrule.nodes.linear import Einsum, MatMul, Transpose
 from chainrule.nodes.losses import (
@@ -67,6 +69,7 @@ from chainrule.nodes.losses import (
     SigmoidBCELoss,
     SoftmaxCrossEntropyLoss,
 )
+from chainrule.nodes.normalizing import BatchNorm, GroupNorm, LayerNorm, RMSNorm, running_statistics
 from chainrule.nodes.rearranging import (
     AsType,
     BroadcastTo,
@@ -129,13 +132,17 @@ __all__ = [
     "ArgSort",
     "ArrayFile",
     "AsType",
+    "Attention",
+    "AveragePool",
     "BCELoss",
+    "BatchNorm",
     "BroadcastTo",
     "Ceil",
     "Clip",
     "Concatenate",
     "Constant",
     "Contribution",
+    "Conv2d",
     "Cos",
     "Cosh",
     "CrossEntropyLoss",
@@ -144,6 +151,7 @@ __all__ = [
     "Derivation",
     "Diagonal",
     "Divide",
+    "Dropout",
     "ELU",
     "Einsum",
     "Equal",
@@ -161,6 +169,7 @@ __all__ = [
     "Graph",
     "Greater",
     "GreaterEqual",
+    "GroupNorm",
     "HingeLoss",
     "History",
     "HuberLoss",
@@ -171,6 +180,7 @@ __all__ = [
     "IsNaN",
     "KLLoss",
     "L1Loss",
+    "LayerNorm",
     "Leaf",
     "LeakyReLU",
     "Less",
@@ -182,6 +192,7 @@ __all__ = [
     "MSELoss",
     "MatMul",
     "Max",
+    "MaxPool",
     "Maximum",
     "Mean",
     "Min",
@@ -203,6 +214,7 @@ __all__ = [
     "Plan",
     "Power",
     "Prod",
+    "RMSNorm",
     "ReLU",
     "Repeat",
     "Report",
@@ -250,6 +262,7 @@ __all__ = [
     "derived_rule",
     "errors",
     "layer",
+    "running_statistics",
     "split",
     "trace",
     "train",

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 from torch_forms import along, loss, over
+from torch_large import LARGE
 
 import chainrule as cr
 from chainrule.nodes import running, slopes, sorting
@@ -158,6 +159,7 @@ def put_along(x: Tensor, indices: Tensor, like: Tensor, axis: int) -> Tensor:
 
 
 MORE: dict[type[cr.Node], Callable[..., Tensor]] = {
+    **LARGE,
     cr.And: torch.logical_and,
     cr.ArcCos: torch.arccos,
     cr.ArcCosh: torch.arccosh,
@@ -200,7 +202,6 @@ MORE: dict[type[cr.Node], Callable[..., Tensor]] = {
     cr.Log1p: torch.log1p,
     cr.Min: over(torch.amin),
     cr.Mod: torch.remainder,
-    cr.NLLLoss: loss(lambda q, y: -y * q),
     cr.Norm: length,
     cr.NormalCDF: torch.special.ndtr,
     cr.Not: torch.logical_not,

@@ -1,73 +1,34 @@
 """Every node class with the shapes, facts and values it is tried on: what the tests over all nodes run through."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
+from large_rows import LARGE_ROWS
+from node_values import (
+    Case,
+    Row,
+    Shape,
+    apart,
+    between,
+    beyond_one,
+    condition,
+    indices,
+    normal,
+    one_hot,
+    positive,
+    probability,
+    share,
+    signs,
+)
 
 import chainrule as cr
 from chainrule.nodes import running, slopes, sorting
 from chainrule.nodes.rearranging import FED
 
-# --- what the examples are -------------------------------------------------------------------------------------------
-
-
-def normal(rng, shape):
-    return rng.normal(size=shape)
-
-
-def positive(rng, shape):
-    return rng.uniform(0.5, 2, size=shape)
-
-
-def probability(rng, shape):
-    return rng.uniform(0.1, 0.9, size=shape)
-
-
-def apart(rng, shape):
-    """Numbers in steps of 0.2 that are never 0: no two tie, and every kink at a multiple of 0.2 is 0.1 away."""
-    size = int(np.prod(shape))
-    return (0.2 * (rng.permutation(size) - size // 2) + 0.1).reshape(shape)
-
-
-def between(rng, shape):
-    """Numbers that tie with none of ``apart``: 0.1 away from all of them."""
-    return apart(rng, shape) + 0.1
-
-
-def share(rng, shape):
-    """Numbers between -1 and 1."""
-    return rng.uniform(-0.9, 0.9, size=shape)
-
-
-def beyond_one(rng, shape):
-    return rng.uniform(1.3, 3, size=shape)
-
-
-def signs(rng, shape):
-    return rng.choice([-1.0, 1.0], size=shape)
-
-
-def one_hot(rng, shape):
-    labels = np.zeros(shape)
-    labels[rng.integers(shape[0]), ...] = 1
-    return labels
-
-
-def condition(rng, shape):
-    return rng.random(shape) < 0.5
-
-
-def indices(rng, shape):
-    """Whole numbers from 0 to 1, fit for any axis of at least two; some repeat."""
-    return rng.integers(2, size=shape)
-
-
 # --- over which shapes and with which facts --------------------------------------------------------------------------
 
-Shape = tuple[int, ...]
 SHAPES: list[Shape] = [(), (1,), (0,), (3, 0), (2, 3), (2, 3, 4)]
 STRETCHED: list[tuple[Shape, Shape]] = [
     ((), (3,)),
@@ -83,17 +44,6 @@ STRETCHED: list[tuple[Shape, Shape]] = [
     ((3, 1), (3, 0)),
     ((3, 0), (1, 1)),
 ]
-
-
-class Case(NamedTuple):
-    """Shapes of the inputs, and facts."""
-
-    shapes: tuple[Shape, ...]
-    facts: Mapping[str, Any] = MappingProxyType({})
-
-    def __str__(self) -> str:
-        facts = (f"{name}={value}" for name, value in self.facts.items())
-        return "-".join([*(str(shape).replace(" ", "") for shape in self.shapes), *facts])
 
 
 def single(**facts: list[Any]) -> list[Case]:
@@ -370,14 +320,6 @@ COUNTED = [Case((shape,), {"axis": axis}) for shape in SHAPES for axis in (None,
 # --- one row for each class ------------------------------------------------------------------------------------------
 
 
-class Row(NamedTuple):
-    """How the inputs of a class are drawn, and the cases it is checked in."""
-
-    kind: type[cr.Node]
-    samplers: tuple[Callable[..., Any], ...]
-    cases: list[Case]
-
-
 def compared(kind: type[cr.Node], *, of: Callable[..., Any] = apart, other: Callable[..., Any] = between) -> Row:
     """What gives truth values of two inputs."""
     return Row(kind, (of, other), pairs())
@@ -514,14 +456,18 @@ ROWS = [
     Row(slopes.Weighted, (normal, normal), pairs()),
     Row(slopes.XLog1m, (normal, probability), pairs()),
     Row(slopes.XLogY, (normal, positive), pairs()),
+    *LARGE_ROWS,
 ]
 
 WITHOUT_GRADIENT = {(cr.FullLike, "x"), (cr.Size, "x"), (cr.StopGradient, "x")}
-DATA = {"labels", "indices", "condition", "like"}  # inputs that have no gradient, by the name that the rule gives them
+DATA = {"labels", "indices", "condition", "like", "mask", "weights"}
+"""Inputs that have no gradient, by the name that the rule gives them."""
 
 
 def is_data(row: Row, name: str) -> bool:
     """Whether an input of that name has no gradient."""
+    if row.kind is cr.Attention and row.samplers[-1] is normal:  # a mask that is added to the scores
+        return False
     return name.rstrip("_0123456789") in DATA or (row.kind, name) in WITHOUT_GRADIENT
 
 

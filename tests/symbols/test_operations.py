@@ -12,18 +12,22 @@ from every_rule import EXAMPLES
 
 import chainrule as cr
 from chainrule.errors import ShapeError, Untraceable
-from chainrule.judging.reading import activations, vocabulary
+from chainrule.judging.reading import activations, vocabulary, windowed
 from chainrule.plan.columns import Unsplittable, split
 from chainrule.program.calls import Call, pick
 from chainrule.program.recording import record
-from chainrule.symbols import elementary, symbol
+from chainrule.symbols import elementary, standardizing, symbol, windows
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.operations import OPERATIONS, Operation, declare, index, number, operation
 from chainrule.symbols.symbol import Symbol, as_number
 
 X = Symbol.leaf("x", (2, 3, "m"))
 SAMPLE = np.random.default_rng(0).uniform(0.1, 0.9, (2, 3, 11))
-OWN = [row for row in OPERATIONS.values() if row.function.__module__ == elementary.__name__]
+OWN = [
+    row
+    for row in OPERATIONS.values()
+    if row.function.__module__ in (elementary.__name__, standardizing.__name__, windows.__name__)
+]
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -204,7 +208,8 @@ def test_every_operation_that_a_rule_records_has_a_row(name):
 
 
 def test_every_elementary_function_has_a_row():
-    assert {row.function for row in OWN} == set(vocabulary.ELEMENTARY.values())
+    known = {row.function.__name__ for row in OWN}
+    assert known == {*vocabulary.ELEMENTARY, *windowed.FUNCTIONS}
 
 
 def test_a_ufunc_without_a_row_works_entry_by_entry():
@@ -294,6 +299,7 @@ ITS_OWN = {
     "derivation.rearranged._RULES": "how arrangements that follow each other are one",
     "derivation.textbook._READ_AS": "forms that are shorter for some operands only",
     "judging.evaluator._MATRIX_PRODUCTS": "what a search for the mistake multiplies by",
+    "plan.columns._BY_IMAGE": "functions of images, which stand along the first axis",
     "plan.columns._LAYS_AS_THEY_WERE": "arrangements in which columns never change places",
     "plan.columns._SAME_ORDER": "views told by the order of entries and not by axes",
     "plan.columns._SUMS": "sums that blocks of columns may hand on in parts",
@@ -301,6 +307,8 @@ ITS_OWN = {
     "plan.loop.scalars._OTHER_NAMES": "names of functions of single numbers",
     "plan.numpy_source._MAY_COPY": "where the printed NumPy cannot know whether memory is shared",
     "plan.numpy_source._OPERATORS": "signs of the printed NumPy",
+    "core.operable._WRITTEN": "what to write where no node computes a function",
+    "core.other_spellings._WRITTEN_WITH": "what a call to a node is written with",
     "plan.optimizing._MAY_CHANGE_NOTHING": "what the same shape and dtype makes superfluous",
     "plan.optimizing._OPENED": "implementations that share their parts",
     "plan.optimizing._UNDO": "what done twice is undone",

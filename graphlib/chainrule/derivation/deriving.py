@@ -267,7 +267,9 @@ class _Deriving:
 
     def _sums_labels(self, x: Any) -> bool:
         is_sum = isinstance(x, Symbol) and x.operation is np.sum and isinstance(x.operands[0], Symbol)
-        return is_sum and x.operands[0].name in self.class_labels
+        if not is_sum or x.operands[0].name not in self.class_labels:
+            return False
+        return x.options.get("axis") is not None or x.operands[0].ndim < 2  # over all: how many labels there are
 
     def _local(self, k: int, grad: Gradient) -> list[Gradient | None]:
         """Hand the gradient to the rule twice: under its name, for the line, and in full, for what may cancel."""

@@ -5,14 +5,18 @@ Loading the package loads all of them, so that the table of operations has a nod
 
 from chainrule.nodes import (
     arithmetic,
+    attention,
     conditions,
     counting,
     elementwise,
     further_activations,
     further_losses,
+    images,
     layouts,
     linear,
     losses,
+    normalizing,
+    passed_back,
     rearranging,
     reductions,
     running,
@@ -25,6 +29,10 @@ from chainrule.nodes import (
 
 __all__ = [
     "arithmetic",
+    "passed_back",
+    "normalizing",
+    "images",
+    "attention",
     "conditions",
     "counting",
     "elementwise",

@@ -22,9 +22,9 @@ Kind: TypeAlias = Literal["entrywise", "axis", "view", "arrangement", "selection
 entry, which may stay where it is in memory ("view"), is laid elsewhere ("arrangement") or is picked by an index
 ("selection"), a sum of products ("product"), or none ("creation")."""
 
-DtypeRule: TypeAlias = Literal["float", "alike", "first", "bool", "position", "given"]
-"""Floating; that of all operands when they are alike, else floating; that of the first operand; truth values; whole
-numbers that count places; that of an option or of what is filled in."""
+DtypeRule: TypeAlias = Literal["float", "joint", "alike", "first", "bool", "position", "given"]
+"""Floating; floating as the operands that are; that of all operands when they are alike, else floating; that of the
+first operand; truth values; whole numbers that count places; that of an option or of what is filled in."""
 
 
 @final

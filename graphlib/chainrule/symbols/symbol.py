@@ -305,7 +305,7 @@ def _dtype(row: Operation, operands: tuple[Any, ...], options: Mapping[str, Any]
     return np.result_type(kept, *numbers) if numbers else kept
 
 
-_DTYPES = {"float": float, "bool": bool, "position": np.intp}
+_DTYPES = {"float": float, "joint": float, "bool": bool, "position": np.intp}
 
 
 def _given_dtype(row: Operation, options: Mapping[str, Any]) -> Any:
