@@ -16,33 +16,35 @@ from chainrule import nodes
 from chainrule.errors import UnknownNameError
 from chainrule.plan.columns import Unsplittable
 from chainrule.plan.loop.scalars import NotScalar, scalars_of
-from chainrule.program.recording import record
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "nodes.md"
 sys.path.append(str(ROOT / "tests" / "oracles"))
 from every_rule import EXAMPLES, Example  # noqa: E402 — the folder has just been named
-from node_rows import ROWS  # noqa: E402
+from node_rows import ROWS  # noqa: E402 — as above
 
 HEAD = """# The nodes
 
-Every node class, by family, and what holds for each. This page is written by `python docs/make_nodes.py`, which computes what it says; the tests
-fail while it is out of date or a class is without its checks.
+Every node class, by family, and what holds for each. This page is written by `python docs/make_nodes.py`, which
+computes what it says; the tests fail while it is out of date or a class is without its checks.
 
-* **cases**: shapes, facts and data types in which `check_node` holds the class to numerical differentiation (`tests/nodes/test_node_grid.py`).
+* **cases**: shapes, facts and data types in which `check_node` holds the class to numerical differentiation
+  (`tests/nodes/test_node_grid.py`).
 * **formula**: that of the node in a derivation of the example in `tests/oracles/every_rule.py`.
-* **plan**: compiled, the gradients are those of a run. "loop": with `backend="numba"` it has a place in one compiled loop; "steps": it is a step
-  of NumPy's there, too.
+* **plan**: compiled, the gradients are those of a run. "loop": with `backend="numba"` it has a place in one compiled
+  loop; "steps": it is a step of NumPy's there, too.
 * **orders**: how often its gradient, as a graph of nodes, has been taken; "flat" where the next one is 0 everywhere.
-* **judges**: who else has judged its numbers, in `tests/judges/`: PyTorch its value and gradients, JAX gradients up to the third, ONNX its
-  value in the operators of ONNX's own tests. A class that decides or counts has no gradient to be judged.
+* **judges**: who else has judged its numbers, in `tests/judges/`: PyTorch its value and gradients, JAX gradients up
+  to the third, ONNX its value in the operators of ONNX's own tests. A class that decides or counts has no gradient to
+  be judged.
 
 """
 WITHIN = """
 ## What gradient graphs are made of beside these
 
-These classes compute what rules record of a gradient. Nobody has to write one, so they are no public names; they stand in
-`chainrule.nodes`, are printed, drawn, pickled and judged as all others are ([decision 9](decisions/0009-public-nodes.md)).
+These classes compute what rules record of a gradient. Nobody has to write one, so they are no public names; they
+stand in `chainrule.nodes`, are printed, drawn, pickled and judged as all others are
+([decision 9](decisions/0009-public-nodes.md)).
 
 """
 
@@ -135,8 +137,9 @@ def plan(example: Example) -> str:
     _, found = graph.compile(names)(example.feeds)
     for name in names:
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-12, atol=1e-14)
-    try:  # with nothing behind it that needs a sum over all columns
-        scalars_of(record(cr.Graph(cr.Sum(example.graph.outputs[0]))), {"m": 5})
+    alone = cr.Graph(cr.Sum(example.graph.outputs[0])).compile(names)  # nothing behind it needs a sum over all columns
+    try:
+        scalars_of(alone._program_for(np.dtype(float)), {"m": 5})
     except (NotScalar, Unsplittable):
         return "steps"
     return "loop"
@@ -169,7 +172,11 @@ def judges(name: str) -> str:
     torch = {key for file in ("torch_graph.py", "torch_more.py") for key in keys(file)}
     written = list(ast.walk(tree("onnx_adapter.py")))
     onnx = {node.attr for node in written if isinstance(node, ast.Attribute)}
-    onnx |= {SIGNS[type(node.op)] for node in written if isinstance(node, (ast.BinOp, ast.UnaryOp)) and type(node.op) in SIGNS}
+    onnx |= {
+        SIGNS[type(node.op)]
+        for node in written
+        if isinstance(node, (ast.BinOp, ast.UnaryOp)) and type(node.op) in SIGNS
+    }
     moved = any(type(node).__name__ == name for key in EXAMPLES if moves(key) for node in EXAMPLES[key].graph)
     who = {"PyTorch": name in torch, "JAX": moved, "ONNX": name in onnx}
     return ", ".join(judge for judge, has in who.items() if has)
@@ -188,6 +195,7 @@ def keys(file: str) -> Iterator[str]:
 
 
 def tree(file: str) -> Any:
+    """The source of a judge."""
     return ast.parse((ROOT / "tests" / "judges" / file).read_text("utf-8"))
 
 
