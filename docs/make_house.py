@@ -22,7 +22,7 @@ LONGEST = 500  # lines of a file
 # above. What stands in a room imports from its own and from lower ones, wherever the import stands.
 ORDER = (
     "text errors symbols core nodes notation calculus program derivation checking plan samples drawing judging page "
-    "training graph __init__ nets commands __main__"
+    "training graph practice __init__ nets commands __main__"
 ).split()
 
 

@@ -99,11 +99,13 @@ from chainrule.nodes.transcendental import (
 from chainrule.symbols.symbol import Symbol
 
 if TYPE_CHECKING:
+    from chainrule import practice
     from chainrule.checking.local_gradients import check_node
     from chainrule.checking.report import GradientReport
     from chainrule.core.array_file import ArrayFile
     from chainrule.derivation.formulas import Derivation, Formula
     from chainrule.judging.verdicts import Report, Verdict
+    from chainrule.practice.sheet import exercise
     from chainrule.training.history import History
     from chainrule.training.optimizers import SGD, Adam, Momentum, Optimizer
     from chainrule.training.train import train
@@ -237,7 +239,9 @@ __all__ = [
     "check_node",
     "derived_rule",
     "errors",
+    "exercise",
     "layer",
+    "practice",
     "split",
     "train",
 ]
@@ -258,11 +262,14 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "Verdict": "chainrule.judging.verdicts",
     "check_node": "chainrule.checking.local_gradients",
     "derived_rule": "chainrule.calculus.derived_rule",
+    "exercise": "chainrule.practice.sheet",
     "train": "chainrule.training.train",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "practice":
+        return import_module("chainrule.practice")
     if name not in _LOADED_WHEN_USED:
         raise AttributeError(f"module 'chainrule' has no attribute {errors.did_you_mean(name, __all__)}")
     return getattr(import_module(_LOADED_WHEN_USED[name]), name)

@@ -82,7 +82,8 @@ def _table(sheet: Handout) -> str:
     rows = ["| name | what it is | shape | |", "|---|---|---|---|"]
     for value in sheet.values:
         formula = f"${value.formulas['latex']}$" if value.formulas else ""
-        cells = (f"`{_plain(value.name)}`", value.kind, value.shape, formula.replace("|", "\\vert "))
+        name = f"`{value.name}`" if value.name.isidentifier() else _plain(value.name)
+        cells = (name, value.kind, value.shape, formula.replace("|", "\\vert "))
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

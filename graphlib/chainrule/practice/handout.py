@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
@@ -51,3 +52,8 @@ class Handout:
     def points(self) -> float:
         """How many points there are."""
         return sum(question.points for question in self.questions)
+
+
+def is_assignable(name: str) -> bool:
+    """Whether a line of Python can give a value to a name without taking one that a sheet needs."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name not in ("np", "cache", FUNCTION_NAME)

@@ -13,7 +13,7 @@ from chainrule.errors import ArgumentError, did_you_mean
 from chainrule.judging.given import given_formula
 from chainrule.judging.ground import Ground
 from chainrule.judging.trial import Trial
-from chainrule.practice.handout import CHOICE, SHAPE, Question
+from chainrule.practice.handout import CHOICE, SHAPE, Question, is_assignable
 from chainrule.practice.mistakes import Mistake, mistakes, right_text
 from chainrule.symbols.dimensions import Shape, shape_text
 
@@ -91,7 +91,7 @@ def lines_asked(ground: Ground, derivation: Derivation, lines: Iterable[str] | s
     if unknown or twice or not asked:
         what = f"no line is called {', '.join(unknown)}" if unknown else f"asked for twice: {', '.join(twice)}"
         raise ArgumentError(what if unknown or twice else "nothing is asked for", given=f"lines: {', '.join(known)}")
-    strange = [name for name in asked if not name.isidentifier()]
+    strange = [name for name in asked if not is_assignable(name)]
     if strange:
         raise ArgumentError(
             f"an answer cannot be given to a line called {strange[0]!r}", remedy="names such as dW3: letters, digits, _"

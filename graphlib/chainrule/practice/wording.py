@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from chainrule.practice.handout import CHOICE, FORMULA, FUNCTION, FUNCTION_NAME, SHAPE, Handout, Question
+from chainrule.practice.handout import CHOICE, FORMULA, FUNCTION, FUNCTION_NAME, SHAPE, Handout, Question, is_assignable
 
 MARK: Final = "chainrule sheet"
 _LEVELS: Final = {
@@ -61,10 +61,10 @@ def answer_block(sheet: Handout, one: Question | None = None) -> str:
     """The code that waits for an answer."""
     if one is not None:
         return f'{one.name} = ""'
-    labels = "".join(f", {name}" for name in sheet.labels[:1] if name.isidentifier())
+    labels = "".join(f", {name}" for name in sheet.labels[:1] if is_assignable(name))
     returned = ", ".join(f'"{each.name}": ...' for each in sheet.questions)
     said = '"""The gradients by name; cache holds all values by name, such as cache["{}"]."""'
-    first = next((value.name for value in sheet.values if value.kind == "value"), "x")
+    first = next((value.name for value in sheet.values if value.kind == "value" and is_assignable(value.name)), "x")
     return f"def {FUNCTION_NAME}(cache{labels}):\n    {said.format(first)}\n    return {{{returned}}}"
 
 
@@ -80,9 +80,9 @@ def points_said(points: float) -> str:
 
 def data_as_code(sheet: Handout) -> str:
     """The data as lines of Python; the intermediate values in a dict, as the function is handed them."""
-    lines = [f"{name} = {_array(value)}" for name, value in sheet.data.items() if name.isidentifier()]
+    lines = [f"{name} = {_array(value)}" for name, value in sheet.data.items() if is_assignable(name)]
     if sheet.level == FUNCTION:
-        names = ", ".join(f'"{name}": {name}' for name in sheet.data if name.isidentifier())
+        names = ", ".join(f'"{name}": {name}' for name in sheet.data if is_assignable(name))
         lines.append(f"cache = {{{names}}}")
     return "\n".join(lines)
 

@@ -56,7 +56,7 @@ def check_script(
     """
     ground = ground_of(graph, feeds, seed)
     asked = question(ground)
-    chosen, parameters = _chosen(_functions_in(path), asked.filling, function, path)
+    chosen, parameters = chosen_function(_functions_in(path), asked.filling, function, path)
     wanted = [source for name in parameters if (source := asked.filling.source(name)) is not None]
     answers = _run(path, chosen, packed_question(question(ground, wanted)), seconds, megabytes)
     return judged(ground, answers, feeds, convention=convention, seed=seed, require=require)
@@ -69,11 +69,17 @@ def _functions_in(path: Path) -> dict[str, tuple[list[str], list[str]]]:
     """The functions of a file by name: their parameters, and those that have no default; the file is not run."""
     try:
         content = path.read_bytes() if path.stat().st_size <= _LARGEST_FILE else None
-        if content is None:
-            raise ArgumentError(f"{path} holds more than {_LARGEST_FILE >> 20} MB")
-        module = ast.parse(content)
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
+    if content is None:
+        raise ArgumentError(f"{path} holds more than {_LARGEST_FILE >> 20} MB")
+    return functions_of(content, path)
+
+
+def functions_of(content: bytes | str, path: Path) -> dict[str, tuple[list[str], list[str]]]:
+    """The functions of a text by name, as ``_functions_in``; ``path`` is what messages call it."""
+    try:
+        module = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         said = getattr(error, "msg", error)
@@ -97,7 +103,7 @@ def _parameters(given: ast.arguments) -> tuple[list[str], list[str]]:
     return [*by_place, *by_name], needed
 
 
-def _chosen(
+def chosen_function(
     functions: Mapping[str, tuple[list[str], list[str]]], filling: Filling, asked: str | None, path: Path
 ) -> tuple[str, list[str]]:
     """The function that is judged, and its parameters."""
