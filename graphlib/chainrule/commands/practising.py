@@ -31,6 +31,7 @@ def exercise_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", default="sheet.md", help=f"{', '.join(FORMS)} (default: %(default)s)"
     )
     parser.add_argument("--key", metavar="FILE", help="the teacher's file (default: sheet.key.json for sheet.md)")
+    parser.add_argument("--tests", action="store_true", help="an assert behind each answer of a notebook, for nbgrader")
     parser.add_argument("--title", default="", help="what stands above it")
     parser.add_argument("--points", type=_points, default=1.0, help="what a line is worth (default: %(default)g)")
     _hints_argument(parser, default=2)
@@ -54,7 +55,7 @@ def write_exercise(given: argparse.Namespace) -> int:
     told = {"convention": given.convention, "title": given.title, "points": given.points, "hints": given.hints}
     sheet = exercise(graph, lines, given.level, **told)
     try:
-        path = sheet.save(given.output, key=given.key)
+        path = sheet.save(given.output, key=given.key, tests=given.tests)
     except OSError as error:
         raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
     print(f"written: {path}, {len(sheet.tasks)} lines; the teacher's file: {given.key or path.stem + '.key.json'}")

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from chainrule.practice.handout import FUNCTION, Handout
+from chainrule.practice.handout import FUNCTION, Handout, Question
 from chainrule.practice.page_of_sheet import page
-from chainrule.practice.wording import answer_block, asked, data_as_code, introduction, marked, points_said
+from chainrule.practice.wording import answer_block, asked, data_as_code, introduction, marked, points_said, test_of
 from chainrule.text import visible
 
 _WIDTH: Final = 100
@@ -38,8 +38,11 @@ def script(sheet: Handout) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def notebook(sheet: Handout) -> str:
-    """The sheet as a notebook, with the marks by which nbgrader knows what a learner may write."""
+def notebook(sheet: Handout, key: str = "") -> str:
+    """The sheet as a notebook, with the marks by which nbgrader knows what a learner may write.
+
+    With a teacher's file a cell behind each answer tests it; nbgrader takes its content out of what it hands out.
+    """
     head = "\n\n".join([f"# {_plain(sheet.title)}", *introduction(sheet), _table(sheet)])
     cells = [_cell("markdown", head, "head")]
     code = "import numpy as np" + (f"\n\n{data_as_code(sheet)}" if sheet.data else "")
@@ -47,6 +50,8 @@ def notebook(sheet: Handout) -> str:
     for k, (heading, text, block) in enumerate(sections(sheet)):
         cells.append(_cell("markdown", f"## {heading}\n\n{text}", f"question-{k + 1}"))
         cells.append(_cell("code", block, f"answer-{k + 1}", solution=True))
+        tested = sheet.questions if sheet.level == FUNCTION else sheet.questions[k : k + 1]
+        cells += [_test_cell(sheet, one, key) for one in tested if key]
     told = {
         "cells": cells,
         "metadata": {
@@ -125,3 +130,10 @@ def _cell(kind: str, source: str, name: str, *, solution: bool = False) -> dict[
     if kind == "code":
         cell |= {"execution_count": None, "outputs": []}
     return cell | {"source": source.splitlines(keepends=True)}
+
+
+def _test_cell(sheet: Handout, one: Question, key: str) -> dict[str, Any]:
+    source = f"### BEGIN HIDDEN TESTS\n{test_of(sheet, one, key)}\n### END HIDDEN TESTS"
+    cell = _cell("code", source, f"test-{one.name}")
+    cell["metadata"]["nbgrader"] |= {"grade": True, "points": one.points}
+    return cell

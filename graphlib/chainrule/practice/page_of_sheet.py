@@ -58,5 +58,5 @@ def _function(sheet: Handout) -> str:
     head = f'<h2>The function <span class="points">{points_said(sheet.points)}</span></h2>'
     names = ", ".join(f"{as_text(one.name)} {as_text(one.shape)}" for one in sheet.questions)
     label = f'<label for="answer">Write the function; it returns {names}.</label>'
-    field = f'<textarea id="answer" rows="18" spellcheck="false" autocomplete="off">\n{start}</textarea>'
+    field = f'<textarea id="answer" rows="18" wrap="off" spellcheck="false" autocomplete="off">\n{start}</textarea>'
     return f'<section class="question" data-line="function">\n{head}\n{label}\n{field}\n</section>\n'

@@ -21,7 +21,7 @@ from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.judging.ground import MEAN, PER_EXAMPLE, Convention, Ground, random_draws
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
-from chainrule.practice.forms import FORMS, markdown
+from chainrule.practice.forms import FORMS, markdown, notebook
 from chainrule.practice.graph_data import data_of_graph
 from chainrule.practice.handout import CHOICE, FORMULA, FUNCTION, SHAPE, Handout, Value
 from chainrule.practice.page_of_sheet import page
@@ -48,19 +48,27 @@ class Sheet:
     handout: Handout
     key: Key
 
-    def save(self, path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Path:
+    def save(
+        self, path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None, tests: bool = False
+    ) -> Path:
         """Write the sheet as .md, .py, .ipynb or .html, and the teacher's file beside it; returns the sheet's path.
 
         The teacher's file is ``sheet.key.json`` for ``sheet.md``, or ``key``. It keeps the keys of sheets that were
-        saved before, and only its owner may read it. Raises ArgumentError for another extension, OSError when a file
+        saved before, and only its owner may read it. ``tests`` puts an assert behind each answer of a notebook, for
+        nbgrader, which takes it out of what it hands out.
+
+        Raises ArgumentError for another extension, OSError when a file
         cannot be written.
         """
         target = Path(path)
         form = FORMS.get(target.suffix.lower())
         if form is None:
             raise ArgumentError(f"{str(path)!r} has no extension of a sheet", remedy=f"one of {', '.join(FORMS)}")
-        content = form(self.handout)
-        add_key(key_path(target) if key is None else Path(key), self.key)
+        if tests and form is not notebook:
+            raise ArgumentError("tests stand in notebooks", given=str(path), remedy="a file that ends with .ipynb")
+        place = key_path(target) if key is None else Path(key)
+        content = notebook(self.handout, place.name) if tests else form(self.handout)
+        add_key(place, self.key)
         replaced(target, content.encode())
         return target
 

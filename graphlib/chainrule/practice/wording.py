@@ -62,10 +62,10 @@ def answer_block(sheet: Handout, one: Question | None = None) -> str:
     if one is not None:
         return f'{one.name} = ""'
     labels = "".join(f", {name}" for name in sheet.labels[:1] if is_assignable(name))
-    returned = ", ".join(f'"{each.name}": ...' for each in sheet.questions)
+    returned = "".join(f'        "{each.name}": ...,\n' for each in sheet.questions)
     said = '"""The gradients by name; cache holds all values by name, such as cache["{}"]."""'
     first = next((value.name for value in sheet.values if value.kind == "value" and is_assignable(value.name)), "x")
-    return f"def {FUNCTION_NAME}(cache{labels}):\n    {said.format(first)}\n    return {{{returned}}}"
+    return f"def {FUNCTION_NAME}(cache{labels}):\n    {said.format(first)}\n    return {{\n{returned}    }}"
 
 
 def marked(identity: str, form: str) -> str:
@@ -92,3 +92,10 @@ def _array(value: Any) -> str:
         return repr(value.item())
     kind = "" if value.dtype.kind == "f" else f", dtype={value.dtype.name}"
     return f"np.array({value.tolist()}{kind})"
+
+
+def test_of(sheet: Handout, one: Question, key: str) -> str:
+    """A plain assert that holds where the answer to a line is right, by the teacher's file."""
+    answer = FUNCTION_NAME if sheet.level == FUNCTION else one.name
+    graded = f'Grader("{key}", sheet="{sheet.identity}").check("{one.name}", {answer})'
+    return f"from chainrule.practice import Grader\n\nmark = {graded}\nassert mark, str(mark)"
