@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import symtable
 from collections.abc import Iterable, Iterator
 
 from chainrule.practice.handed_in import statements_of
@@ -31,9 +32,15 @@ def demanded(codes: Iterable[str], function: str) -> str:
             break
         chosen |= more
         wanted |= {name for k in more for name in _used(statements[k])}
-    kept = [statements[k] for k in sorted(chosen)]
-    future = [one for one in kept if isinstance(one, ast.ImportFrom) and one.module == "__future__"]
-    return ast.unparse(ast.Module([*future, *(one for one in kept if one not in future)], []))
+    kept = sorted((statements[k] for k in sorted(chosen)), key=_rank)  # which is stable
+    return ast.unparse(ast.Module(kept, []))
+
+
+def _rank(statement: ast.stmt) -> int:
+    """Imports go first: in a notebook they may have run before the cells above them."""
+    if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+        return 0
+    return 1 if isinstance(statement, ast.Import | ast.ImportFrom) else 2
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:
@@ -54,4 +61,15 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
 
 
 def _used(statement: ast.stmt) -> set[str]:
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    """The names that a statement takes from outside of itself: no parameters, and no variables of a function."""
+    found = set[str]()
+    try:
+        waiting = [symtable.symtable(ast.unparse(statement), "handed in", "exec")]
+    except (SyntaxError, ValueError, RecursionError):
+        return found
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        outside = [one for one in table.get_symbols() if one.is_global() or table.get_type() == "module"]
+        found |= {one.get_name() for one in outside if one.is_referenced()}
+    return found

@@ -19,7 +19,7 @@ def markdown(sheet: Handout) -> str:
     """The sheet as Markdown: answers stand in blocks of code."""
     parts = [marked(sheet.identity, "<!-- {} -->"), f"# {_plain(sheet.title)}", *introduction(sheet), _table(sheet)]
     if sheet.data:
-        parts += ["Numbers to try with:", _fenced(data_as_code(sheet))]
+        parts += ["Numbers to try with:", _fenced(f"import numpy as np\n\n{data_as_code(sheet)}")]
     for heading, text, block in sections(sheet):
         parts += [f"## {heading}", text, _fenced(block)]
     return "\n\n".join(parts) + "\n"

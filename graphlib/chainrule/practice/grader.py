@@ -34,6 +34,7 @@ SECONDS: Final = 20.0
 """How long a learner's function may run."""
 _MEGABYTES: Final = 2048
 _LETTER: Final = re.compile(r"\(?([a-zA-Z])\)?[.:)]?")
+_TIMES: Final = re.compile(r"\s+[x*]\s+|×")
 _NUMBER_OR_NAME: Final = re.compile(r"\w+")
 
 
@@ -126,7 +127,7 @@ class Grader:
         letter = _LETTER.fullmatch(answer.text)
         chosen = letter[1].lower() if letter else ""
         text = next((choice.text for choice in task.choices if choice.letter == chosen), answer.text)
-        ok = _NUMBER_OR_NAME.findall(text) == _NUMBER_OR_NAME.findall(task.shape) and (text != "" or not letter)
+        ok = _sizes(text) == _sizes(task.shape) and text != ""
         return self._mark(task, ok, "", text, hints_of_shape(task, text))
 
     def _of_line(self, task: Task, answer: Answer | None, verdict: Verdict | None) -> Mark:
@@ -284,6 +285,11 @@ class Grader:
         return Mark(task.name, ok, task.points if ok else 0.0, task.points, said, answer, stages)
 
 
+def _sizes(text: str) -> list[str]:
+    """The sizes of a shape: (3, m), 3 x m, 3 × m."""
+    return _NUMBER_OR_NAME.findall(_TIMES.sub(",", text))
+
+
 def _functions(code: str, path: Path) -> Any:
     try:
         return functions_of(code, path)
@@ -315,8 +321,9 @@ def _together(marks: Sequence[Mark]) -> Mark:
 
 
 def _as_array(answer: Any) -> Any:
+    """The numbers of an answer in Python; an empty array, which is wrong, where it has none."""
     try:
-        array = np.array(answer, dtype=float)
-    except (TypeError, ValueError, OverflowError):
+        array = np.array(answer)
+    except (TypeError, ValueError, OverflowError):  # lists of different lengths
         return np.zeros((0,))
-    return array
+    return array if array.dtype.kind in "fiub" else np.zeros((0,))

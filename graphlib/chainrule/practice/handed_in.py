@@ -166,7 +166,7 @@ def _of_text(text: str, name: str) -> Answer | None:
     bare = re.sub(rf"^{re.escape(name)}\s*=(?!=)", "", text.strip()).strip()
     if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":
         bare = bare[1:-1].strip()
-    return Answer(bare) if bare.strip("_. …") else None
+    return Answer(bare) if bare.strip("_. …") not in ("", "None") else None
 
 
 def _numbers(value: ast.List) -> Any:

@@ -129,10 +129,9 @@ def _rows_of_mark(mark: Mark, width: int, shown: Collection[str]) -> Iterator[st
     told, room = on_one_line(mark.told), _WIDTH - len(start)
     is_short = len(told) <= _TOLD_WIDTH
     answer = clipped(on_one_line(mark.answer), room - (_TOLD_WIDTH + 2 if is_short else 0))
-    yield (
-        f"{start}{answer.ljust(room - _TOLD_WIDTH)}{told:>{_TOLD_WIDTH}}" if is_short else f"{start}{answer}"
-    ).rstrip()
-    for text in [*([] if is_short else [told]), *staged(mark.hints)]:
+    behind = f"{told:>{_TOLD_WIDTH}}" if is_short else ""
+    yield f"{start}{answer.ljust(room - _TOLD_WIDTH)}{behind}".rstrip()
+    for text in [*([] if is_short or told in shown else [told]), *staged(mark.hints)]:
         yield from _wrapped(on_one_line(text))
 
 
