@@ -201,7 +201,7 @@ def test_a_notebook_is_valid_and_says_what_may_be_written(tmp_path):
     for level in (1, 2, 3, 4):
         sheet = cr.exercise(DNN, ["dZ3", "dW3"], level, points={"dW3": 2.5})
         for tests in (False, True):
-            path = sheet.save(tmp_path / "sheet.ipynb", tests=tests)
+            path = sheet.save(tmp_path / "sheet.ipynb", key=tmp_path / "key.json", tests=tests)
             book = nbformat.read(path, 4)
             nbformat.validate(book)
             marks = [cell.metadata.nbgrader for cell in book.cells]

@@ -13,6 +13,7 @@ from chainrule.practice.wording import answer_block, asked, data_as_code, introd
 from chainrule.text import visible
 
 _WIDTH: Final = 100
+_KEEPS_THE_CELL: Final = "\n### BEGIN SOLUTION\n### END SOLUTION"  # else nbgrader clears what waits for the answer
 
 
 def markdown(sheet: Handout) -> str:
@@ -49,7 +50,7 @@ def notebook(sheet: Handout, key: str = "") -> str:
     cells.append(_cell("code", code, "data"))
     for k, (heading, text, block) in enumerate(sections(sheet)):
         cells.append(_cell("markdown", f"## {heading}\n\n{text}", f"question-{k + 1}"))
-        cells.append(_cell("code", block, f"answer-{k + 1}", solution=True))
+        cells.append(_cell("code", block + (_KEEPS_THE_CELL if key else ""), f"answer-{k + 1}", solution=True))
         tested = sheet.questions if sheet.level == FUNCTION else sheet.questions[k : k + 1]
         cells += [_test_cell(sheet, one, key) for one in tested if key]
     told = {

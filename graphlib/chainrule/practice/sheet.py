@@ -55,7 +55,7 @@ class Sheet:
 
         The teacher's file is ``sheet.key.json`` for ``sheet.md``, or ``key``. It keeps the keys of sheets that were
         saved before, and only its owner may read it. ``tests`` puts an assert behind each answer of a notebook, for
-        nbgrader, which takes it out of what it hands out.
+        nbgrader, which takes it out of what it hands out; the teacher's file stands elsewhere then, in ``key``.
 
         Raises ArgumentError for another extension, OSError when a file
         cannot be written.
@@ -66,8 +66,12 @@ class Sheet:
             raise ArgumentError(f"{str(path)!r} has no extension of a sheet", remedy=f"one of {', '.join(FORMS)}")
         if tests and form is not notebook:
             raise ArgumentError("tests stand in notebooks", given=str(path), remedy="a file that ends with .ipynb")
+        if tests and key is None:
+            raise ArgumentError(
+                "nbgrader hands out whatever stands beside a notebook", remedy='key="/a/folder/of/yours/sheet.key.json"'
+            )
         place = key_path(target) if key is None else Path(key)
-        content = notebook(self.handout, place.name) if tests else form(self.handout)
+        content = notebook(self.handout, str(key)) if tests else form(self.handout)
         add_key(place, self.key)
         replaced(target, content.encode())
         return target

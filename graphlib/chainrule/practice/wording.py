@@ -97,5 +97,5 @@ def _array(value: Any) -> str:
 def test_of(sheet: Handout, one: Question, key: str) -> str:
     """A plain assert that holds where the answer to a line is right, by the teacher's file."""
     answer = FUNCTION_NAME if sheet.level == FUNCTION else one.name
-    graded = f'Grader("{key}", sheet="{sheet.identity}").check("{one.name}", {answer})'
+    graded = f'Grader({key!r}, sheet="{sheet.identity}").check("{one.name}", {answer})'
     return f"from chainrule.practice import Grader\n\nmark = {graded}\nassert mark, str(mark)"
