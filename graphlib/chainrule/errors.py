@@ -23,12 +23,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from chainrule.text import visible
+
+if TYPE_CHECKING:
+    import traceback
 
 
 class ChainruleError(Exception):
@@ -52,6 +53,8 @@ class ChainruleError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the message, the user's lines without those of chainrule, and a picture."""
+        import traceback  # a notebook has it; the import of chainrule does without
+
         own = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(_PACKAGE)]
         lines = [f"{_place(frame)}\n    {frame.line}" for frame in own if "IPython" not in frame.filename]
         self._show_picture()
@@ -77,7 +80,7 @@ class ChainruleError(Exception):
         return _restore, (type(self), self.what, parts)
 
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = __file__[: -len("errors.py")]  # pathlib would take a tenth of the time of the import
 
 
 def _place(frame: traceback.FrameSummary) -> str:

@@ -110,6 +110,8 @@ def test_a_fact_may_be_called_as_what_an_array_knows():
         (lambda: cr.Sum(x(), 1, True), "Sum(x, axis=1, keepdims=True)"),
         (lambda: cr.Reshape(x(), (1, 3)), "Reshape(x, to=(1, 3))"),
         (lambda: cr.Parameter("W", np.ones((2, 2))), "shape=(2, 2), and init="),
+        (lambda: cr.Parameter("W", value=np.ones((2, 2))), "Parameter(name, shape, init)"),
+        (lambda: cr.Input("x", (2, "m"), dtpye=int), "Input(name, shape, dtype)"),
         (lambda: cr.Graph([x(), x("y")]), "Graph(a, b)"),
         (lambda: cr.Graph(x())(x=1.0), 'graph.forward({"x": ...})'),
         (lambda: cr.Graph(x()).forward(x=1.0), 'graph.forward({"x": ...})'),

@@ -6,13 +6,14 @@ Only forward steps are translated, so no derivative of this project takes part i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import chainrule as cr
+from chainrule.program.calls import RuleCall
 from chainrule.program.recording import record_forward
 from chainrule.program.step import map_refs
 from chainrule.symbols import elementary
@@ -25,7 +26,7 @@ jax.config.update("jax_enable_x64", True)
 
 def as_jax(graph: cr.Graph, feeds: Mapping[str, Any]) -> Callable[..., Any]:
     """The values of a graph's outputs, as a function of a dict of leaves that move; the other feeds stay."""
-    program = record_forward(graph)
+    program = record_forward(_held(graph))
     sizes = {
         str(size): length
         for leaf in graph.leaves
@@ -47,7 +48,7 @@ def as_jax(graph: cr.Graph, feeds: Mapping[str, Any]) -> Callable[..., Any]:
                     _numbers(map_refs(operand, lambda ref: values[ref.step]), sizes) for operand in step.operands
                 ]
                 options = {key: _numbers(option, sizes) for key, option in step.options.items()}
-                values.append(TRANSLATED.get(step.operation, _same_name(step.operation))(*operands, **options))
+                values.append(_translated(step.operation)(*operands, **options))
         return [values[program.values[graph.name(node)]] for node in graph.outputs]
 
     return function
@@ -68,12 +69,33 @@ def _numbers(value: Any, sizes: Mapping[str, int]) -> Any:
     return value
 
 
-def _same_name(operation: Any) -> Any:
-    return getattr(jnp, getattr(operation, "__name__", ""), None)
+def _translated(operation: Any) -> Callable[..., Any]:
+    """JAX's form of an operation; a rule that is called is the one below."""
+    if isinstance(operation, RuleCall):
+        return jax.lax.stop_gradient
+    found: Callable[..., Any] = TRANSLATED.get(operation) or getattr(jnp, operation.__name__)
+    return found
 
 
-def _where_not_zero(x: Any, value: Callable[[Any, Any], Any], y: Any) -> Any:
-    return jnp.where(x == 0, 0.0, value(x, y))
+@final
+class Held(cr.Node):
+    """x, through which nothing goes back: its forward cannot be recorded, so that it stays a step of its own."""
+
+    def forward(self, x: Any) -> Any:
+        return np.asarray(x, dtype=float)
+
+    def backward(self, grad: Any, y: Any, x: Any) -> tuple[None]:
+        return (None,)
+
+
+def _held(graph: cr.Graph) -> cr.Graph:
+    """The graph with a step where nothing goes back: a record of x itself says nothing of that."""
+    made: dict[cr.Node, cr.Node] = {}
+    for node in graph.order:
+        inputs = [made[source] for source in node.inputs]
+        kept = node.replace(*inputs) if inputs else node
+        made[node] = Held(*inputs, name=node.name) if isinstance(node, cr.StopGradient) else kept
+    return cr.Graph(*(made[node] for node in graph.outputs))
 
 
 TRANSLATED: dict[Any, Any] = {
@@ -81,6 +103,7 @@ TRANSLATED: dict[Any, Any] = {
     index: lambda x, key: x[key],
     number: lambda size, dtype=None: jnp.asarray(float(size)),
     elementary.put: lambda grad, key, like: jnp.zeros_like(like).at[key].add(grad),
+    elementary.centered: lambda x, axis=None: x - jnp.mean(x, axis=axis, keepdims=True),
     elementary.sigmoid: jax.nn.sigmoid,
     elementary.softplus: jax.nn.softplus,
     elementary.normal_cdf: jax.scipy.stats.norm.cdf,

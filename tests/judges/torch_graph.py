@@ -93,7 +93,6 @@ TORCH: dict[type[cr.Node], Callable[..., Tensor]] = {
     cr.Sigmoid: torch.sigmoid,
     cr.SigmoidBCELoss: loss(lambda z, y: functional.binary_cross_entropy_with_logits(z, y, reduction="none")),
     cr.Sin: torch.sin,
-    cr.Size: lambda x, axis: torch.tensor(x.numel() if axis is None else x.shape[axis], dtype=x.dtype),
     cr.Softmax: along(torch.softmax),
     cr.SoftmaxCrossEntropyLoss: softmax_cross_entropy,
     cr.Softplus: lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # torch's softplus is x beyond 20, 2e-9 too little

@@ -152,6 +152,7 @@ MORE: dict[type[cr.Node], Callable[..., Tensor]] = {
     cr.SiLU: functional.silu,
     cr.Sign: torch.sign,
     cr.Sinh: torch.sinh,
+    cr.Size: lambda x, axis: torch.tensor(x.numel() if axis is None else x.shape[axis], dtype=x.dtype),
     cr.Softsign: functional.softsign,
     cr.Squeeze: squeezed,
     cr.Stack: lambda *values, axis: torch.stack(values, dim=axis),

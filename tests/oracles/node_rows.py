@@ -334,6 +334,9 @@ def with_facts(name: str, table: dict[Shape, list[Any]]) -> list[Case]:
     return [Case((shape,), {name: value}) for shape, values in table.items() for value in values]
 
 
+COUNTED = [Case((shape,), {"axis": axis}) for shape in SHAPES for axis in (None, *range(-len(shape), len(shape)))]
+
+
 # --- one row for each class ------------------------------------------------------------------------------------------
 
 
@@ -448,6 +451,7 @@ ROWS = [
     Row(cr.ScatterAdd, (normal, indices, normal), SCATTERED),
     Row(cr.SiLU, (normal,), single()),
     Row(cr.Sinh, (normal,), single()),
+    Row(cr.Size, (normal,), COUNTED),
     Row(cr.Softsign, (normal,), single()),
     Row(cr.Stack, (normal, normal, normal), STACKED),
     Row(cr.Std, (normal,), DEVIATIONS),
@@ -469,12 +473,13 @@ ROWS = [
     Row(slopes.XLogY, (normal, positive), pairs()),
 ]
 
+WITHOUT_GRADIENT = {(cr.FullLike, "x"), (cr.Size, "x"), (cr.StopGradient, "x")}
 DATA = {"labels", "indices", "condition", "like"}  # inputs that have no gradient, by the name that the rule gives them
 
 
 def is_data(row: Row, name: str) -> bool:
     """Whether an input of that name has no gradient."""
-    return name.rstrip("_0123456789") in DATA or (row.kind, name) in ((cr.FullLike, "x"), (cr.StopGradient, "x"))
+    return name.rstrip("_0123456789") in DATA or (row.kind, name) in WITHOUT_GRADIENT
 
 
 def gives_numbers(row: Row, case: Case) -> bool:

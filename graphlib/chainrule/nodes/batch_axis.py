@@ -87,6 +87,8 @@ def _named(shape: Sequence[Size]) -> list[int]:
 
 def axis_in(examples: Any, ndim: int) -> int:
     """The batch axis of a value with so many axes, from 0; raises ArgumentError for one that it does not have."""
+    if type(examples) is int and -ndim <= examples < ndim:
+        return examples % ndim
     try:
         return normal_axes(examples, ndim)[0]
     except Exception:

@@ -43,7 +43,7 @@ def plane_of(graph: BaseGraph) -> Plane | None:
         return None
     predicted, labels = losses[0].inputs[:2]
     read = [node for node in _before(graph, predicted) if isinstance(node, Input)]
-    if len(read) != 1 or labels in read or not isinstance(labels, Input):
+    if len(read) != 1 or read[0] is labels or not isinstance(labels, Input):
         return None
     sizes = [str(size) for size in read[0].shape or ()]
     if sorted(sizes) != sorted(["2", batch]):
@@ -95,7 +95,8 @@ def _predictions(plane: Plane, feeds: Mapping[str, Any], grid: Array, moments: S
     """What is predicted in every cell; a row for each class."""
     name = plane.graph.name(plane.points)
     plan = compile_plan(plane.graph, None, plane.graph.name(plane.predicted), "numpy", None)
-    given = {key: feed for key, feed in feeds.items() if plane.graph[key] in _before(plane.graph, plane.predicted)}
+    read = set(_before(plane.graph, plane.predicted))
+    given = {key: feed for key, feed in feeds.items() if plane.graph[key] in read}
     fed = grid if plane.axis == 1 else grid.T
     found = [np.asarray(plan({**given, **_read(plane, params), name: fed})) for params in moments]
     return [np.moveaxis(array, plane.axis, -1).reshape(-1, grid.shape[1]) for array in found]

@@ -37,8 +37,9 @@ class Dimension:
     (0.1, 2*m)
     """
 
-    __slots__ = ("_hash", "seen", "terms")
+    __slots__ = ("_hash", "_text", "seen", "terms")
     _hash: int
+    _text: str
     seen: tuple[Any, ...]
     """The nodes whose shapes it was read off, which tell its number in a run; sizes that differ in this are equal."""
 
@@ -183,9 +184,12 @@ class Dimension:
             return self._hash
 
     def __repr__(self) -> str:
-        return _as_minimum(self) or " + ".join(_term_text(monomial, factor) for monomial, factor in self.terms).replace(
-            "+ -", "- "
-        )
+        try:
+            return self._text
+        except AttributeError:  # every run asks for it
+            sum_of = " + ".join(_term_text(monomial, factor) for monomial, factor in self.terms)
+            self._text = _as_minimum(self) or sum_of.replace("+ -", "- ")
+            return self._text
 
 
 @final

@@ -196,6 +196,9 @@ def _takes_over(operand: Any) -> bool:
     return isinstance(operand, SymbolArray) if isinstance(operand, np.ndarray) else hasattr(operand, "__array_ufunc__")
 
 
+_NUMBERS = frozenset((np.ndarray, np.float64, float, int))
+
+
 def _builds(value: Any) -> bool:
     """Whether a value takes functions itself, as a node does: an array hands itself to them."""
     return hasattr(value, "__array_function__") and not isinstance(value, np.ndarray)
@@ -307,6 +310,8 @@ def elementary(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def dispatch(*args: Any, **kwargs: Any) -> Any:
+            if set(map(type, args)) <= _NUMBERS:  # for all else it takes a microsecond to ask
+                return function(*args, **kwargs)
             if any(isinstance(arg, (Symbol, SymbolArray)) for arg in args):
                 if any(isinstance(arg, SymbolArray) for arg in args):
                     return on_entries(*args, **kwargs)
