@@ -269,7 +269,9 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
 
 def __getattr__(name: str) -> Any:
     if name == "practice":
-        return import_module("chainrule.practice")
+        import chainrule.practice as room
+
+        return room
     if name not in _LOADED_WHEN_USED:
         raise AttributeError(f"module 'chainrule' has no attribute {errors.did_you_mean(name, __all__)}")
     return getattr(import_module(_LOADED_WHEN_USED[name]), name)

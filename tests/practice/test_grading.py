@@ -200,6 +200,24 @@ def test_of_several_answers_the_last_that_is_not_empty_counts(tmp_path):
     assert found == {"dW3": "dZ_3 A_2^T / m", "dA2": "W3.T @ dZ3"}
 
 
+def test_a_hostile_sheet_is_read_in_no_time_that_grows_with_its_square(tmp_path):
+    for text in (
+        "\n" * 900_000,
+        "dW3 = " + "a`" * 400_000,
+        "".join("`" * k + "\n" for k in range(3, 1300)),
+        "> " * 400_000,
+    ):
+        path = tmp_path / "sheet.md"
+        path.write_text(text)
+        assert len(answers_in(read_sheet(path), LINES)) <= 1
+
+
+def test_a_question_behind_an_answer_is_no_magic(tmp_path):
+    path = tmp_path / "sheet.py"
+    path.write_text('dW3 = "dZ3 @ A2.T / m"  # right?\ndW3?\n%time x\n!ls\n')
+    assert answers_in(read_sheet(path), LINES)["dW3"].text == "dZ3 @ A2.T / m"
+
+
 # --- functions -------------------------------------------------------------------------------------------------------
 
 

@@ -15,8 +15,8 @@ import chainrule as cr
 import nets
 from chainrule.errors import ArgumentError
 from chainrule.judging.ground import Ground, random_draws
-from chainrule.practice.forms import FORMS
 from chainrule.practice.graph_data import data_of_graph, graph_of_data
+from chainrule.practice.sheet_forms import FORMS
 
 DNN = nets.DNN(sizes=(2, 4, 3, 1)).graph
 TRAPS = cr.practice.traps()

@@ -9,8 +9,8 @@ from chainrule.commands.loading import load_graph
 from chainrule.drawing.saving import replaced
 from chainrule.errors import ArgumentError
 from chainrule.practice import exercise, grade, traps
-from chainrule.practice.forms import FORMS
 from chainrule.practice.grader import SECONDS
+from chainrule.practice.sheet_forms import FORMS
 
 _ALL_RIGHT, _WRONG, _UNREAD = 0, 1, 2
 

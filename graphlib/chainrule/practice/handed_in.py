@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, final
 import numpy as np
 
 from chainrule.errors import ArgumentError
-from chainrule.practice.wording import MARK
+from chainrule.practice.sheet_wording import MARK
 
 READ: Final = (".ipynb", ".md", ".py")
 """The files that are graded."""
@@ -22,8 +22,8 @@ _LARGEST_TEXT: Final = 1 << 20
 _LARGEST_CODE: Final = 1 << 18
 _MOST_ENTRIES: Final = 100_000
 _MARK: Final = re.compile(rf"\b{MARK} ([0-9a-f]{{16}})\b")
-_FENCE: Final = re.compile(r"^(```+|~~~+)[^\n]*\n(.*?)^\1[ \t]*$", re.MULTILINE | re.DOTALL)
-_MAGIC: Final = re.compile(r"^\s*[%!?]|\?\s*$")
+_FENCE: Final = re.compile(r"\s{0,3}(```+|~~~+)")
+_MAGIC: Final = re.compile(r"\s*(?:[%!?]|[\w.]+\?+\s*$)")
 _KEPT_CELL: Final = re.compile(r"^\s*%%(?:time|timeit|capture|prun)\b")
 
 
@@ -54,7 +54,7 @@ def read_sheet(path: Path) -> HandedIn:
     if kind == ".ipynb":
         codes, text, marks = _of_notebook(path, content)
     elif kind == ".md":
-        codes, text, marks = [found[2] for found in _FENCE.finditer(content)], content, content
+        codes, text, marks = _blocks(content), content, content
     else:
         codes, text, marks = [content], content, content
     mark = _MARK.search(marks)
@@ -75,6 +75,23 @@ def _content(path: Path, largest: int) -> str:
         raise ArgumentError(f"{path} is no text in UTF-8") from None
     except (OSError, ValueError) as error:
         raise ArgumentError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _blocks(text: str) -> list[str]:
+    """The blocks of code in Markdown; one that is not closed goes to the end."""
+    found: list[str] = []
+    block: list[str] = []
+    mark = ""
+    for line in text.split("\n"):
+        fence = _FENCE.match(line)
+        if mark and fence and fence[1].startswith(mark) and line.strip() == fence[1]:
+            found.append("\n".join(block))
+            mark = ""
+        elif mark:
+            block.append(line)
+        elif fence:
+            mark, block = fence[1], []
+    return [*found, "\n".join(block)] if mark else found
 
 
 def _of_notebook(path: Path, content: str) -> tuple[list[str], str, str]:
@@ -100,7 +117,7 @@ def _without_magic(code: str) -> str:
     first = next((line for line in lines if line.strip()), "")
     if first.lstrip().startswith("%%") and not _KEPT_CELL.match(first):
         return ""
-    return "\n".join("" if _MAGIC.search(line) else line for line in lines)
+    return "\n".join("" if _MAGIC.match(line) else line for line in lines)
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
@@ -114,8 +131,9 @@ def answers_in(sheet: HandedIn, names: Collection[str]) -> dict[str, Answer]:
     """
     found = {name: answer for name, answer in all_answers(sheet).items() if name in names}
     for name in [name for name in names if name not in found]:
-        line = re.compile(rf"^[\s>*`\-]*{re.escape(name)}[`*]*\s*=(?!=)\s*(.+?)[\s`]*$", re.MULTILINE)
-        loose = [answer for one in line.findall(sheet.text) if (answer := _of_text(one, name)) is not None]
+        line = re.compile(rf"^[ \t>*`\-]*{re.escape(name)}[`*]*[ \t]*=(?!=)(.+)$", re.MULTILINE)
+        given = [one.strip(" \t\r`") for one in line.findall(sheet.text)]
+        loose = [answer for one in given if (answer := _of_text(one, name)) is not None]
         found |= {name: loose[-1]} if loose else {}
     return found
 

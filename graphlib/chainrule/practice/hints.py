@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from chainrule.judging.verdicts import Verdict
+from chainrule.practice.sheet_wording import points_said
 from chainrule.practice.tasks import Choice, Task
-from chainrule.practice.wording import points_said
 
 STAGES: Final = ("shape", "kind", "repair")
 """The stages of hints, in the order in which they are opened."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chainrule.drawing.theme import palette_named
 from chainrule.page.document import as_text, put_together
 from chainrule.practice.handout import FUNCTION, Handout, Question
-from chainrule.practice.wording import answer_block, data_as_code, introduction, marked, points_said
+from chainrule.practice.sheet_wording import answer_block, data_as_code, introduction, marked, points_said
 
 
 def page(sheet: Handout) -> str:

@@ -21,10 +21,10 @@ from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.judging.ground import MEAN, PER_EXAMPLE, Convention, Ground, random_draws
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
-from chainrule.practice.forms import FORMS, markdown, notebook
 from chainrule.practice.graph_data import data_of_graph
 from chainrule.practice.handout import CHOICE, FORMULA, FUNCTION, SHAPE, Handout, Value
 from chainrule.practice.page_of_sheet import page
+from chainrule.practice.sheet_forms import FORMS, markdown, notebook
 from chainrule.practice.tasks import Task, lines_asked, tasks_for
 from chainrule.practice.teachers_file import Key, add_key, key_path, plain_arrays
 from chainrule.samples.sampling import generic_sizes, sample_feeds

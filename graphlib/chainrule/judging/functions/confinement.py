@@ -57,8 +57,10 @@ def _of_python() -> list[str]:
     """The folders of the interpreter, of NumPy and of this package."""
     own = [str(Path(__file__).resolve().parents[2]), str(Path(np.__file__).resolve().parent)]
     prefixes = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix, str(Path(os.__file__).parent)]
-    system = [path for path in ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache") if Path(path).exists()]
-    every = [os.path.realpath(path) for path in (*own, *prefixes, *system)] + prefixes + own
+    libraries = [
+        path for path in ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache") if Path(path).exists()
+    ]
+    every = [os.path.realpath(path) for path in (*own, *prefixes, *libraries)] + prefixes + own
     return [path for path in dict.fromkeys(every) if path not in ("", os.sep)]
 
 

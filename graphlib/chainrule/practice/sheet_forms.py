@@ -9,7 +9,15 @@ from typing import Any, Final
 
 from chainrule.practice.handout import FUNCTION, Handout, Question
 from chainrule.practice.page_of_sheet import page
-from chainrule.practice.wording import answer_block, asked, data_as_code, introduction, marked, points_said, test_of
+from chainrule.practice.sheet_wording import (
+    answer_block,
+    asked,
+    data_as_code,
+    introduction,
+    marked,
+    points_said,
+    test_of,
+)
 from chainrule.text import visible
 
 _WIDTH: Final = 100
