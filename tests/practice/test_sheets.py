@@ -124,6 +124,14 @@ def test_what_cannot_be_asked_is_refused(options, what):
         cr.exercise(cr.Graph(cr.Sum(cr.Square(cr.Parameter("w", (3,))), name="L")), convention="per-example")
 
 
+@pytest.mark.parametrize("seed", [1, 4])
+def test_lines_of_random_graphs_are_asked_for_with_one_right_choice(seed):
+    graph = random_graphs.random_graph(seed).graph
+    sheet = cr.exercise(graph, None, 2)
+    grader = cr.practice.Grader(sheet)
+    assert [task.name for task in sheet.tasks if not grader.check(task.name, task.right)] == []
+
+
 # --- what is handed out ----------------------------------------------------------------------------------------------
 
 
@@ -261,7 +269,7 @@ def test_a_graph_comes_back_from_data_as_it_was(name):
 
 
 def test_random_graphs_come_back_from_data_or_are_named():
-    graphs = [random_graphs.random_graph(seed).graph for seed in range(20)]
+    graphs = [random_graphs.random_graph(seed).graph for seed in (0, 3, 7, 12, 20, 31, 44, 58)]
     written = [(graph, data) for graph in graphs if (data := data_of_graph(graph)) is not None]
     for graph, data in written:
         assert str(graph_of_data(json.loads(json.dumps(data)))) == str(graph)
@@ -280,8 +288,9 @@ def test_a_rule_of_ones_own_is_not_in_the_file_and_the_graph_has_to_be_given(tmp
     sheet = cr.exercise(graph, ["dw"])
     path = sheet.save(tmp_path / "sheet.md")
     path.write_text(path.read_text().replace('dw = ""', 'dw = "3 * dc * w ** 2"'))
-    assert "rules of its own" in cr.practice.grade(path).files[0].error
+    assert "rules or facts of its own" in cr.practice.grade(path).files[0].error
     assert cr.practice.grade(path, graph=graph).ok
+    assert cr.practice.Grader(sheet).check("dw", "3 * dc * w ** 2")
 
 
 def test_traps_come_in_every_level():

@@ -69,7 +69,8 @@ class Grader:
         if not isinstance(self.key, Key):
             raise ArgumentError(f"a {type(key).__name__} is no teacher's file", remedy='Grader("sheet.key.json")')
         self.hints = self.key.hints if hints is None else hints
-        self._graph, self._seconds = graph, seconds
+        held = None if isinstance(key, Key) else getattr(key, "graph", None)  # a sheet's, in the teacher's own process
+        self._graph, self._seconds = graph if graph is not None else held, seconds
         self._tasks = {task.name: task for task in self.key.tasks}
 
     @functools.cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -85,8 +85,8 @@ def _tagged(value: Any) -> dict[str, Any]:
         return {"slice": [_data_of_fact(part) for part in (value.start, value.stop, value.step)]}
     if isinstance(value, Dimension) and value == Dimension.named(str(value)):
         return {"size": str(value)}
-    if value is Ellipsis:
-        return {"ellipsis": True}
+    if value is Ellipsis or isinstance(value, np.dtype):
+        return {"ellipsis": True} if value is Ellipsis else {"type": value.str}
     raise TypeError(f"a fact of type {type(value).__name__}")
 
 
@@ -139,6 +139,10 @@ def _untagged(data: Mapping[str, Any]) -> Any:
         return np.array(given, dtype=data["dtype"])
     if kind == "slice":
         return slice(*(_fact_of_data(part) for part in given))
-    if kind == "ellipsis":
-        return Ellipsis
-    return float(given) if kind == "float" else Dimension.named({"size": given}[kind])
+    kinds: dict[str, Callable[[Any], Any]] = {
+        "ellipsis": lambda _: Ellipsis,
+        "float": float,
+        "size": Dimension.named,
+        "type": np.dtype,
+    }
+    return kinds[kind](given)

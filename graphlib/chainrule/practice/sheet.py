@@ -47,6 +47,7 @@ class Sheet:
 
     handout: Handout
     key: Key
+    graph: Graph
 
     def save(
         self, path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None, tests: bool = False
@@ -130,7 +131,9 @@ def exercise(
     one = settled if settled in ground.conventions else MEAN
     derived = derivation(graph, one)  # type: ignore[arg-type]  # one of the two
     asked = lines_asked(ground, derived, lines)
-    tasks = tasks_for(ground, derived, asked, level, one, points=points)
+    tasks = tasks_for(ground, derived, asked, level, one, points=points, chosen=lines is not None)
+    if not tasks:
+        raise ArgumentError("none of these lines can be asked for", given=", ".join(asked), remedy="level=1, or 4")
     data = _data(graph, feeds) if level >= CHOICE else {}
     name = title or f"Back propagation of {', '.join(map(graph.name, graph.outputs))}"
     identity = secrets.token_hex(8)
@@ -157,7 +160,7 @@ def exercise(
         graph=data_of_graph(graph),
         data=plain_arrays(_leaves(graph, data)),
     )
-    return Sheet(handout, key)
+    return Sheet(handout, key, graph)
 
 
 def _settled(ground: Ground, convention: Any, level: int) -> str:

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple, final
 
 from chainrule.core.graph import BaseGraph
 from chainrule.derivation.formulas import Derivation
-from chainrule.errors import ArgumentError, did_you_mean
+from chainrule.errors import ArgumentError, FormulaError, did_you_mean
 from chainrule.judging.given import given_formula
 from chainrule.judging.ground import Ground
 from chainrule.judging.trial import Trial
-from chainrule.practice.handout import CHOICE, SHAPE, Question, is_assignable
+from chainrule.practice.handout import CHOICE, FORMULA, SHAPE, Question, is_assignable
 from chainrule.practice.mistakes import Mistake, mistakes, right_text
 from chainrule.symbols.dimensions import Shape, shape_text
 
@@ -58,14 +58,21 @@ def tasks_for(
     convention: str,
     *,
     points: float | Mapping[str, float],
+    chosen: bool,
 ) -> list[Task]:
-    """The tasks for these lines; the order of choices is drawn anew each time, from what nobody can draw again."""
+    """The tasks for these lines; of lines that nobody has ``chosen`` those whose formula the judge calls right.
+
+    The order of choices is drawn anew each time, from what nobody can draw again.
+    """
     order = random.Random(secrets.randbits(64))
     found = []
     for name in lines:
         formula = derivation[name]
         shape, answer = shape_text(formula.shape), right_text(formula)
-        _hold_right(ground, name, answer, convention)
+        if level in (CHOICE, FORMULA) and not _is_right(ground, name, answer, convention):
+            if chosen:
+                raise ArgumentError(f"{name} cannot be asked for: its formula is not judged right", given=answer)
+            continue
         worth = points.get(name, 1.0) if isinstance(points, Mapping) else points
         wrong: list[Mistake] = []
         if level == SHAPE:
@@ -85,7 +92,8 @@ def lines_asked(ground: Ground, derivation: Derivation, lines: Iterable[str] | s
     known = [name for name in derivation if name in ground.judged and not derivation[name].why_not]
     asked = [lines] if isinstance(lines, str) else list(lines) if lines is not None else None
     if asked is None:
-        asked = [formula.name for formula in derivation.backward if formula.listed and formula.name in known]
+        shown = (formula.name for formula in derivation.backward if formula.listed)
+        asked = [name for name in shown if name in known and is_assignable(name)]
     unknown = [did_you_mean(str(name), known) for name in asked if name not in known]
     twice = sorted({name for name in asked if asked.count(name) > 1})
     if unknown or twice or not asked:
@@ -99,13 +107,14 @@ def lines_asked(ground: Ground, derivation: Derivation, lines: Iterable[str] | s
     return asked
 
 
-def _hold_right(ground: Ground, name: str, answer: str, convention: str) -> None:
-    """Raise ArgumentError where the judge does not call right what the rules say."""
-    formula = given_formula(name, answer, ground, ())
-    trial = Trial(ground, [formula], frozenset())
+def _is_right(ground: Ground, name: str, answer: str, convention: str) -> bool:
+    """Whether the judge can read what the rules say, and calls it right."""
+    try:
+        trial = Trial(ground, [given_formula(name, answer, ground, ())], frozenset())
+    except FormulaError:
+        return False
     trial.run()
-    if convention not in trial.findings[name].right_in:
-        raise ArgumentError(f"{name} cannot be asked for: its formula is not judged right", given=answer)
+    return convention in trial.findings[name].right_in
 
 
 def other_shapes(graph: BaseGraph, shape: Shape | None) -> list[Mistake]:

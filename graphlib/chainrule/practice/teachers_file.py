@@ -47,7 +47,7 @@ class Key:
         """The graph that the sheet is on; raises ArgumentError where it has to be named."""
         if self.graph is None:
             raise ArgumentError(
-                f"the graph of {self.title!r} has rules of its own, which a teacher's file does not hold",
+                f"the graph of {self.title!r} has rules or facts of its own, which a teacher's file does not hold",
                 remedy="chainrule grade ... --net net.py, or Grader(key, graph=graph)",
             )
         return graph_of_data(self.graph)
