@@ -16,7 +16,7 @@ import chainrule as cr
 from chainrule.program.calls import RuleCall
 from chainrule.program.recording import record_forward
 from chainrule.program.step import map_refs
-from chainrule.symbols import elementary
+from chainrule.symbols import elementary, standardizing, windows
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import Dimension
 from chainrule.symbols.operations import index, number
@@ -98,13 +98,57 @@ def _held(graph: cr.Graph) -> cr.Graph:
     return cr.Graph(*(made[node] for node in graph.outputs))
 
 
+def _pairs(*facts: Any) -> list[tuple[int, int]]:
+    return [fact if isinstance(fact, tuple) else (fact, fact) for fact in facts]
+
+
+def _convolution(x: Any, kernel: Any, stride: Any = 1, padding: Any = 0) -> Any:
+    steps, ((above, left),) = _pairs(stride)[0], _pairs(padding)
+    return jax.lax.conv_general_dilated(x, kernel, steps, [(above, above), (left, left)])
+
+
+def _added(x: Any, size: Any, stride: Any, padding: Any) -> Any:
+    """The sum of every window."""
+    window, steps, beside = _pairs(size, size if stride is None else stride, padding)
+    around = [(0, 0), (0, 0), *((one, one) for one in beside)]
+    return jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, 1, *window), (1, 1, *steps), around)
+
+
+def _largest(x: Any, size: Any = 2, stride: Any = None, padding: Any = 0) -> Any:
+    """Out of windows laid side by side: JAX has no second derivative of its own pooling."""
+    (rows, columns), (down, right), (above, left) = _pairs(size, size if stride is None else stride, padding)
+    wide = jnp.pad(x, ((0, 0), (0, 0), (above, above), (left, left)), constant_values=-jnp.inf)
+    height, width = wide.shape[2] - rows + 1, wide.shape[3] - columns + 1
+    parts = [wide[:, :, i : i + height : down, j : j + width : right] for i in range(rows) for j in range(columns)]
+    return jnp.max(jnp.stack(parts), axis=0)
+
+
+def _average(x: Any, size: Any = 2, stride: Any = None, padding: Any = 0, count_padding: bool = True) -> Any:
+    area = np.prod(_pairs(size)[0]) if count_padding else _added(jnp.ones_like(x), size, stride, padding)
+    return _added(x, size, stride, padding) / area
+
+
+def _standardized(x: Any, axis: Any = None, epsilon: float = 1e-5, center: bool = True, groups: Any = None) -> Any:
+    if groups is not None:
+        apart = x.reshape(x.shape[0], groups, -1)
+        return _standardized(apart, 2, epsilon, center).reshape(x.shape)
+    apart = x - x.mean(axis=axis, keepdims=True) if center else x
+    return apart * jax.lax.rsqrt((apart * apart).mean(axis=axis, keepdims=True) + epsilon)
+
+
 TRANSLATED: dict[Any, Any] = {
+    windows.conv2d: _convolution,
+    windows.max_pool: _largest,
+    windows.average_pool: _average,
+    standardizing.standardized: _standardized,
+    standardizing.masked_softmax: lambda x, mask, axis: jax.nn.softmax(x, axis=axis, where=mask),
     np.astype: lambda x, dtype: x.astype(dtype),
     index: lambda x, key: x[key],
     number: lambda size, dtype=None: jnp.asarray(float(size)),
     elementary.put: lambda grad, key, like: jnp.zeros_like(like).at[key].add(grad),
     elementary.centered: lambda x, axis=None: x - jnp.mean(x, axis=axis, keepdims=True),
     elementary.sigmoid: jax.nn.sigmoid,
+    elementary.erf: jax.scipy.special.erf,
     elementary.softplus: jax.nn.softplus,
     elementary.normal_cdf: jax.scipy.stats.norm.cdf,
     elementary.weighted: lambda x, y: x * y,

@@ -35,13 +35,16 @@ class Leaf(Node):
     def __init__(self, name: str | None) -> None:
         self._describe((), name)
 
-    def forward(self) -> NoReturn:
-        """Never called: the value of a leaf is given."""
-        raise NotImplementedError(f"{type(self).__name__} has no rule")
+    def forward(self, *_: Any) -> NoReturn:
+        """Never called by a graph: the value of a leaf is given."""
+        self._no_rule("graph.forward(feeds) after graph = Graph(loss)")
 
-    def backward(self) -> NoReturn:
-        """Never called: a leaf passes nothing on."""
-        raise NotImplementedError(f"{type(self).__name__} has no rule")
+    def backward(self, *_: Any) -> NoReturn:
+        """Never called by a graph: a leaf passes nothing on."""
+        self._no_rule("run.backward() after run = graph.forward(feeds)")
+
+    def _no_rule(self, remedy: str) -> NoReturn:
+        raise ArgumentError(f"{type(self).__name__} has no rule: its value is given", where=self.where, remedy=remedy)
 
     def replace(self, *inputs: Node) -> Node:
         """A leaf reads nothing, so it stays as it is."""

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from chainrule.drawing.theme import Palette
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 _PLACE: Final = re.compile(r"\{\{(\w+)\}\}")
 

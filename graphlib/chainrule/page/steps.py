@@ -12,9 +12,9 @@ from chainrule.checking.differences import CLOSE
 from chainrule.checking.numerical import Numerical, Slopes
 from chainrule.core.leaves import Leaf
 from chainrule.core.run import BaseRun
-from chainrule.drawing.arrays import number, summary
 from chainrule.drawing.wording import kind_of, shape_of, shape_words, shown_name
 from chainrule.page.marked import Formulas, Written
+from chainrule.shown.numbers import number, summary
 
 Array = Any
 _CLOSE_IN_SINGLE: Final = 1e-3

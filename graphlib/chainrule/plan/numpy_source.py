@@ -17,13 +17,14 @@ from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
-from chainrule.symbols import elementary
+from chainrule.shown.text import visible
+from chainrule.symbols import elementary, standardizing, windows
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.operations import index, kind, operation
-from chainrule.text import visible
 
 _MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
+_OWN: Final = (elementary, standardizing, windows)  # whose functions the text imports
 _WIDTH: Final = 60  # columns of text before the comment
 _FEW_ENTRIES, _LONG_ROW = 32, 128
 # Python 3.11 compiles a function whose inner one reads 30,000 of its variables in 30 s; handed over, in 1 s.
@@ -81,7 +82,7 @@ class _NumpyPrinting:
         self.prepared: list[str] = []
         self.lines: list[str] = []
         self.imports: set[str] = set()
-        self.own: set[str] = set()
+        self.own: dict[str, set[str]] = {module.__name__: set() for module in _OWN}
         self.named: dict[Any, str] = {}
         self.results = set(program.ends)
 
@@ -182,7 +183,7 @@ class _NumpyPrinting:
     def _import_lines(self) -> list[str]:
         self._constant_lines()
         self.imports |= self.pool.imports()
-        taken = {"numpy": self.imports, "chainrule.symbols.elementary": self.own}
+        taken = {"numpy": self.imports, **self.own}
         return [f"from {module} import {', '.join(sorted(names))}" for module, names in taken.items() if names]
 
     # --- one step ------------------------------------------------------------------------------------------------
@@ -261,9 +262,10 @@ class _NumpyPrinting:
         name = operation.__name__
         if getattr(np, name, None) is operation:
             return self._function(name)
-        if getattr(elementary, name, None) is operation:
-            self.own.add(name)
-            return str(name)
+        for module in _OWN:
+            if getattr(module, name, None) is operation and operation.__module__ == module.__name__:
+                self.own[module.__name__].add(name)
+                return str(name)
         key = (name, operation)
         if key not in self.named:
             self.named[key] = self._object(name.replace(".", "_"), operation)

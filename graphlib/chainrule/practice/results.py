@@ -12,7 +12,7 @@ from typing import Any, Final, final
 from xml.sax.saxutils import escape, quoteattr
 
 from chainrule.practice.hints import Mark, staged
-from chainrule.text import clipped, on_one_line
+from chainrule.shown.text import clipped, on_one_line
 
 _WIDTH: Final = 80
 _NAME_WIDTH: Final = 16

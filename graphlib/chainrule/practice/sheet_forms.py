@@ -18,7 +18,7 @@ from chainrule.practice.sheet_wording import (
     points_said,
     test_of,
 )
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 _WIDTH: Final = 100
 _KEEPS_THE_CELL: Final = "\n### BEGIN SOLUTION\n### END SOLUTION"  # else nbgrader clears what waits for the answer

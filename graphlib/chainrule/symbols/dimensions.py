@@ -165,10 +165,20 @@ class Dimension:
     def _refuse_number(self) -> NoReturn:
         raise ArgumentError(
             f"the size {self} has no number before there is data",
-            remedy=f"{self} in arithmetic; np.zeros_like(x), or zeros of shape (3, 1), which broadcast",
+            remedy=f"{self} in arithmetic; all examples at once in the place of a loop over them; np.zeros_like(x), or "
+            "zeros of shape (3, 1), which broadcast; random numbers as an Input; np.sum(onehot * p, axis=1) for "
+            f"p[np.arange({self}), labels]",
         )
 
     __index__ = __int__ = __float__ = _refuse_number
+
+    def _refuse_order(self, other: Any) -> NoReturn:
+        raise ArgumentError(
+            f"whether the size {self} is more or less than {other} is not known before there is data",
+            remedy=f"a comparison with another size: x.shape[1] == y.shape[1]; np.maximum({self}, {other})",
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
     def __reduce__(self) -> Any:
         return Dimension, (dict(self.terms),)
