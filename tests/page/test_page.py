@@ -39,6 +39,15 @@ def fork():
     return run
 
 
+def of_gradients():
+    """The backward pass of a graph, with a way back of its own: its gradients are called d2A3, ddW1."""
+    run = network()
+    graph = run.graph.backward("W1", "B1")
+    found = graph.forward({graph.name(leaf): run[leaf] for leaf in graph.leaves if graph.name(leaf) in run.values})
+    found.backward({"dW1": np.ones((3, 2)), "dB1": np.arange(3.0)[:, None]})
+    return found
+
+
 def data_in(page):
     return json.loads(re.search(r'id="data">(.*?)</script>', page.html, re.DOTALL)[1])
 
@@ -56,7 +65,7 @@ def every_step(run):
 # --- steps -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [network, fork])
+@pytest.mark.parametrize("make", [network, fork, of_gradients])
 def test_there_is_a_step_for_every_value_every_contribution_and_every_gradient(make):
     run = make()
     graph, found = run.graph, every_step(run)
@@ -125,23 +134,23 @@ def shown_text(markup):
     return re.sub(r"[\u2061\u2062\s]", "", html.unescape(re.sub(r"<[^>]*>", "", markup)))
 
 
-@pytest.mark.parametrize("make", [network, fork])
+@pytest.mark.parametrize("make", [network, fork, of_gradients])
 def test_every_formula_is_the_one_of_the_derivation(make):
     run = make()
     lines, graph = stepwise(run.graph), run.graph
     printer = UnicodePrinter()
     for step in every_step(run):
-        name = graph.names[step.node]
+        name, gradient = graph.names[step.node], graph.gradient_names[step.node]
         if step.kind == "forward":
             assert (step.formula.words if step.formula else None) == (lines[name].unicode if name in lines else None)
         elif step.kind == "total":
             assert (step.formula.words if step.formula else None) == (
-                lines[f"d{name}"].unicode if f"d{name}" in lines else None
+                lines[gradient].unicode if gradient in lines else None
             )
         else:
             parts = [
                 printer.print(part)
-                for consumer, part in lines[f"d{name}"].contributions
+                for consumer, part in lines[gradient].contributions
                 if consumer == graph.names[step.consumer]
             ]
             assert step.formula.words.split(" += ")[1] in parts

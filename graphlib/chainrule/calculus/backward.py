@@ -61,9 +61,11 @@ def fed_like(graph: BaseGraph, node: Node, name: str) -> Node:
 def gradients(graph: BaseGraph, wanted: Sequence[Node], starts: Mapping[Node, Node]) -> dict[Node, Node]:
     """The gradients of these nodes as nodes with the names of gradients; none for a node that has none."""
     translation, frame = translating(graph), frame_of(graph)
+    taken = {start.name for start in starts.values()}  # of an output that others read the whole gradient is another one
 
     def label(k: int, grad: Node) -> None:
-        if graph.order[k].name is not None and translation.is_unnamed(grad):
+        named = graph.order[k].name is not None and graph.gradient_names[k] not in taken
+        if named and translation.is_unnamed(grad):
             translation.call_it(grad, graph.gradient_names[k])
 
     found = swept(leading_to(graph, set(wanted)), starts, translation, (frame,), label)

@@ -93,7 +93,7 @@ def _matrix(graph: G, inner: BaseGraph, end: Node, start: Node, name: str, *, fo
 def _replayed(end: Node, along: Node, translation: Translation) -> Iterator[Node]:
     """What depends on a direction, once for every direction with a single entry."""
     wired = between([end], along)
-    first = wired.order.index(along) + 1
+    first = 1 + next(k for k, node in enumerate(wired.order) if node is along)
     shape = _numbers(along.shape or ())
     for k in range(math.prod(shape)):
         unit = np.zeros(math.prod(shape))

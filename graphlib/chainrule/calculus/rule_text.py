@@ -50,6 +50,17 @@ class RuleText(NumpyText):
             return Piece(f"np.broadcast_to({self.part(value)}, {shape})", ATOM)
         return Piece(f"np.full({shape}, {self.part(value)}, dtype={self.dtype})", ATOM)
 
+    def transpose(self, x: Symbol) -> Piece:
+        """A transpose, of which two undo each other; that of a product of matrices is the product of theirs."""
+        (inner,) = x.operands
+        operation = None if x.options or not isinstance(inner, Symbol) or inner.options else inner.operation
+        if operation is np.transpose:
+            return self.piece(inner.operands[0])
+        if operation is np.matmul and all(len(known_shape(factor) or ()) == 2 for factor in inner.operands):
+            left, right = inner.operands
+            return self.matmul(Symbol(np.matmul, (right.T, left.T), shape=x.known_shape))
+        return super().transpose(x)
+
     def dimension(self, x: Dimension) -> Piece:
         """A size, which may be that of a whole input."""
         for name, shape in self.shapes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 
@@ -40,3 +41,16 @@ def in_columns(rows: Sequence[Sequence[str]], between: str = "  ") -> list[str]:
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [between.join(map(str.ljust, row, widths)) for row in rows]
+
+
+def line_in(path: str, number: int) -> str:
+    """A line of source as messages name it; a cell of a notebook has a file whose name says nothing.
+
+    >>> line_in("net.py", 12), line_in("/tmp/ipykernel_4711/123456.py", 3)
+    ('net.py:12', 'this notebook:3')
+    """
+    if "ipykernel_" not in path and not path.startswith("<ipython"):
+        return f"{path}:{number}"
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    called = shell.compile.format_code_name(path) if shell is not None else None  # ("Cell", "In[3]")
+    return f"{called[1] if called else 'this notebook'}:{number}"
