@@ -29,11 +29,13 @@ def _own_cache(tmp_path_factory):
 
 # What `pytest -m quick` leaves out, as a file or a test of it; behind it the seconds of a processor it takes.
 SLOW = {
+    "test_attacks.py": 25,
     "test_benchmarks.py": 13,
     "test_demo.py": 4,
     "test_depth.py": 42,
     "test_differential.py": 80,
     "test_drawing_layout.py": 5,
+    "test_grading.py": 11,
     "test_lecture.py": 12,
     "test_loop.py": 130,
     "test_loop_shapes.py": 12,
@@ -47,6 +49,8 @@ SLOW = {
     "test_rows_and_columns.py": 50,
     "test_saturation.py": 10,
     "test_security.py": 29,
+    "test_sheet_in_a_browser.py": 6,
+    "test_sheets.py": 13,
     "test_sizes.py": 15,
     "test_state_machine.py": 6,
     "test_threads.py": 4,

@@ -104,11 +104,13 @@ from chainrule.nodes.transcendental import (
 from chainrule.symbols.symbol import Symbol
 
 if TYPE_CHECKING:
+    from chainrule import practice
     from chainrule.checking.local_gradients import check_node
     from chainrule.checking.report import GradientReport
     from chainrule.core.array_file import ArrayFile
     from chainrule.derivation.formulas import Derivation, Formula
     from chainrule.judging.verdicts import Report, Verdict
+    from chainrule.practice.sheet import exercise
     from chainrule.tracing.trace import trace
     from chainrule.training.history import History
     from chainrule.training.optimizers import SGD, Adam, Momentum, Optimizer
@@ -261,7 +263,9 @@ __all__ = [
     "check_node",
     "derived_rule",
     "errors",
+    "exercise",
     "layer",
+    "practice",
     "running_statistics",
     "split",
     "trace",
@@ -284,12 +288,17 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "Verdict": "chainrule.judging.verdicts",
     "check_node": "chainrule.checking.local_gradients",
     "derived_rule": "chainrule.calculus.derived_rule",
+    "exercise": "chainrule.practice.sheet",
     "trace": "chainrule.tracing.trace",
     "train": "chainrule.training.train",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "practice":
+        import chainrule.practice as room
+
+        return room
     if name not in _LOADED_WHEN_USED:
         from chainrule.core.other_words import no_such_name
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, final
 
 from chainrule.commands.loading import load_graph
 from chainrule.commands.npz import load_feeds
+from chainrule.commands.practising import exercise_arguments, grade_arguments, grade_files, write_exercise
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.samples.sampling import generic_sizes, sample_feeds
@@ -193,8 +194,14 @@ def _page(given: argparse.Namespace) -> int:
     return DONE
 
 
-def _net_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("net", metavar="NET", help="the graph, as module:attribute or path/to/file.py[:attribute]")
+def _exercise_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser, ", or trap:NAME, square, diamond, broadcast, 1/m")
+    exercise_arguments(parser)
+
+
+def _net_argument(parser: argparse.ArgumentParser, others: str = "") -> None:
+    told = f"the graph, as module:attribute or path/to/file.py[:attribute]{others}"
+    parser.add_argument("net", metavar="NET", help=told)
 
 
 def _feeds(graph: Graph, given: argparse.Namespace) -> dict[str, Any]:
@@ -233,5 +240,7 @@ COMMANDS = (
     Command("page", "write a page that steps through a run, forward and backward", _page_arguments, _page),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
     Command("check", "judge formulas or a function, and repair wrong ones", _check_arguments, _check),
+    Command("exercise", "write a sheet of exercises, and the teacher's file", _exercise_arguments, write_exercise),
+    Command("grade", "grade sheets that came back, with points and hints", grade_arguments, grade_files),
     Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),
 )
