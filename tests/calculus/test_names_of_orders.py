@@ -32,8 +32,7 @@ def test_every_order_is_right_or_the_names_are_refused(parameter, hidden):
         second = first.backward(parameter)
         along = graph.hvp(parameter, along="v")
         moved = graph.jvp({parameter: "v"})
-    except NameConflictError as refused:
-        assert "name" in str(refused)
+    except NameConflictError:  # dx beside x; ddx beside x, whose gradient dx has that name for its own; x_along_v twice
         return
     for made in (graph, first, second, along, moved):
         assert len(set(made.names)) == len(made.names)
