@@ -9,12 +9,12 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.calculus.rule_text import RuleText, body, imports
 from chainrule.core.derived import Recorded, back_through, steps_of
 from chainrule.core.leaves import Input
 from chainrule.core.node import Node
 from chainrule.core.output import made
 from chainrule.errors import ArgumentError, ChainruleError, Untraceable
+from chainrule.program.calculus.rule_text import RuleText, body, imports
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 from chainrule.symbols.symbol import Symbol, record
