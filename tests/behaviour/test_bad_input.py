@@ -1209,13 +1209,15 @@ def test_ctrl_c_in_drawing(ctrl_c: None, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every new file beside another one is written to a device without any space."""
+    opened = os.open
 
-    def no_space(prefix: str, dir: Path) -> tuple[int, str]:  # noqa: A002 — as in the standard library
-        name = dir / f"{prefix}new"
-        name.touch()
-        return os.open("/dev/full", os.O_WRONLY), str(name)
+    def no_space(path: Any, flags: int, *mode: int) -> int:
+        if not flags & os.O_EXCL:
+            return opened(path, flags, *mode)
+        os.close(opened(path, flags, *mode))
+        return opened("/dev/full", os.O_WRONLY)
 
-    monkeypatch.setattr(tempfile, "mkstemp", no_space)
+    monkeypatch.setattr(os, "open", no_space)
 
 
 @pytest.mark.parametrize("kind", ["dot", "svg", "png", "pdf"])
