@@ -1,6 +1,6 @@
-"""Random graphs whose gradients are graphs, held against JAX: `python tests/judges/jax_orders.py --graphs 500 --order 2`.
+"""Random graphs whose gradients are graphs, against JAX: `python tests/judges/jax_orders.py --graphs 500 --order 2`.
 
-It prints the seed of every graph that differs by more than 1e-12 of its largest derivative, and ends with 1 where any did.
+It prints the seed of every graph that differs by more than 1e-12 of its largest derivative; it ends with 1 if any does.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "oracles"), str(Path(__file__).parent)]
 
-from random_graphs import random_graph
-from test_jax import judge
+from random_graphs import random_graph  # noqa: E402 — it stands in one of these folders
+from test_jax import judge  # noqa: E402 — and this one in the other
 
 
 def main() -> int:
