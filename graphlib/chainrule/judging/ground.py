@@ -29,7 +29,7 @@ MEAN, PER_EXAMPLE = "mean", "per-example"
 
 _DRAWS = 3  # sets of random data: what is right on three of other sizes is not right by accident
 _FRESH = 1000  # the seed of data that repairs are confirmed on
-_WILD = 2  # sets of data that is large and tiny, of both signs and close to kinks
+_WILD = (False, False, True)  # sets of data that is large and tiny, of both signs, close to kinks; and which goes far
 
 # --- one draw ------------------------------------------------------------------------------------------------------
 
@@ -44,6 +44,7 @@ class Draw:
     sizes: dict[str, int]
     given: bool
     starts: dict[int, Array] = field(default_factory=dict)  # where gradients start, and which: by position of a node
+    tame: bool = False  # normal numbers, on which a formula that is right is exact
     only: str = ""  # what to remark of a formula that is right on all draws but this one, which is more than asked
 
 
@@ -127,9 +128,8 @@ def random_draws(graph: BaseGraph, seed: int, given: bool) -> list[Draw]:
     try:
         sizes = generic_sizes(graph, _DRAWS)
         feeds = [sample_feeds(graph, seed + k, sizes=numbers) for k, numbers in enumerate(sizes)]
-        return [drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)] + _wild_draws(
-            graph, feeds, sizes, seed
-        )
+        tame = [drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)]
+        return [replace(draw, tame=True) for draw in tame] + _wild_draws(graph, feeds, sizes, seed)
     except ChainruleError as error:
         if given:
             return []
@@ -143,8 +143,8 @@ def _wild_draws(
 ) -> list[Draw]:
     """Draws that are not tame, as many as there are."""
     found = []
-    for k in range(_WILD):
-        wild = spread_feeds(graph, feeds[k], sizes[k], seed + k)
+    for k, far in enumerate(_WILD):
+        wild = spread_feeds(graph, feeds[k], sizes[k], seed + k, far=far)
         with contextlib.suppress(ChainruleError), np.errstate(all="ignore"):
             found.append(drawn(graph, forward(graph, wild), seed + k))
     soft = soft_feeds(graph, feeds[0], sizes[0], seed)

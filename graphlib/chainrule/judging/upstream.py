@@ -39,6 +39,7 @@ def _seed(gradient: Array, rng: np.random.Generator, decades: float) -> Array:
     """Random numbers of the size of a gradient, spread over so many powers of ten; or all so many powers smaller."""
     size = float(np.sqrt(np.mean(np.square(gradient)))) if gradient.size else 1.0
     size = size if 0 < size < np.inf else 1.0
+    size = max(size, 1.0) if decades > 0 else size  # the gradients of a mean are small, and a bound may be large
     powers = rng.uniform(-decades, decades, gradient.shape) if decades >= 0 else decades
     numbers = rng.standard_normal(gradient.shape) * 10**powers
     return np.asarray(size * numbers, gradient.dtype)
