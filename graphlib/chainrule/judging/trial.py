@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any, final
 
@@ -190,11 +190,17 @@ class Trial:
             return True
         first = self._push(finding, reads, 0.0, convention)
         if self.agrees_on(finding, first, convention):
-            cases = ((0, _DECADES), (1, _DECADES), (1, _TINY))
-            return self._holds_on(finding, (self._push(finding, reads, d, convention, b) for b, d in cases), convention)
+            return self._holds_on(finding, self._pushes(finding, reads, convention), convention)
         if self.agrees_on(finding, self._scale(finding, _LESS, convention), convention):
             return self._holds_on(finding, (self._scale(finding, by, convention) for by in _MULTIPLES), convention)
         return True
+
+    def _pushes(self, finding: Finding, reads: Set[str], convention: str) -> Iterator[int]:
+        """Gradients of many sizes, the same turned about, others, and tiny ones."""
+        yield (many := self._push(finding, reads, _DECADES, convention))
+        yield self._scale(finding, -1.0, convention, many)
+        yield self._push(finding, reads, _DECADES, convention, 1)
+        yield self._push(finding, reads, _TINY, convention, 1)
 
     def _holds_on(self, finding: Finding, draws: Iterable[int], convention: str) -> bool:
         """Whether a formula is right on further draws; the first one on which it is not is kept."""
@@ -230,9 +236,9 @@ class Trial:
         draw = pushed(self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades)
         return self._tried(finding, draw, convention)
 
-    def _scale(self, finding: Finding, by: float, convention: str) -> int:
-        """The data on which a formula has to be right, and the gradients of a multiple of the loss."""
-        draw = self.ground.draws[self.strict(finding.formula)[0]]
+    def _scale(self, finding: Finding, by: float, convention: str, k: int | None = None) -> int:
+        """The data of a draw, else the first on which a formula has to be right, with multiples of its gradients."""
+        draw = self.ground.draws[self.strict(finding.formula)[0] if k is None else k]
         gradients = {name: gradient * by for name, gradient in draw.gradients.items()}
         starts = {k: start * by for k, start in draw.starts.items()}
         return self._tried(finding, replace(draw, gradients=gradients, starts=starts), convention)

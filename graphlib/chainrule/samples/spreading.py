@@ -53,13 +53,20 @@ _EXPONENTS = ((-3.0, 2.5), (-3.0, 1.5), (-1.0, 0.5), (-0.5, 0.2))  # of 10, trie
 
 
 def spread_feeds(
-    graph: BaseGraph, feeds: Mapping[str, Array], sizes: Mapping[str, int], seed: int, *, far: bool = False
+    graph: BaseGraph,
+    feeds: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    seed: int,
+    *,
+    far: bool = False,
+    turned: bool = False,
 ) -> dict[str, Array]:
     """Feeds such as the given ones, but large and tiny, of both signs, and with entries close to kinks.
 
     What is linear in pieces meets entries up to some hundreds, every other rule up to 12, where a sigmoid still has
-    digits; ``far`` takes them up to 3,000, and to 300 where what a curved rule gives is used in lines. Labels, indices
-    and conditions stay as they are. Where no such data gives finite values, the feeds are returned as they were.
+    digits; ``far`` takes them up to 3,000, and to 300 where what a curved rule gives is used in lines.
+    ``turned`` gives what is read last the other sign, so that large sums have both. Labels, indices and conditions stay
+    as they are. Where no such data gives finite values, the feeds are returned as they were.
 
     >>> from chainrule import Graph, Input, Parameter, Sum
     >>> graph = Graph(Sum(Parameter("W", (40, 50)) @ Input("x", (50, 1))))
@@ -81,9 +88,18 @@ def spread_feeds(
             found = _settled(graph, leaves, free, _mosts(graph, far))
             if found is not None:
                 found = _with_both_signs(graph, found, [node for node in free if asked[node] != ANY], sizes, rng)
+                if turned:
+                    found = {
+                        n: -v if asked[n] == ANY and n in free and _is_late(graph, n) else v for n, v in found.items()
+                    }
                 found = _close_to_kinks(graph, found, [node for node in free if asked[node] == ANY], rng)
                 return {graph.name(node): value for node, value in found.items()}
     return dict(feeds)
+
+
+def _is_late(graph: BaseGraph, leaf: Node) -> bool:
+    """Whether a leaf is read in the second half of a graph alone."""
+    return all(2 * graph.position(use) > len(graph) for use in graph.consumers(leaf))
 
 
 def soft_feeds(

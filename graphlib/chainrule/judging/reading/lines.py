@@ -17,6 +17,7 @@ from chainrule.judging.reading.forms import name_in, name_node, put_in_place, si
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.parsing import NESTING, name_on_the_left, parsed
 from chainrule.judging.reading.passage import Passage
+from chainrule.judging.reading.quiet import value_of
 from chainrule.judging.reading.scope import Scope, as_scope
 from chainrule.judging.reading.user_formula import UserFormula, formula_of
 
@@ -308,9 +309,8 @@ def _entries(left: Passage, right: Passage) -> list[tuple[Passage, str, Passage]
     """Of ``grads = {"dW1": ...}`` every entry, of ``A, B = x, y`` every pair; None where a line gives one value."""
     if not (right.text.strip().startswith(("{", "dict(")) or "," in left.text):
         return None
-    try:
-        target, value = (ast.parse(side.text.strip(), mode="eval").body for side in (left, right))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    target, value = value_of(left.text), value_of(right.text)
+    if target is None or value is None:
         return None
     if isinstance(value, ast.Dict):
         return _entries_of_dict(value, left, right)
