@@ -197,8 +197,8 @@ class Trial:
 
     def _pushes(self, finding: Finding, reads: Set[str], convention: str) -> Iterator[int]:
         """Gradients of many sizes, the same turned about, others, and tiny ones."""
-        yield (many := self._push(finding, reads, _DECADES, convention))
-        yield self._scale(finding, -1.0, convention, many)
+        yield self._push(finding, reads, _DECADES, convention)
+        yield self._push(finding, reads, _DECADES, convention, sign=-1.0)
         yield self._push(finding, reads, _DECADES, convention, 1)
         yield self._push(finding, reads, _TINY, convention, 1)
 
@@ -229,16 +229,24 @@ class Trial:
             waiting.extend(n for n in new if n in self.findings and not self.findings[n].judged)
         return found
 
-    def _push(self, finding: Finding, reads: Set[str], decades: float, convention: str, base: int = 0) -> int:
+    def _push(
+        self,
+        finding: Finding,
+        reads: Set[str],
+        decades: float,
+        convention: str,
+        base: int = 0,
+        sign: float = 1.0,
+    ) -> int:
         ks = self.strict(finding.formula)
         rng = np.random.default_rng([len(finding.formula.name), base, int(abs(decades))])
         draw = self.ground.draws[ks[-1 if base else 0]]
-        draw = pushed(self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades)
+        draw = pushed(self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades, sign=sign)
         return self._tried(finding, draw, convention)
 
-    def _scale(self, finding: Finding, by: float, convention: str, k: int | None = None) -> int:
-        """The data of a draw, else the first on which a formula has to be right, with multiples of its gradients."""
-        draw = self.ground.draws[self.strict(finding.formula)[0] if k is None else k]
+    def _scale(self, finding: Finding, by: float, convention: str) -> int:
+        """The data on which a formula has to be right, and the gradients of a multiple of the loss."""
+        draw = self.ground.draws[self.strict(finding.formula)[0]]
         gradients = {name: gradient * by for name, gradient in draw.gradients.items()}
         starts = {k: start * by for k, start in draw.starts.items()}
         return self._tried(finding, replace(draw, gradients=gradients, starts=starts), convention)

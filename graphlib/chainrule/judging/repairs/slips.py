@@ -55,7 +55,7 @@ SLIPS: Final = (
     Slip("ReLU of a gradient", "np.maximum(k * g, g)", "rule", _LEAKY, 1.0),
     Slip("ReLU of a gradient", "np.maximum(g, k * g)", "rule", _LEAKY, 1.0),
     *(
-        Slip("slope of another function", written, "rule", _OTHER.format(function), 0.95, function)
+        Slip("slope of another function", written, "rule", _OTHER.format(function), 1.0, function)
         for function, forms in _SLOPES.items()
         for written in forms
     ),
