@@ -12,6 +12,8 @@ True
 
 from nets import circuits
 from nets.by_hand import forward_by_hand, gradients_by_hand
+from nets.copying import Copier
+from nets.digits import DigitReader, load_digits
 from nets.dnn import DNN
 from nets.embedding import WordEmbedding
 from nets.iris import load_iris_petals
@@ -20,7 +22,9 @@ from nets.training import SGD, Adam, History, Momentum, Optimizer, train
 
 __all__ = [
     "Adam",
+    "Copier",
     "DNN",
+    "DigitReader",
     "History",
     "Momentum",
     "Optimizer",
@@ -30,6 +34,7 @@ __all__ = [
     "circuits",
     "forward_by_hand",
     "gradients_by_hand",
+    "load_digits",
     "load_iris_petals",
     "one_hot",
     "train",

@@ -29,11 +29,14 @@ def _own_cache(tmp_path_factory):
 
 # What `pytest -m quick` leaves out, as a file or a test of it; behind it the seconds of a processor it takes.
 SLOW = {
+    "test_attacks.py": 25,
     "test_benchmarks.py": 13,
     "test_demo.py": 4,
     "test_depth.py": 42,
     "test_differential.py": 80,
     "test_drawing_layout.py": 5,
+    "test_grading.py": 11,
+    "test_lecture.py": 12,
     "test_loop.py": 130,
     "test_loop_shapes.py": 12,
     "test_mistakes.py": 41,
@@ -46,9 +49,12 @@ SLOW = {
     "test_rows_and_columns.py": 50,
     "test_saturation.py": 10,
     "test_security.py": 29,
+    "test_sheet_in_a_browser.py": 6,
+    "test_sheets.py": 13,
     "test_sizes.py": 15,
     "test_state_machine.py": 6,
     "test_threads.py": 4,
+    "test_traced.py": 6,
     "test_training_plan.py": 60,
     "test_untraceable_twins.py": 20,
     "test_bad_input.py::test_a_full_disk_under_a_report": 2,
@@ -89,6 +95,8 @@ SLOW = {
     "test_reading_and_writing.py::test_hundreds_of_uses_are_one_sum": 3,
     "test_reading_and_writing.py::test_three_times_the_nodes_take_three_times_the_work": 10,
     "test_backward_graph.py::test_random_graphs_and_their_fused_forms": 18,
+    "test_digits_and_copying.py::test_digits_that_were_held_out_are_read": 4,
+    "test_digits_and_copying.py::test_sequences_that_are_new_are_copied": 3,
 }
 
 

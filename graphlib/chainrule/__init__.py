@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from chainrule import errors
 from chainrule.core import derived as _derived  # noqa: F401 — it registers what a class without a backward has
 from chainrule.core.leaves import Constant, Input, Leaf, Parameter
+from chainrule.core.listed import Contribution
 from chainrule.core.node import Node
 from chainrule.core.placing import layer
-from chainrule.core.run import Contribution
 from chainrule.graph import Graph, Run
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
+from chainrule.nodes.attention import Attention, Dropout
 from chainrule.nodes.conditions import (
     And,
     Equal,
@@ -42,6 +43,7 @@ from chainrule.nodes.elementwise import (
     Abs,
     Clip,
     Cos,
+    Erf,
     Exp,
     LeakyReLU,
     Log,
@@ -56,7 +58,8 @@ from chainrule.nodes.elementwise import (
 )
 from chainrule.nodes.further_activations import ELU, SiLU, Softsign
 from chainrule.nodes.further_losses import HuberLoss, KLLoss, L1Loss, NLLLoss
-from chainrule.nodes.layouts import Diagonal, Flip, Repeat, Stack, Tile, Triangle, split
+from chainrule.nodes.images import AveragePool, Conv2d, MaxPool
+from chainrule.nodes.layouts import Diagonal, Flip, Pad, Repeat, Roll, Stack, Tile, Triangle, split
 from chainrule.nodes.linear import Einsum, MatMul, Transpose
 from chainrule.nodes.losses import (
     BCELoss,
@@ -66,6 +69,7 @@ from chainrule.nodes.losses import (
     SigmoidBCELoss,
     SoftmaxCrossEntropyLoss,
 )
+from chainrule.nodes.normalizing import BatchNorm, GroupNorm, LayerNorm, RMSNorm, running_statistics
 from chainrule.nodes.rearranging import (
     AsType,
     BroadcastTo,
@@ -80,7 +84,8 @@ from chainrule.nodes.rearranging import (
     SwapAxes,
 )
 from chainrule.nodes.reductions import ArgMax, ArgMin, LogSoftmax, LogSumExp, Max, Mean, Min, Softmax, Sum
-from chainrule.nodes.running import CumSum
+from chainrule.nodes.running import CumProd, CumSum, Prod
+from chainrule.nodes.sorting import ArgSort, Sort, TakeAlong, TopK
 from chainrule.nodes.spread import Norm, Std, Var
 from chainrule.nodes.stepwise import Ceil, Floor, Mod, Round, Sign, StopGradient
 from chainrule.nodes.transcendental import (
@@ -99,11 +104,14 @@ from chainrule.nodes.transcendental import (
 from chainrule.symbols.symbol import Symbol
 
 if TYPE_CHECKING:
+    from chainrule import practice
     from chainrule.checking.local_gradients import check_node
     from chainrule.checking.report import GradientReport
     from chainrule.core.array_file import ArrayFile
     from chainrule.derivation.formulas import Derivation, Formula
     from chainrule.judging.verdicts import Report, Verdict
+    from chainrule.practice.sheet import exercise
+    from chainrule.tracing.trace import trace
     from chainrule.training.history import History
     from chainrule.training.optimizers import SGD, Adam, Momentum, Optimizer
     from chainrule.training.train import train
@@ -123,25 +131,33 @@ __all__ = [
     "ArcTanh",
     "ArgMax",
     "ArgMin",
+    "ArgSort",
     "ArrayFile",
     "AsType",
+    "Attention",
+    "AveragePool",
     "BCELoss",
+    "BatchNorm",
     "BroadcastTo",
     "Ceil",
     "Clip",
     "Concatenate",
     "Constant",
     "Contribution",
+    "Conv2d",
     "Cos",
     "Cosh",
     "CrossEntropyLoss",
+    "CumProd",
     "CumSum",
     "Derivation",
     "Diagonal",
     "Divide",
+    "Dropout",
     "ELU",
     "Einsum",
     "Equal",
+    "Erf",
     "Exp",
     "ExpandDims",
     "Expm1",
@@ -155,6 +171,7 @@ __all__ = [
     "Graph",
     "Greater",
     "GreaterEqual",
+    "GroupNorm",
     "HingeLoss",
     "History",
     "HuberLoss",
@@ -165,6 +182,7 @@ __all__ = [
     "IsNaN",
     "KLLoss",
     "L1Loss",
+    "LayerNorm",
     "Leaf",
     "LeakyReLU",
     "Less",
@@ -176,6 +194,7 @@ __all__ = [
     "MSELoss",
     "MatMul",
     "Max",
+    "MaxPool",
     "Maximum",
     "Mean",
     "Min",
@@ -192,13 +211,17 @@ __all__ = [
     "NotEqual",
     "Optimizer",
     "Or",
+    "Pad",
     "Parameter",
     "Plan",
     "Power",
+    "Prod",
+    "RMSNorm",
     "ReLU",
     "Repeat",
     "Report",
     "Reshape",
+    "Roll",
     "Round",
     "Run",
     "SGD",
@@ -214,6 +237,7 @@ __all__ = [
     "SoftmaxCrossEntropyLoss",
     "Softplus",
     "Softsign",
+    "Sort",
     "Sqrt",
     "Square",
     "Squeeze",
@@ -224,9 +248,11 @@ __all__ = [
     "Sum",
     "SwapAxes",
     "Symbol",
+    "TakeAlong",
     "Tan",
     "Tanh",
     "Tile",
+    "TopK",
     "TrainingPlan",
     "Transpose",
     "Triangle",
@@ -237,8 +263,12 @@ __all__ = [
     "check_node",
     "derived_rule",
     "errors",
+    "exercise",
     "layer",
+    "practice",
+    "running_statistics",
     "split",
+    "trace",
     "train",
 ]
 
@@ -257,14 +287,22 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "TrainingPlan": "chainrule.plan.training_plan",
     "Verdict": "chainrule.judging.verdicts",
     "check_node": "chainrule.checking.local_gradients",
-    "derived_rule": "chainrule.calculus.derived_rule",
+    "derived_rule": "chainrule.program.calculus.derived_rule",
+    "exercise": "chainrule.practice.sheet",
+    "trace": "chainrule.tracing.trace",
     "train": "chainrule.training.train",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "practice":
+        import chainrule.practice as room
+
+        return room
     if name not in _LOADED_WHEN_USED:
-        raise AttributeError(f"module 'chainrule' has no attribute {errors.did_you_mean(name, __all__)}")
+        from chainrule.core.other_words import no_such_name
+
+        raise AttributeError(f"module 'chainrule' has no attribute {no_such_name(name, __all__)}")
     return getattr(import_module(_LOADED_WHEN_USED[name]), name)
 
 

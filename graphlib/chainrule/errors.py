@@ -10,6 +10,7 @@ ChainruleError
 ├── FeedError (ValueError)           the data fed to a graph is missing, unknown or unfit
 ├── FormulaError (ValueError)        the text of a formula cannot be read, or not be computed
 ├── UnknownNameError (KeyError)      no node, value or gradient has that name
+├── NoAttributeError (AttributeError)    arrays have an attribute that nodes do not
 ├── RuleError (RuntimeError)         a rule raised, or returned something that is no gradient
 ├── NonFiniteError (FloatingPointError)  a node made an infinity or NaN, and the run checks for that
 ├── FormulaCheckError (AssertionError)   at least one formula of a report is wrong
@@ -23,12 +24,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, final
 
-from chainrule.text import visible
+from chainrule.shown.text import line_in, visible
 
 
 class ChainruleError(Exception):
@@ -52,8 +51,14 @@ class ChainruleError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the message, the user's lines without those of chainrule, and a picture."""
+        import traceback  # a notebook has it; the import of chainrule does without
+
         own = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(_PACKAGE)]
-        lines = [f"{_place(frame)}\n    {frame.line}" for frame in own if "IPython" not in frame.filename]
+        lines = [
+            f"{line_in(frame.filename, frame.lineno or 0)}, in {frame.name}\n    {frame.line}"
+            for frame in own
+            if "IPython" not in frame.filename
+        ]
         self._show_picture()
         return [f"{type(self).__name__}: {self}", *lines]
 
@@ -77,13 +82,7 @@ class ChainruleError(Exception):
         return _restore, (type(self), self.what, parts)
 
 
-_PACKAGE = str(Path(__file__).parent)
-
-
-def _place(frame: traceback.FrameSummary) -> str:
-    """Where a line stands; a cell of a notebook has a file name that says nothing."""
-    cell = "ipykernel_" in frame.filename or frame.filename.startswith("<ipython")
-    return f"{'this notebook' if cell else frame.filename}, line {frame.lineno}, in {frame.name}"
+_PACKAGE = __file__[: -len("errors.py")]  # pathlib would take a tenth of the time of the import
 
 
 _draw: list[Callable[..., Any]] = []
@@ -138,6 +137,11 @@ class FormulaError(ChainruleError, ValueError):
 
 
 @final
+class NoAttributeError(ChainruleError, AttributeError):
+    """Arrays have an attribute that nodes do not, such as ``flat``; the remedy is what to write in its place."""
+
+
+@final
 class UnknownNameError(ChainruleError, KeyError):
     """No node, value or gradient has the name that was asked for."""
 
@@ -180,8 +184,8 @@ class Untraceable(ChainruleError, TypeError):  # noqa: N818 — it says what a r
     """A rule does something that a Symbol cannot record; on arrays it still runs."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``name`` in quotes, with the closest known name behind it when one is close.
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """``name`` in quotes, with the closest known name behind it when that is more alike, from 0 to 1, than a cutoff.
 
     >>> did_you_mean("W_1", ["W1", "B1"])
     "'W_1' (did you mean 'W1'?)"
@@ -189,5 +193,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     import difflib  # only needed once something has gone wrong
 
     folded = {other.casefold(): other for other in known}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=cutoff)
     return f"{name!r} (did you mean {folded[close[0]]!r}?)" if close else repr(name)

@@ -108,10 +108,15 @@ class Run(BaseRun):
 
         return page_of_run(self, **options)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from chainrule.page.notebook import table_of_run
+    def plot_gradients(self, axes: Any = None) -> Any:
+        """How large the gradients of the parameters are, a histogram for each layer (extra: plot).
 
-        return {"text/html": table_of_run(self), "text/plain": repr(self)}
+        It shows where gradients vanish or explode. Returns the Axes, an array of one for each layer, from the output
+        down. Raises UnknownNameError before ``backward``, MissingExtraError where matplotlib is not installed.
+        """
+        from chainrule.page.plots import plot_gradients
+
+        return plot_gradients(self, axes)
 
 
 @final
@@ -128,12 +133,13 @@ class Graph(BaseGraph):
     (array(2.5), array([[1., 2.]]))
 
     Gradients start at ``outputs``. What is named in ``watch`` is computed too and can be read, but no gradient
-    starts there: predictions, for instance. Raises NameConflictError when two nodes share a name, CycleError when a
-    node feeds itself.
+    starts there: predictions, for instance. ``names=locals()`` calls nodes that have no name as the variables that hold
+    them, or as the keys of dicts: ``Z1 = W1 @ A0`` is Z1 (``chainrule.trace`` says more on such names). Raises
+    NameConflictError when two nodes share a name, CycleError when a node feeds itself.
     """
 
-    def __init__(self, *outputs: Node, watch: Iterable[Node] = ()) -> None:
-        super().__init__(*outputs, watch=watch)
+    def __init__(self, *outputs: Node, watch: Iterable[Node] = (), names: Mapping[str, Any] | None = None) -> None:
+        super().__init__(*outputs, watch=watch, names=names)
 
     def __call__(self, *_: Any, **feeds: Any) -> None:
         one_dict(None, feeds, "graph.forward")
@@ -210,7 +216,7 @@ class Graph(BaseGraph):
 
         Raises UnknownNameError for what has no gradient; Untraceable, naming the node, where a rule cannot be recorded.
         """
-        from chainrule.calculus.backward import backward
+        from chainrule.program.calculus.backward import backward
 
         return backward(self, names)
 
@@ -228,7 +234,7 @@ class Graph(BaseGraph):
 
         Raises as ``backward``; ShapeError for a direction of another shape.
         """
-        from chainrule.calculus.directions import hvp
+        from chainrule.program.calculus.directions import hvp
 
         return hvp(self, name, along)
 
@@ -245,7 +251,7 @@ class Graph(BaseGraph):
 
         Raises UnknownNameError for what does not move; Untraceable; ShapeError.
         """
-        from chainrule.calculus.directions import jvp
+        from chainrule.program.calculus.directions import jvp
 
         return jvp(self, directions, *of)
 
@@ -260,7 +266,7 @@ class Graph(BaseGraph):
 
         Raises ArgumentError above 1,000 entries of ``name``, where ``hvp`` is the tool; as ``backward``.
         """
-        from chainrule.calculus.matrices import hessian
+        from chainrule.program.calculus.matrices import hessian
 
         return hessian(self, name)
 
@@ -276,7 +282,7 @@ class Graph(BaseGraph):
 
         Raises ArgumentError where neither has at most 1,000 entries whatever the data; as ``backward``.
         """
-        from chainrule.calculus.matrices import jacobian
+        from chainrule.program.calculus.matrices import jacobian
 
         return jacobian(self, of, name)
 
@@ -325,11 +331,11 @@ class Graph(BaseGraph):
         told = {} if function is None else {"function": function}
         return check(self, given, feeds, convention=convention, seed=seed, require=require, **told)
 
-    def derivation(self, convention: Convention = "mean") -> Derivation:
-        """The formulas, forward and backward, read off the rules; see ``Derivation``."""
+    def derivation(self, convention: Convention = "mean", *, shapes: bool = False) -> Derivation:
+        """The formulas, forward and backward, read off the rules, with their shapes on request; see ``Derivation``."""
         from chainrule.derivation.deriving import derivation
 
-        return derivation(self, convention)
+        return derivation(self, convention, shapes=shapes)
 
     def draw(self, show: Show = "graph", **options: Any) -> Drawing:
         """A picture of the graph: boxes are values, circles operations, frames layers.
@@ -384,7 +390,8 @@ class Graph(BaseGraph):
 
         With an ``update`` such as ``chainrule.SGD(0.1)``, a plan that takes a step: it hands back the parameters
         after it in place of their gradients. With ``outputs="A3"``, a plan of that value alone, from the feeds that it
-        needs: ``plan(feeds)`` is an array, or a dict of arrays by name where several outputs are asked for.
+        needs: ``plan(feeds)`` is an array, or a dict of arrays by name where several outputs are asked for. Without any
+        of these a graph of gradients, as ``graph.backward()`` is one, has a plan of all its outputs in a dict by name.
 
         ``backend="numba"`` (extra: jit) makes one compiled loop over the columns where the layers are small enough for
         that, which takes seconds the first time and is kept on disk; ``"auto"`` does so where Numba is installed.

@@ -137,7 +137,7 @@ def test_helpers_of_other_names_are_fine():
 @pytest.mark.parametrize(
     ("forward", "said"),
     [
-        (lambda self, x: np.linalg.inv(x), "np.inv cannot be recorded"),
+        (lambda self, x: np.linalg.inv(x), "np.linalg.inv cannot be recorded"),
         (lambda self, x: np.array([[float(v) for v in row] for row in x]), "loop over its entries"),
         (lambda self, x: x if x.sum() > 0 else -x, "numbers are not known"),
     ],

@@ -140,7 +140,7 @@ class Sorted(cr.Node):
     factor: float = 1.0
 
     def forward(self, x):
-        return np.sort(x, axis=1) * self.factor
+        return np.sort(np.asarray(x), axis=1) * self.factor
 
     def backward(self, grad, y, x):
         return (np.take_along_axis(grad, np.argsort(np.argsort(x, axis=1), axis=1), axis=1) * self.factor,)
@@ -214,7 +214,7 @@ class Leading(cr.Node):
     """The largest entries, 200 at most: more than any try has, so the learned shape is wrong."""
 
     def forward(self, x):
-        return np.sort(x)[-200:]
+        return np.sort(np.asarray(x))[-200:]
 
     def backward(self, grad, y, x):
         return (None,)

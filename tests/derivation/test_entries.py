@@ -170,7 +170,11 @@ def test_entries_of_every_rule_equal_the_run(name: str) -> None:
     assert assert_entries_hold(graph, feeds, m=M) >= 1 + graph.outputs[0].has_gradient
 
 
-OPAQUE = {"ArgMax", "ArgMin", "Gather", "Index, fed", "ScatterAdd"}  # which entry it is depends on the data
+OPAQUE = {
+    "ArgMax", "ArgMin", "ArgSort", "Gather", "Index, fed", "ScatterAdd",  # which entry it is depends on the data
+    "Sort", "TakeAlong", "TopK",
+    "BatchNorm", "BatchNorm, images", "GroupNorm", "LayerNorm", "LayerNorm, rows",  # and these are too long
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

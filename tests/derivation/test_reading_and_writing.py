@@ -53,10 +53,10 @@ class Pair(cr.Node):
     """A rule that no Symbol passes through."""
 
     def forward(self, x: Any, y: Any) -> Any:
-        return np.sort(x, axis=None)[0] + np.sort(y, axis=None)[0]
+        return np.sort(np.asarray(x), axis=None)[0] + np.sort(y, axis=None)[0]
 
     def backward(self, grad: Any, output: Any, x: Any, y: Any) -> Any:
-        return grad * (x == np.sort(x, axis=None)[0]), grad * (y == np.sort(y, axis=None)[0])
+        return grad * (x == np.sort(np.asarray(x), axis=None)[0]), grad * (y == np.sort(y, axis=None)[0])
 
 
 def test_gradients_of_two_inputs_through_a_rule_without_a_formula_are_told_apart() -> None:

@@ -13,10 +13,10 @@ class Scaled(cr.Node):
     """The entries of every column in order, each row times a factor."""
 
     def forward(self, x, k):
-        return np.sort(x, axis=0) * k
+        return np.sort(np.asarray(x), axis=0) * k
 
     def backward(self, grad, y, x, k):
-        back = np.argsort(np.argsort(x, axis=0), axis=0)
+        back = np.argsort(np.argsort(np.asarray(x), axis=0), axis=0)
         return np.take_along_axis(grad * k, back, axis=0), (grad * np.sort(x, axis=0)).sum(axis=1, keepdims=True)
 
 

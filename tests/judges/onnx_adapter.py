@@ -12,7 +12,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -551,7 +551,7 @@ def _reduced(s: Operands, loss: Callable[[np.ndarray, str], cr.Node]) -> cr.Node
     return loss(labels, how)
 
 
-RULES: Mapping[str, Callable[[Operands], Any]] = {
+RULES: dict[str, Callable[[Operands], Any]] = {
     "Abs": lambda s: cr.Abs(s[0]),
     "Acosh": lambda s: cr.Log(s[0] + cr.Sqrt(cr.Square(s[0]) - 1)),
     "Add": lambda s: s[0] + s[1],

@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from onnx.backend.test.loader import load_model_tests
-from onnx_adapter import NOTHING, Translation, UnsupportedError, numbers
+from onnx_adapter import NOTHING, RULES, Translation, UnsupportedError, numbers
+from onnx_large_rules import LARGE_RULES
 
 import chainrule as cr
+
+RULES.update(LARGE_RULES)
 
 
 class Case(NamedTuple):

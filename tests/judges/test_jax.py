@@ -26,24 +26,32 @@ def judge(graph, feeds, names, order, seed=0):
     loss = as_jax(graph, feeds)
     derivative = jax.grad(lambda moving: loss(moving)[0])
     at = {name: jax.numpy.asarray(feeds[name], dtype=float) for name in names}
-    ours, given = graph.backward(*names), dict(feeds)
+    given, moving = dict(feeds), [name for name in names if has_next(graph, name)]
+    ours = graph.backward(*moving)
     for k in range(1, order + 1):
         expected = jax.jit(derivative)(at)
-        run = ours.forward({name: value for name, value in given.items() if name in ours})
+        outputs = gradients_of(ours, given) if moving else {}
         size = max(1e-2, *(float(np.max(np.abs(expected[name]), initial=0)) for name in names))
-        outputs = {node.name: run[node] for node in ours.outputs}
         for name in names:
             found = outputs.get(f"d{k if k > 1 else ''}{name}", np.zeros(np.shape(feeds[name])))
             close(found, expected[name], size)
-        if k < order:
-            v = {name: rng.normal(size=np.shape(feeds[name])) for name in names}
-            starts = {f"d{node.name}": v[names[place]] for place, node in enumerate(ours.outputs)}
-            given |= starts
-            derivative = along(derivative, v)
-            moving = [name for name in names if name in ours]
-            if not moving or len(ours.outputs) < len(names):
-                return
-            ours = ours.backward(*[name for name in moving if has_next(ours, name)])
+        if k == order or not moving:
+            return
+        starts = {name: direction(rng, np.shape(feeds[name])) for name in moving}
+        derivative = along(derivative, starts | {name: 0 * at[name] for name in names if name not in moving})
+        given |= {f"d{node.name}": starts[name] for name, node in zip(moving, ours.outputs, strict=True)}
+        moving = [name for name in moving if has_next(ours, name)]
+        ours = ours.backward(*moving) if moving else ours
+
+
+def gradients_of(graph, feeds):
+    run = graph.forward({name: value for name, value in feeds.items() if name in graph})
+    return {node.name: run[node] for node in graph.outputs}
+
+
+def direction(rng, shape):
+    """A gradient of a number starts with 1, also where that number is a gradient."""
+    return rng.normal(size=shape) if shape else np.ones(())
 
 
 def along(derivative, v):

@@ -182,6 +182,7 @@ def losses(*shapes: Shape) -> list[Case]:
 
 LOSSES = losses((), (1,), (4,), (1, 4), (3, 1), (3, 4), (2, 3, 4), (2, 3, 4, 5), (0,), (3, 0), (0, 4))
 CLASSES = losses((1,), (3, 1), (1, 4), (3, 4), (3, 2, 4), (3, 0), (3, 2, 5, 4))
+CLASSES += [Case(((3, 4), (3, 4)), {"ignore_unlabelled": True, "reduction": kind}) for kind in ("mean", "sum", "none")]
 IMAGES = [
     Case(((2, 3, 5, 4),) * 2, {"reduction": kind, "examples": 0, "classes": 1}) for kind in ("mean", "sum", "none")
 ]

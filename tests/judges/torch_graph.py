@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 from torch_forms import along, loss, over, reduced
+from torch_large import LARGE
 from torch_more import MORE
 
 import chainrule as cr
@@ -21,10 +22,15 @@ def binary(a: Tensor, y: Tensor) -> Tensor:
     return -(torch.special.xlogy(y, a) + torch.special.xlogy(1 - y, 1 - a))
 
 
-def softmax_cross_entropy(z: Tensor, y: Tensor, reduction: str, examples: int, classes: int) -> Tensor:
+def softmax_cross_entropy(
+    z: Tensor, y: Tensor, *weights: Tensor, reduction: str, examples: int, classes: int, ignore_unlabelled: bool
+) -> Tensor:
     """torch wants the examples first and the classes behind them."""
     if z.ndim == 1:  # one class: its share is 1
         return reduced(z * 0, reduction, examples)
+    if weights or ignore_unlabelled:
+        facts = {"reduction": reduction, "examples": examples, "ignore_unlabelled": ignore_unlabelled}
+        return LARGE[cr.SoftmaxCrossEntropyLoss](z, y, *weights, classes=classes, **facts)
     order = [examples % z.ndim, classes % z.ndim]
     rest = [k for k in range(z.ndim) if k not in order]
     each = functional.cross_entropy(z.permute(order + rest), y.permute(order + rest), reduction="none")
@@ -68,7 +74,7 @@ TORCH: dict[type[cr.Node], Callable[..., Tensor]] = {
     cr.Clip: lambda x, low, high: torch.clamp(x, low, high),
     cr.Concatenate: lambda *values, axis: torch.cat(values, dim=axis),
     cr.Cos: torch.cos,
-    cr.CrossEntropyLoss: loss(lambda p, y: -torch.special.xlogy(y, p)),
+    cr.CrossEntropyLoss: LARGE[cr.CrossEntropyLoss],
     cr.Divide: torch.div,
     cr.Exp: torch.exp,
     cr.GELU: functional.gelu,
@@ -93,7 +99,6 @@ TORCH: dict[type[cr.Node], Callable[..., Tensor]] = {
     cr.Sigmoid: torch.sigmoid,
     cr.SigmoidBCELoss: loss(lambda z, y: functional.binary_cross_entropy_with_logits(z, y, reduction="none")),
     cr.Sin: torch.sin,
-    cr.Size: lambda x, axis: torch.tensor(x.numel() if axis is None else x.shape[axis], dtype=x.dtype),
     cr.Softmax: along(torch.softmax),
     cr.SoftmaxCrossEntropyLoss: softmax_cross_entropy,
     cr.Softplus: lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # torch's softplus is x beyond 20, 2e-9 too little

@@ -1,6 +1,7 @@
 """Verdicts and reports as people and programs get them: the table to the letter, HTML, JSON, the order of the lines."""
 
 import json
+import re
 
 import pytest
 
@@ -228,44 +229,58 @@ def test_assert_ok_raises_the_count_and_the_table():
 
 # --- HTML and JSON -------------------------------------------------------------------------------------------------
 
-HEAD = "<tr><th></th><th>name</th><th>formula</th><th>verdict</th></tr>"
+HEAD = ["", "name", "formula", "verdict"]
 
 
-def html_row(mark, *cells):
-    left = '<td style="text-align:left">'
-    return f"<tr><td>{mark}</td>{''.join(f'{left}{cell}</td>' for cell in cells)}</tr>"
+def cells(html):
+    """The cells of every row of the only table, as HTML; what stands above it, and below."""
+    above, table, below = re.fullmatch("(.*?)<table>(.*)</table>(.*)", html).groups()
+    return above, [re.findall("<t[hd] [^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr>")[1:]], below
 
 
 def test_html_is_a_table_with_the_same_words():
     report = Report([right(), wrong(), wrong("dW1", diagnosis="", repair="")], "mixed", batch="n")
-    assert report._repr_html_() == (
-        "<p>Convention: a mixture of gradients per example and gradients of the mean loss.</p><table>"
-        + HEAD
-        + html_row("✓", "dZ3", "<code>A3 - Y</code>", "right")
-        + html_row("→ ✗", "dW3", "<code>dZ3 @ A2</code>", "wrong<br>A2 has to be transposed<br>dW3 = dZ3 @ A2.T")
-        + html_row("✗", "dW1", "<code>dZ3 @ A2</code>", "wrong")
-        + "</table><p>1 of 3 lines are right; the first wrong one is dW3.</p>"
+    assert cells(report._repr_html_()) == (
+        "<p>Convention: a mixture of gradients per example and gradients of the mean loss.</p>",
+        [
+            HEAD,
+            ["✓", "dZ3", "<code>A3 - Y</code>", "right"],
+            [
+                *("→ ✗", "dW3", "<code>dZ3 @ A2</code>"),
+                "wrong<br>A2 has to be transposed<br><code>dW3 = dZ3 @ A2.T</code>",
+            ],
+            ["✗", "dW1", "<code>dZ3 @ A2</code>", "wrong"],
+        ],
+        "<p>1 of 3 lines are right; the first wrong one is dW3.</p>",
     )
+
+
+def test_one_verdict_shows_itself_as_its_row():
+    _, rows, below = cells(wrong()._repr_html_())
+    assert rows == [HEAD, ["✗", "dW3", *cells(Report([wrong()])._repr_html_())[1][1][2:]]]
+    assert below == ""
+    assert wrong()._repr_mimebundle_()["text/plain"] == str(wrong())
 
 
 def test_html_names_the_columns_as_the_graph_does_and_no_convention_where_there_is_none():
     told = Report([right()], "mean", batch="n")._repr_html_()
     assert told.startswith("<p>Convention: gradients of the mean loss: the division by n stands in ")
-    assert Report([right()])._repr_html_().startswith(f"<table>{HEAD}<tr>")
+    assert cells(Report([right()])._repr_html_())[0] == ""
 
 
 def test_html_escapes_every_text():
     name, formula = "<b>", "A < B & 'C'"
     verdict = Verdict(name, formula, False, False, "wrong <i>", "<u>", "<s>")
-    assert Report([verdict])._repr_html_() == (
-        f"<table>{HEAD}"
-        + html_row(
-            "→ ✗",
-            "&lt;b&gt;",
-            "<code>A &lt; B &amp; &#x27;C&#x27;</code>",
-            "wrong &lt;i&gt;<br>&lt;u&gt;<br>&lt;b&gt; = &lt;s&gt;",
-        )
-        + "</table><p>The line is wrong.</p>"
+    assert cells(Report([verdict])._repr_html_()) == (
+        "",
+        [
+            HEAD,
+            [
+                *("→ ✗", "&lt;b&gt;", "<code>A &lt; B &amp; &#x27;C&#x27;</code>"),
+                "wrong &lt;i&gt;<br>&lt;u&gt;<br><code>&lt;b&gt; = &lt;s&gt;</code>",
+            ],
+        ],
+        "<p>The line is wrong.</p>",
     )
     two = Report([verdict, right()])._repr_html_()
     assert two.endswith("<p>1 of 2 lines are right; the first wrong one is &lt;b&gt;.</p>")

@@ -67,8 +67,64 @@ _SHARES = _RNG.dirichlet((1, 1, 1), M).T
 _SIGNS = _RNG.choice([-1.0, 1.0], (3, M))
 _CHOSEN = (cr.Input("V", (3, 4), dtype=bool), _RNG.integers(0, 2, (3, 4)).astype(bool))
 _IDS = (cr.Input("ids", ("m",), dtype=int), np.array([3, 0, 3, 1, 1]))
+_ROWS = (cr.Input("rows", (2, 4), dtype=int), np.array([[2, 0, 1, 1], [2, 1, 0, 0]]))
+
+_MASK = (cr.Input("M", (3, 4), dtype=bool), np.array([[1, 0, 1, 1], [0, 1, 0, 0], [1, 1, 0, 1]]) > 0)
+_LOOK = (cr.Input("M", (3, 2), dtype=bool), np.array([[1, 0], [0, 1], [1, 1]]) > 0)
+_IMAGES = (cr.Input("A", ("m", 2, 3, 4)), np.random.default_rng(9).normal(size=(M, 2, 3, 4)))
+_QUERIES = (_parameter("U", 3, 4), _parameter("X", 2, 4), _parameter("Y", 2, 5))
+_FEATURES = (_parameter("X", 3, 4), _parameter("g", 3, 1), _parameter("b", 3, 1))
+
 
 EXAMPLES: dict[str, Example] = {
+    "Attention": _of(lambda q, k, v: cr.Attention(q, k, v, name="Q"), *_QUERIES),
+    "Attention, masked": _of(lambda q, k, v, mask: cr.Attention(q, k, v, mask, name="Q"), *_QUERIES, _LOOK),
+    "Attention, biased": _of(
+        lambda q, k, v, bias: cr.Attention(q, k, v, bias, name="Q"), *_QUERIES, _parameter("S", 3, 2)
+    ),
+    "AveragePool": _of(
+        lambda x: cr.AveragePool(x, size=(2, 3), stride=1, padding=1, name="Q"), _parameter("T", 1, 2, 3, 4)
+    ),
+    "AveragePool, without padding": _of(
+        lambda x: cr.AveragePool(x, stride=2, padding=1, count_padding=False, name="Q"), _parameter("T", 1, 2, 3, 4)
+    ),
+    "BatchNorm": _of(lambda x, g, b: cr.BatchNorm(x, g, b, name="Q"), *_FEATURES),
+    "BatchNorm, in evaluation": _of(
+        lambda x, g, b, mean, variance: cr.BatchNorm(x, g, b, mean, variance, name="Q"),
+        *_FEATURES,
+        _parameter("c", 3, 1),
+        _parameter("v", 3, 1, low=0.5),
+    ),
+    "BatchNorm, images": _of(
+        lambda x, g, b: cr.BatchNorm(x, g, b, name="Q"), _parameter("T", 2, 3, 2, 1), *(_parameter(n, 3) for n in "gb")
+    ),
+    "Conv2d": _of(lambda x, k: cr.Conv2d(x, k, padding=(0, 1), name="Q"), _IMAGES, _parameter("K", 1, 2, 3, 2)),
+    "Conv2d, strided": _of(
+        lambda x, k: cr.Conv2d(x, k, stride=(2, 1), name="Q"), _parameter("T", 1, 2, 3, 4), _parameter("K", 1, 2, 2, 3)
+    ),
+    "Dropout": _of(lambda x, mask: cr.Dropout(x, mask, rate=0.25, name="Q"), _parameter("X", 3, 4), _MASK),
+    "GroupNorm": _of(
+        lambda x, g, b: cr.GroupNorm(x, g, b, name="Q"), _parameter("T", 2, 4, 3), *(_parameter(n, 4) for n in "gb")
+    ),
+    "LayerNorm": _of(lambda x, g, b: cr.LayerNorm(x, g, b, name="Q"), *_FEATURES),
+    "LayerNorm, rows": _of(
+        lambda x, g, b: cr.LayerNorm(x, g, b, axis=1, name="Q"),
+        _parameter("X", 3, 4),
+        *(_parameter(n, 4) for n in "gb"),
+    ),
+    "MaxPool": _of(
+        lambda x: cr.MaxPool(x, size=(2, 3), stride=1, padding=(1, 0), name="Q"), _parameter("T", 1, 2, 3, 4)
+    ),
+    "RMSNorm": _of(lambda x, g: cr.RMSNorm(x, g, name="Q"), *_FEATURES[:2]),
+    **{
+        f"{kind.__name__}, weighed": _of(
+            lambda x, y, w, kind=kind: kind(x, y, w, name="L"),
+            (cr.Parameter("A", (3, "m")), np.random.default_rng(7).uniform(0.1, 0.9, (3, M))),
+            (cr.Input("Y", (3, "m")), np.where(np.arange(M) == 1, 0, _ONE_HOT)),
+            (cr.Input("w", (3, 1)), np.array([[0.5], [2.0], [1.5]])),
+        )
+        for kind in (cr.CrossEntropyLoss, cr.NLLLoss, cr.SoftmaxCrossEntropyLoss)
+    },
     "Add": _binary(cr.Add),
     "Subtract": _binary(cr.Subtract),
     "Multiply": _binary(cr.Multiply),
@@ -137,6 +193,17 @@ EXAMPLES: dict[str, Example] = {
         kind.__name__: _unary(lambda x, name, kind=kind: kind(cr.Tanh(x), name=name))
         for kind in (cr.ArcCos, cr.ArcSin, cr.ArcTanh)
     },
+    "CumProd": _unary(cr.CumProd),
+    "CumProd, columns": _unary(lambda x, name: cr.CumProd(x, axis=1, name=name)),
+    "Erf": _unary(cr.Erf),
+    "Pad": _unary(lambda x, name: cr.Pad(x, width=((1, 0), (0, 2)), value=0.5, name=name)),
+    "Prod": _unary(cr.Prod),
+    "Prod, columns": _unary(lambda x, name: cr.Prod(x, axis=0, name=name)),
+    "Roll": _unary(lambda x, name: cr.Roll(x, shift=2, axis=1, name=name)),
+    "Roll, rows": _of(lambda x: cr.Roll(x, axis=0, name="Q"), (cr.Parameter("A", (3, "m")), _BITS + 0.5)),
+    "Sort": _unary(cr.Sort),
+    "TakeAlong": _of(lambda x, at: cr.TakeAlong(x, at, axis=0, name="Q"), _parameter("X", 3, 4), _ROWS),
+    "TopK": _unary(lambda x, name: cr.TopK(x, k=2, axis=0, name=name)),
     "Log1p": _unary(cr.Log1p, low=0.5),
     **{
         kind.__name__: _chosen_by(lambda x, y, kind=kind: kind(x, y))
@@ -151,6 +218,7 @@ EXAMPLES: dict[str, Example] = {
     "ArcCosh": _unary(lambda x, name: cr.ArcCosh(1 + cr.Exp(x), name=name)),
     "ArgMax": _located(cr.ArgMax),
     "ArgMin": _located(cr.ArgMin),
+    "ArgSort": _located(cr.ArgSort),
     "AsType": _binary(lambda x, y, name: cr.Multiply(x, cr.AsType(cr.Greater(x, y)), name=name)),
     "BroadcastTo": _of(lambda y: cr.BroadcastTo(y, to=(3, 4), name="Q"), _parameter("Y", 3, 1)),
     "BroadcastTo, like": _of(lambda y, x: cr.BroadcastTo(y, x, name="Q"), _parameter("Y", 3, 1), _columns("A")),

@@ -59,6 +59,7 @@ ELEMENTWISE: list[Kind] = [
     (lambda x: cr.Round(x + 0.013) + x, lambda x: _still(np.rint(x.value + 0.013)) + x),
     (lambda x: cr.Mod(x + 0.013, 2.0), lambda x: x + 0.013 - _still(2 * np.floor((x.value + 0.013) / 2))),
     (lambda x: cr.StopGradient(x) * x, lambda x: _still(x.value) * x),
+    (lambda x: cr.Erf(x), _by(np.vectorize(math.erf, otypes=[float]), lambda v: 2 * np.exp(-v * v) / np.sqrt(np.pi))),
     (lambda x: cr.NormalCDF(x), lambda x: Dual(_cdf(x.value), _density(x.value) * x.tangent)),
     (lambda x: cr.FullLike(x, 0.5) * x, lambda x: 0.5 * x),
     (
@@ -98,7 +99,10 @@ def deviation(sketch: Any) -> None:
     kinds: list[Kind] = [
         (lambda a: cr.Var(a, axis=axis, keepdims=keepdims), variance),
         (lambda a: cr.Std(a, axis=axis, keepdims=keepdims) + 1, lambda a: _root(variance(a)) + 1.0),
-        (lambda a: cr.Norm(a, axis=axis, keepdims=keepdims), lambda a: _root((a * a).sum(axis, keepdims))),
+        (
+            lambda a: cr.Norm(a + 0.013, axis=axis, keepdims=keepdims),  # x / |x| as it is written is 0 / 0 at 0
+            lambda a: _root(((a + 0.013) * (a + 0.013)).sum(axis, keepdims)),
+        ),
         (lambda a: cr.Min(a, axis=axis, keepdims=keepdims), lambda a: -((-a).max(axis, keepdims))),
     ]
     node, compute = kinds[sketch.rng.integers(len(kinds))]
@@ -112,13 +116,30 @@ def _root(x: Dual) -> Dual:
 
 
 def sum_so_far(sketch: Any) -> None:
+    """Sums and products up to each entry, and the product of all."""
     x = sketch.pick(lambda shape: len(shape) > 0)
     axis = int(sketch.rng.integers(-len(sketch.shape(x)), len(sketch.shape(x))))
-    sketch.add(
-        lambda a: cr.CumSum(a, axis=axis),
-        lambda a: Dual(np.cumsum(a.value, axis), np.cumsum(a.tangent, axis)),
-        x,
-    )
+    kinds: list[Kind] = [
+        (lambda a: cr.CumSum(a, axis=axis), lambda a: Dual(np.cumsum(a.value, axis), np.cumsum(a.tangent, axis))),
+        (lambda a: cr.CumProd(1.5 + cr.Tanh(a), axis=axis), lambda a: _products(1.5 + dual.tanh(a), axis)),
+        (lambda a: cr.Prod(1.5 + cr.Tanh(a), axis=axis), lambda a: _last(_products(1.5 + dual.tanh(a), axis), axis)),
+    ]
+    node, compute = kinds[sketch.rng.integers(len(kinds))]
+    sketch.add(node, compute, x)
+
+
+def _products(x: Dual, axis: int) -> Dual:
+    """Running products, one entry after the other by the rule for a product of two."""
+    values, tangents = np.moveaxis(x.value, axis, 0), np.moveaxis(np.broadcast_to(x.tangent, x.shape), axis, 0)
+    total, moving = [values[0]], [tangents[0]]
+    for value, tangent in zip(values[1:], tangents[1:], strict=True):
+        moving.append(moving[-1] * value + total[-1] * tangent)
+        total.append(total[-1] * value)
+    return Dual(np.stack(total, axis), np.stack(moving, axis))
+
+
+def _last(x: Dual, axis: int) -> Dual:
+    return Dual(np.take(x.value, -1, axis), np.take(x.tangent, -1, axis))
 
 
 def moved(function: Callable[[Array], Array]) -> Compute:
@@ -143,6 +164,11 @@ def layout(sketch: Any) -> None:
         (lambda a: cr.Einsum(a, a, subscripts="ij,kj->ik"), lambda a: a @ a.transpose()),
         (lambda a: cr.Gather(a, cr.ArgMax(a, axis=1), axis=1)[:, 0], moved_to(lambda v: v.argmax(axis=1)[0])),
         (lambda a: cr.Gather(a, cr.ArgMin(a, axis=1), axis=1)[:, 0], moved_to(lambda v: v.argmin(axis=1)[0])),
+        (lambda a: cr.Roll(a, shift=-1, axis=1), moved(lambda v: np.roll(v, -1, 1))),
+        (lambda a: cr.Pad(a, width=((0, 0), (1, 2)))[:, 1:], moved(lambda v: np.pad(v, ((0, 0), (0, 2))))),
+        (lambda a: cr.Sort(a, axis=0), ordered(lambda v: v.argsort(axis=0, kind="stable"))),
+        (lambda a: cr.TopK(a, k=1, axis=1), ordered(lambda v: (-v).argsort(axis=1, kind="stable")[:, :1], 1)),
+        (lambda a: cr.TakeAlong(a, cr.ArgSort(a, axis=1), axis=1), ordered(lambda v: v.argsort(1, kind="stable"), 1)),
         (lambda a: cr.ScatterAdd(a, cr.ArgMax(a[0]), a[:, 0]), added),
     ]
     node, compute = kinds[sketch.rng.integers(len(kinds))]
@@ -151,6 +177,13 @@ def layout(sketch: Any) -> None:
 
 def moved_to(where: Callable[[Array], Any]) -> Compute:
     return lambda x: x[:, where(x.value)]
+
+
+def ordered(places: Callable[[Array], Array], axis: int = 0) -> Compute:
+    """Entries along an axis in an order of their own."""
+    return lambda x: Dual(
+        *(np.take_along_axis(v, places(x.value), axis) for v in (x.value, np.broadcast_to(x.tangent, x.shape)))
+    )
 
 
 def added(x: Dual) -> Dual:

@@ -1,73 +1,34 @@
 """Every node class with the shapes, facts and values it is tried on: what the tests over all nodes run through."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
+from large_rows import LARGE_ROWS
+from node_values import (
+    Case,
+    Row,
+    Shape,
+    apart,
+    between,
+    beyond_one,
+    condition,
+    indices,
+    normal,
+    one_hot,
+    positive,
+    probability,
+    share,
+    signs,
+)
 
 import chainrule as cr
-from chainrule.nodes import slopes
+from chainrule.nodes import running, slopes, sorting
 from chainrule.nodes.rearranging import FED
-
-# --- what the examples are -------------------------------------------------------------------------------------------
-
-
-def normal(rng, shape):
-    return rng.normal(size=shape)
-
-
-def positive(rng, shape):
-    return rng.uniform(0.5, 2, size=shape)
-
-
-def probability(rng, shape):
-    return rng.uniform(0.1, 0.9, size=shape)
-
-
-def apart(rng, shape):
-    """Numbers in steps of 0.2 that are never 0: no two tie, and every kink at a multiple of 0.2 is 0.1 away."""
-    size = int(np.prod(shape))
-    return (0.2 * (rng.permutation(size) - size // 2) + 0.1).reshape(shape)
-
-
-def between(rng, shape):
-    """Numbers that tie with none of ``apart``: 0.1 away from all of them."""
-    return apart(rng, shape) + 0.1
-
-
-def share(rng, shape):
-    """Numbers between -1 and 1."""
-    return rng.uniform(-0.9, 0.9, size=shape)
-
-
-def beyond_one(rng, shape):
-    return rng.uniform(1.3, 3, size=shape)
-
-
-def signs(rng, shape):
-    return rng.choice([-1.0, 1.0], size=shape)
-
-
-def one_hot(rng, shape):
-    labels = np.zeros(shape)
-    labels[rng.integers(shape[0]), ...] = 1
-    return labels
-
-
-def condition(rng, shape):
-    return rng.random(shape) < 0.5
-
-
-def indices(rng, shape):
-    """Whole numbers from 0 to 1, fit for any axis of at least two; some repeat."""
-    return rng.integers(2, size=shape)
-
 
 # --- over which shapes and with which facts --------------------------------------------------------------------------
 
-Shape = tuple[int, ...]
 SHAPES: list[Shape] = [(), (1,), (0,), (3, 0), (2, 3), (2, 3, 4)]
 STRETCHED: list[tuple[Shape, Shape]] = [
     ((), (3,)),
@@ -85,17 +46,6 @@ STRETCHED: list[tuple[Shape, Shape]] = [
 ]
 
 
-class Case(NamedTuple):
-    """Shapes of the inputs, and facts."""
-
-    shapes: tuple[Shape, ...]
-    facts: Mapping[str, Any] = MappingProxyType({})
-
-    def __str__(self) -> str:
-        facts = (f"{name}={value}" for name, value in self.facts.items())
-        return "-".join([*(str(shape).replace(" ", "") for shape in self.shapes), *facts])
-
-
 def single(**facts: list[Any]) -> list[Case]:
     choices = [dict(zip(facts, values, strict=True)) for values in itertools.product(*facts.values())]
     return [Case((shape,), choice) for shape in SHAPES for choice in choices]
@@ -111,6 +61,11 @@ def axes_of(shape: Shape) -> Iterable[Any]:
     ndim = len(shape)
     several = [*itertools.permutations(range(ndim), 2), tuple(range(ndim))]
     return (None, *range(-ndim, ndim), *dict.fromkeys(several))
+
+
+def _thinned(shape: Shape, axis: int) -> Shape:
+    """The shape with one entry along an axis."""
+    return tuple(1 if k == axis % len(shape) else size for k, size in enumerate(shape))
 
 
 def reductions(of_nothing: bool) -> list[Case]:
@@ -304,6 +259,31 @@ STACKED: list[Case] = [
 RUNNING: list[Case] = [
     Case((shape,), {"axis": axis}) for shape in SHAPES for axis in (None, *range(-len(shape), len(shape)))
 ]
+PRODUCTS_ALONG: list[Case] = [case for case in reductions(of_nothing=True) if case.facts["axis"] != ()]
+SIDEWAYS: list[Case] = [case for case in RUNNING if case.facts["axis"] is not None]
+ROLLED: list[Case] = [
+    *(Case(case.shapes, {**case.facts, "shift": shift}) for case in RUNNING for shift in (-1, 2)),
+    *(Case((shape,), {"shift": (1, -2), "axis": (0, -1)}) for shape in [(3, 0), (2, 3), (2, 3, 4)]),
+]
+WIDTHS: list[Case] = [Case((shape,), {"width": width}) for shape in SHAPES for width in (0, 2, (1, 0))]
+WIDTHS += [Case(((2, 3),), {"width": width, "value": -0.5}) for width in (1, ((0, 2), (1, 0)))]
+LARGEST: list[Case] = [
+    Case((shape,), {"k": k, "axis": axis})
+    for shape in [(1,), (2, 3), (2, 3, 4)]
+    for axis in range(-len(shape), len(shape))
+    for k in (1, shape[axis])
+]
+PICKED_ALONG: list[Case] = [
+    Case((shape, (*shape[: axis % len(shape)], 5, *shape[axis % len(shape) + 1 :])), {"axis": axis})
+    for shape in [(2,), (2, 3), (3, 2, 4)]
+    for axis in range(-len(shape), len(shape))
+]
+PICKED_ALONG += [Case(((2, 3), (1, 5)), {"axis": 1}), Case(((2, 1), (2, 3)), {"axis": 0})]
+PUT_ALONG: list[Case] = [
+    Case((np.broadcast_shapes(at, _thinned(shape, case.facts["axis"])), at, shape), case.facts)
+    for case in PICKED_ALONG
+    for shape, at in [case.shapes]
+]
 REPEATED: list[Case] = [Case((*case.shapes,), {**case.facts, "repeats": n}) for case in RUNNING for n in (1, 3)]
 LAID: list[Case] = [Case((shape,), {"reps": reps}) for shape in SHAPES for reps in (1, 3, (2, 3), (2, 1, 3))]
 TRIANGLES: list[Case] = [
@@ -334,15 +314,10 @@ def with_facts(name: str, table: dict[Shape, list[Any]]) -> list[Case]:
     return [Case((shape,), {name: value}) for shape, values in table.items() for value in values]
 
 
+COUNTED = [Case((shape,), {"axis": axis}) for shape in SHAPES for axis in (None, *range(-len(shape), len(shape)))]
+
+
 # --- one row for each class ------------------------------------------------------------------------------------------
-
-
-class Row(NamedTuple):
-    """How the inputs of a class are drawn, and the cases it is checked in."""
-
-    kind: type[cr.Node]
-    samplers: tuple[Callable[..., Any], ...]
-    cases: list[Case]
 
 
 def compared(kind: type[cr.Node], *, of: Callable[..., Any] = apart, other: Callable[..., Any] = between) -> Row:
@@ -426,12 +401,15 @@ ROWS = [
     Row(cr.ArcTanh, (share,), single()),
     Row(cr.ArgMax, (apart,), PLACES),
     Row(cr.ArgMin, (apart,), PLACES),
+    Row(cr.ArgSort, (apart,), SIDEWAYS),
     Row(cr.Ceil, (apart,), single()),
     Row(cr.Cosh, (normal,), single()),
+    Row(cr.CumProd, (normal,), RUNNING),
     Row(cr.CumSum, (normal,), RUNNING),
     Row(cr.Diagonal, (normal,), [Case((shape,)) for shape in [(3,), (1,), (3, 3), (2, 4), (4, 2)]]),
     Row(cr.ELU, (apart,), single() + single(alpha=[0.3])),
     Row(cr.Einsum, (normal, normal, normal), SUMS_OF_PRODUCTS),
+    Row(cr.Erf, (normal,), single()),
     Row(cr.Expm1, (normal,), single()),
     Row(cr.Flip, (normal,), along_any()),
     Row(cr.Floor, (apart,), single()),
@@ -443,19 +421,30 @@ ROWS = [
     Row(cr.Mod, (apart, beyond_one), pairs()),
     Row(cr.NLLLoss, (normal, probability), losses([(1, 1), (3, 0), (2, 3), (2, 3, 4)])),
     Row(cr.Norm, (normal,), [case for case in reductions(of_nothing=False) if reduced_count(case)]),
+    Row(cr.Pad, (normal,), WIDTHS),
+    Row(cr.Prod, (normal,), PRODUCTS_ALONG),
     Row(cr.Repeat, (normal,), REPEATED),
+    Row(cr.Roll, (normal,), ROLLED),
     Row(cr.Round, (between,), single()),
     Row(cr.ScatterAdd, (normal, indices, normal), SCATTERED),
     Row(cr.SiLU, (normal,), single()),
     Row(cr.Sinh, (normal,), single()),
+    Row(cr.Size, (normal,), COUNTED),
     Row(cr.Softsign, (normal,), single()),
+    Row(cr.Sort, (apart,), SIDEWAYS),
     Row(cr.Stack, (normal, normal, normal), STACKED),
     Row(cr.Std, (normal,), DEVIATIONS),
     Row(cr.StopGradient, (normal,), single()),
+    Row(cr.TakeAlong, (normal, indices), PICKED_ALONG),
     Row(cr.Tan, (share,), single()),
     Row(cr.Tile, (normal,), LAID),
+    Row(cr.TopK, (apart,), LARGEST),
     Row(cr.Triangle, (normal,), TRIANGLES),
     Row(cr.Var, (normal,), DEVIATIONS),
+    Row(running.Carried, (normal, normal), [Case(case.shapes * 2, case.facts) for case in SIDEWAYS]),
+    Row(running.CumProdSlope, (normal, normal), [Case(case.shapes * 2, case.facts) for case in SIDEWAYS]),
+    Row(running.ProductOfOthers, (normal,), along_any()),
+    Row(sorting.PutAlong, (normal, indices, normal), PUT_ALONG),
     Row(slopes.Centered, (normal,), along()),
     Row(slopes.PowerSlope, (positive, normal), pairs()),
     Row(slopes.Put, (normal, normal, indices), ADDED),
@@ -467,14 +456,19 @@ ROWS = [
     Row(slopes.Weighted, (normal, normal), pairs()),
     Row(slopes.XLog1m, (normal, probability), pairs()),
     Row(slopes.XLogY, (normal, positive), pairs()),
+    *LARGE_ROWS,
 ]
 
-DATA = {"labels", "indices", "condition", "like"}  # inputs that have no gradient, by the name that the rule gives them
+WITHOUT_GRADIENT = {(cr.FullLike, "x"), (cr.Size, "x"), (cr.StopGradient, "x")}
+DATA = {"labels", "indices", "condition", "like", "mask", "weights"}
+"""Inputs that have no gradient, by the name that the rule gives them."""
 
 
 def is_data(row: Row, name: str) -> bool:
     """Whether an input of that name has no gradient."""
-    return name.rstrip("_0123456789") in DATA or (row.kind, name) in ((cr.FullLike, "x"), (cr.StopGradient, "x"))
+    if row.kind is cr.Attention and row.samplers[-1] is normal:  # a mask that is added to the scores
+        return False
+    return name.rstrip("_0123456789") in DATA or (row.kind, name) in WITHOUT_GRADIENT
 
 
 def gives_numbers(row: Row, case: Case) -> bool:

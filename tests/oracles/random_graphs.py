@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, final
 
 import dual
+import large_kinds
 import more_kinds
 import numpy as np
 from dual import Array, Dual
@@ -391,6 +392,9 @@ KINDS: list[Callable[[Sketch], None]] = [
     more_kinds.sum_so_far,
     *[more_kinds.layout] * 3,
     lambda sketch: more_kinds.further_loss(sketch, add_loss),
+    *[large_kinds.of_windows] * 2,
+    *[large_kinds.normalized] * 2,
+    *[large_kinds.chosen] * 2,
 ]
 
 

@@ -1,6 +1,7 @@
 """What a notebook shows of the things that a lecture touches, and of its errors."""
 
 import html
+import pickle
 import re
 import sys
 import types
@@ -72,8 +73,8 @@ def test_a_run_is_a_table_of_values_and_gradients_over_their_heat(run):
     shown = run._repr_mimebundle_()["text/html"]
     assert closed(shown)
     text = html.unescape(re.sub(r"<[^>]*>", " ", shown))
-    assert "W₃" in text
-    assert "3 × m = 3 × 4" in text
+    assert "W3" in text
+    assert "(3, m) = (3, 4)" in text
     [largest] = {f"{np.abs(run['dW3']).max():.3g}".replace("-", "−")}
     assert largest in text
     assert "rgba(33,102,172,0.45)" in shown
@@ -98,12 +99,45 @@ def test_any_array_has_its_place_in_the_table(array):
 
 
 def test_hostile_names_are_text_in_tables_too():
-    x = cr.Parameter("<img src=x onerror=alert(1)>", (2,))
-    run = cr.Graph(cr.Sum(x, name="</table>L")).forward({x: [1.0, 2.0]})
-    report = run.graph.check_gradients({x: [1.0, 2.0]})
-    for shown in (run._repr_mimebundle_()["text/html"], report._repr_html_()):
+    name = "<img src=x onerror=alert(1)>"
+    with cr.layer(f"{name}\x00"):
+        x = cr.Parameter(name, (2,))
+        run = cr.Graph(cr.Sum(x, name="</table>L")).forward({x: [1.0, 2.0]})
+    run.backward()
+    feeds = {x: [1.0, 2.0]}
+    things = [run, run.values, run.gradients, run.contributions(x), x, run.graph.order[-1], run.graph.compile()]
+    things += [run.graph.check_gradients(feeds), run.graph.compile(outputs="</table>L")]
+    for shown in (thing._repr_html_() for thing in things):
         assert closed(shown)
         assert "<img" not in shown
+        assert "\x00" not in shown
+
+
+def test_text_is_what_print_writes_and_has_a_line_for_every_array(run):
+    for thing in (run, run.values, run.gradients, run.contributions("A2"), run.graph.compile()):
+        assert thing._repr_mimebundle_()["text/plain"] == str(thing)
+    head, *lines = str(run.gradients).splitlines()
+    assert head.split() == ["name", "shape", "gradient"]
+    assert [line.split()[0] for line in lines] == list(run.gradients)
+    assert "W3 " in str(run.values)
+
+
+def test_contributions_are_a_tuple_that_shows_itself_as_a_table(run):
+    uses = run.contributions("A2")
+    assert (len(uses), uses[0].consumer, uses[0].position) == (1, "matmul_3", 1)
+    low, high = (f"{x:.3g}".replace("-", "−") for x in (run["dA2"].min(), run["dA2"].max()))
+    assert repr(uses).splitlines()[1].split() == ["matmul_3", "1", "(3,", "4)", low, "…", high]
+    assert uses._repr_html_().count("<td") > 3 * 4
+    assert pickle.loads(pickle.dumps(uses))[0].consumer == "matmul_3"
+
+
+def test_a_node_says_what_it_computes_and_where_it_was_built():
+    x = cr.Input("x", (3, "m"))
+    with cr.layer("outer"), cr.layer("inner"):
+        total = cr.Sum(x, axis=0, name="s")
+    text = html.unescape(re.sub("<[^>]*>", " ", total._repr_html_()))
+    for said in ("s", "Sum", "(m,)", "'x'", "axis=0", "outer / inner", "test_in_a_notebook.py:"):
+        assert said in text
 
 
 def test_a_gradient_check_is_a_table(run):

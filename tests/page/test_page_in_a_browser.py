@@ -236,7 +236,7 @@ def test_what_a_step_reads_and_writes_is_lit_and_nothing_else(opened, page, run)
     assert set(lit(tab, "writes")) == {"Add, gives Z2", "value Z2"}
     assert set(lit(tab, "reads")) == {"parameter B2", "MatMul, gives matmul_2"}
     tab = opened(page, found["contribution", "matmul₃ sends to A₂"])
-    assert lit(tab, "writes") == ["value A2"]
+    assert lit(tab, "writes") == ["value A2", "value A2, continued from another row"]
     assert set(lit(tab, "reads")) == {"MatMul, gives matmul_3", "parameter W3", "value Z3"}
     assert tab.eval_on_selector_all(".picture g.edge.writes title", "all => all.map(x => x.textContent)") == [
         "gradient from matmul_3 back to A2"
@@ -276,6 +276,20 @@ def test_large_arrays_are_heat_with_range_and_norm_and_numbers_on_click(opened, 
     assert count(tab) == before
     tab.keyboard.press("Escape")
     assert not tab.locator("#numbers-of").is_visible()
+
+
+def test_large_arrays_in_a_line_of_numbers_open_by_mouse_and_by_keyboard(opened, large):
+    # A screen reader takes mathematics as a whole: buttons inside of it would not be there.
+    tab = opened(large.page(), large.graph.position("P"))
+    assert tab.locator("math button").count() == 0
+    said = tab.locator("#numbers button").all_inner_texts()
+    assert said == ["numbers of X, 30 × 9", "numbers of W, 9 × 4"]
+    tab.locator("#numbers button").last.focus()
+    tab.keyboard.press("Enter")
+    assert tab.inner_text("#numbers-title").startswith("9 × 4: ")
+    tab.keyboard.press("Escape")
+    tab.locator("#numbers .strip").first.click()
+    assert tab.inner_text("#numbers-title").startswith("30 × 9: ")
 
 
 def test_the_largest_entries_of_a_large_gradient_are_compared_one_by_one(opened, large):
@@ -322,13 +336,15 @@ def test_a_live_region_speaks_the_formula_and_what_it_gives(opened, page, run):
     assert tab.get_attribute("#live", "aria-live") == "polite"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("step", [1, 24])
-def test_axe_finds_no_violations(opened, page, scheme, step):
+@pytest.mark.parametrize(
+    ("of", "step", "scheme"),
+    [("run", 1, "light"), ("run", 24, "dark"), ("large", 4, "light"), ("large", 8, "dark")],
+)
+def test_axe_finds_no_violations(opened, request, of, step, scheme):
     source = pytest.importorskip(
         "axe_playwright_python.base", reason="accessibility is judged by axe-core"
     ).AXE_FILE_PATH
-    tab = opened(page, step, color_scheme=scheme)
+    tab = opened(request.getfixturevalue(of).page(), step, color_scheme=scheme)
     tab.wait_for_timeout(300)
     tab.evaluate(source.read_text("utf-8"))
     found = tab.evaluate("axe.run(document)")["violations"]
@@ -341,6 +357,10 @@ def test_dark_screens_forced_colors_and_still_pictures_have_their_rules(opened, 
     assert opened(page, color_scheme="dark").evaluate(background) == "rgb(20, 23, 29)"
     lines = "getComputedStyle(document.querySelector('.picture g.node.writes > :is(polygon, path, ellipse)')).stroke"
     assert opened(page, forced_colors="active").evaluate(lines) != opened(page).evaluate(lines)
+    # On a dark screen the colors of the picture are rules of style: all text has to have the system's one color.
+    inks = "new Set([...document.querySelectorAll('.picture g.node text')].map(x => getComputedStyle(x).fill)).size"
+    for scheme in ("light", "dark"):
+        assert opened(page, forced_colors="active", color_scheme=scheme).evaluate(inks) == 1
     moving = "getComputedStyle(document.querySelector('.picture g.node')).transitionDuration"
     assert opened(page, reduced_motion="reduce").evaluate(moving) == "0s"
 
@@ -417,5 +437,6 @@ def test_a_graph_of_300_nodes_is_stepped_through_and_stays_below_3_mb(opened):
     for _ in range(40):
         tab.keyboard.press("ArrowRight")
     assert count(tab)[0] == 41
+    assert tab.locator("details.layer").count() == 0  # nothing is closed
     tab.keyboard.press("End")
     assert len(set(count(tab))) == 1

@@ -439,7 +439,7 @@ REFUSED = [
     ),
     (
         "a rule that symbols cannot pass through",
-        lambda x: np.sort(x, axis=0),
+        lambda x: np.sort(np.asarray(x), axis=0),
         [X],
         "y = Rule.forward(%0) is a rule that is called as it is, and may let columns meet",
     ),

@@ -183,12 +183,15 @@ def looks_up(graph):
     return any(node.dtype.kind in "ib" for node in graph.inputs)
 
 
-BY_NUMPY = {"ArgMax", "ArgMin", "Einsum", "Mod", "Round"}  # classes that have no form for single numbers
+BY_NUMPY = {  # examples, or whole classes, that have no form for single numbers
+    "ArgMax", "ArgMin", "AveragePool", "BatchNorm", "Conv2d", "Einsum", "GroupNorm", "LayerNorm", "MaxPool", "Mod",
+    "RMSNorm", "Round", "CrossEntropyLoss, weighed", "NLLLoss, weighed", "SoftmaxCrossEntropyLoss, weighed",
+}  # fmt: skip
 
 
 def has_loop(name):
     """Whether the example of that name is computed by a printed loop; else it is by printed NumPy."""
-    return name.split(",")[0] not in BY_NUMPY and not looks_up(EXAMPLES[name].graph)
+    return BY_NUMPY.isdisjoint((name, name.split(",")[0])) and not looks_up(EXAMPLES[name].graph)
 
 
 def are_single_numbers(graph):

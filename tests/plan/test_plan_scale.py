@@ -10,8 +10,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 import numpy as np
 import pytest
+from random_graphs import random_graph
 
 import chainrule as cr
+from chainrule.plan import numpy_source
 from chainrule.plan.plan import compile_graph
 from chainrule.training import batches as batches_module
 from nets import DNN, gradients_by_hand, train
@@ -459,3 +461,12 @@ def test_the_memory_of_a_plan_does_not_grow_with_the_columns(backend):
     assert max(beyond) <= 64 * MB  # the bound that was set
     # Two runs of one program differ by a few MB, with what the threads happen to hold at one time.
     assert abs(beyond[1] - beyond[0]) <= 16 * MB
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_buffers_handed_over_one_by_one_give_the_same_bits(seed, monkeypatch):
+    made = random_graph(seed)
+    right = compile_graph(made.graph)(made.feeds)
+    monkeypatch.setattr(numpy_source, "_MOST_SHARED", 0)
+    loss, gradients = compile_graph(made.graph)(made.feeds)
+    assert_same((loss, gradients), right)

@@ -167,3 +167,16 @@ def test_a_graph_without_a_scalar_loss_says_that_it_can_predict():
     with pytest.raises(ArgumentError) as error:
         cr.Graph(NET.graph["A3"], NET.graph["Z1"]).compile()
     assert "compile(outputs=['A3', 'Z1'])" in error.value.remedy
+
+
+def test_a_graph_of_gradients_has_a_plan_of_its_outputs():
+    w, x = cr.Parameter("w", (3, 2)), cr.Input("x", (2, "m"))
+    graph, feeds = cr.Graph(cr.Mean(cr.Square(w @ x), name="L")), {"w": np.ones((3, 2)), "x": np.eye(2)}
+    (name,) = plan = graph.backward().compile()(feeds)
+    assert name == "dw"
+    np.testing.assert_allclose(plan["dw"], graph.forward(feeds).backward()["w"])
+    product = graph.hvp("w", along="v").compile()({"x": np.eye(2), "v": np.ones((3, 2))})
+    assert list(product) == ["d2w"]
+    alone = cr.Graph(cr.Square(cr.Parameter("s"), name="S")).backward()
+    assert alone.compile()({"s": 3.0})["ds"] == 6.0
+    assert alone.compile(["s"])({"s": 3.0})[1] == {"s": 2.0}  # its own gradient, asked for

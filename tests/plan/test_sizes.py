@@ -121,10 +121,10 @@ class Sorted(cr.Node):
     """The entries of every column in order."""
 
     def forward(self, x):
-        return np.sort(x, axis=0)
+        return np.sort(np.asarray(x), axis=0)
 
     def backward(self, grad, y, x):
-        return (np.take_along_axis(grad, np.argsort(np.argsort(x, axis=0), axis=0), axis=0),)
+        return (np.take_along_axis(grad, np.argsort(np.argsort(np.asarray(x), axis=0), axis=0), axis=0),)
 
 
 class Unsaid(Sorted):
@@ -233,11 +233,11 @@ def test_a_gradient_that_a_called_rule_does_not_send_is_zero():
 def test_a_plan_holds_a_called_rule_to_its_shape_and_dtype():
     class Leading(Sorted):
         def forward(self, x):
-            return np.sort(x, axis=0)[:, :200]
+            return np.sort(np.asarray(x), axis=0)[:, :200]
 
     class Wide(Sorted):
         def forward(self, x):
-            return np.sort(x, axis=0).astype(np.float64)
+            return np.sort(np.asarray(x), axis=0).astype(np.float64)
 
     leading, wide = (cr.Graph(cr.Sum(rule(parameters(), name="S"), name="L")) for rule in (Leading, Wide))
     feeds = {"W": np.ones((2, 3)), "X": np.ones((3, 201))}

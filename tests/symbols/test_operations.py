@@ -12,18 +12,22 @@ from every_rule import EXAMPLES
 
 import chainrule as cr
 from chainrule.errors import ShapeError, Untraceable
-from chainrule.judging.reading import activations, vocabulary
+from chainrule.judging.reading import activations, vocabulary, windowed
 from chainrule.plan.columns import Unsplittable, split
 from chainrule.program.calls import Call, pick
 from chainrule.program.recording import record
-from chainrule.symbols import elementary, symbol
+from chainrule.symbols import elementary, standardizing, symbol, windows
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.operations import OPERATIONS, Operation, declare, index, number, operation
 from chainrule.symbols.symbol import Symbol, as_number
 
 X = Symbol.leaf("x", (2, 3, "m"))
 SAMPLE = np.random.default_rng(0).uniform(0.1, 0.9, (2, 3, 11))
-OWN = [row for row in OPERATIONS.values() if row.function.__module__ == elementary.__name__]
+OWN = [
+    row
+    for row in OPERATIONS.values()
+    if row.function.__module__ in (elementary.__name__, standardizing.__name__, windows.__name__)
+]
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -51,6 +55,12 @@ BY_SHAPE: dict[Any, list[Callable[..., Any]]] = {
     np.where: [lambda x: np.where(x > 0, ROW, np.ones((4, 1, 1, 1))), lambda x: np.where(np.ones((4, 1, 1, 1)), x, 0)],
     np.clip: [lambda x: np.clip(x, None, np.ones((4, 1, 1, 1))), lambda x: np.clip(x, np.ones((4, 1, 1, 1)), None)],
     np.cumsum: [np.cumsum, lambda x: np.cumsum(x, axis=1)],
+    np.cumprod: [np.cumprod, lambda x: np.cumprod(x, axis=-1)],
+    np.roll: [lambda x: np.roll(x, 2), lambda x: np.roll(x, (1, -2), axis=(0, 2))],
+    np.pad: [lambda x: np.pad(x, 1), lambda x: np.pad(x, ((0, 2), (1, 0), (0, 0)))],
+    np.sort: [np.sort, lambda x: np.sort(x, axis=1), lambda x: np.sort(x, axis=None)],
+    np.argsort: [lambda x: np.argsort(x, axis=1, stable=True), lambda x: np.argsort(x, axis=None, stable=True)],
+    np.take_along_axis: [lambda x: np.take_along_axis(x, np.zeros((1, 5, 1), int), axis=1)],
     np.full_like: [lambda x: np.full_like(x, 2.0), lambda x: np.full_like(x, ROW)],
     np.astype: [lambda x: x.astype(np.float32), lambda x: np.astype(x, bool)],
     np.tile: [lambda x: np.tile(x, 2), lambda x: np.tile(x, (2, 1, 1)), lambda x: np.tile(x[0, 0], (5, 1))],
@@ -122,7 +132,7 @@ def test_what_works_entry_by_entry_does_not_care_where_an_entry_stands(function,
 
 @pytest.mark.parametrize(("function", "work"), of_kind("view", "arrangement", "selection"))
 def test_what_moves_entries_makes_no_number_of_its_own(function, work):
-    zero = {0.0} if function in (np.diag, np.tril, np.triu) else set()
+    zero = {0.0} if function in (np.diag, np.pad, np.tril, np.triu) else set()
     assert set(np.ravel(work(SAMPLE)).tolist()) <= set(SAMPLE.ravel().tolist()) | zero
 
 
@@ -198,7 +208,8 @@ def test_every_operation_that_a_rule_records_has_a_row(name):
 
 
 def test_every_elementary_function_has_a_row():
-    assert {row.function for row in OWN} == set(vocabulary.ELEMENTARY.values())
+    known = {row.function.__name__ for row in OWN}
+    assert known == {*vocabulary.ELEMENTARY, *windowed.FUNCTIONS}
 
 
 def test_a_ufunc_without_a_row_works_entry_by_entry():
@@ -277,7 +288,6 @@ def test_what_cannot_be_said_without_data_is_refused():
 # --- nobody says it again --------------------------------------------------------------------------------------------
 
 ITS_OWN = {
-    "calculus.rule_text._FREE": "what is as short as a name where a rule is written out",
     "core.translating._FOLDED": "arithmetic of constants that is done when nodes are built",
     "core.translating._INDEXED": "whose second operand is the key of an index",
     "core.translating._SIMPLER": "where a call is one of its operands",
@@ -288,6 +298,7 @@ ITS_OWN = {
     "derivation.rearranged._RULES": "how arrangements that follow each other are one",
     "derivation.textbook._READ_AS": "forms that are shorter for some operands only",
     "judging.evaluator._MATRIX_PRODUCTS": "what a search for the mistake multiplies by",
+    "plan.columns._BY_IMAGE": "functions of images, which stand along the first axis",
     "plan.columns._LAYS_AS_THEY_WERE": "arrangements in which columns never change places",
     "plan.columns._SAME_ORDER": "views told by the order of entries and not by axes",
     "plan.columns._SUMS": "sums that blocks of columns may hand on in parts",
@@ -295,6 +306,9 @@ ITS_OWN = {
     "plan.loop.scalars._OTHER_NAMES": "names of functions of single numbers",
     "plan.numpy_source._MAY_COPY": "where the printed NumPy cannot know whether memory is shared",
     "plan.numpy_source._OPERATORS": "signs of the printed NumPy",
+    "program.calculus.rule_text._FREE": "what is as short as a name where a rule is written out",
+    "core.operable._WRITTEN": "what to write where no node computes a function",
+    "core.other_spellings._WRITTEN_WITH": "what a call to a node is written with",
     "plan.optimizing._MAY_CHANGE_NOTHING": "what the same shape and dtype makes superfluous",
     "plan.optimizing._OPENED": "implementations that share their parts",
     "plan.optimizing._UNDO": "what done twice is undone",

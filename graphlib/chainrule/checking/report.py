@@ -7,7 +7,8 @@ from html import escape
 from typing import NamedTuple, final
 
 from chainrule.errors import GradientCheckError, UnknownNameError, did_you_mean
-from chainrule.text import in_columns, visible
+from chainrule.shown.tables import Shown, html_table, html_text
+from chainrule.shown.text import in_columns, visible
 
 
 @final
@@ -36,7 +37,7 @@ class Comparison(NamedTuple):
 
 
 @final
-class GradientReport:
+class GradientReport(Shown):
     """What a gradient check compared and found, one row for each gradient and each rule; true when all is well.
 
     >>> from chainrule import Sigmoid, check_node
@@ -80,13 +81,13 @@ class GradientReport:
 
     def _repr_html_(self) -> str:
         """A table for notebooks, everything in it escaped; words say what is wrong, not a color alone."""
-        rows = _html_row(_TITLES, "th") + "".join(_html_row(_cells(row), "td") for row in self.rows)
+        table = html_table(_TITLES, (list(map(html_text, _cells(row))) for row in self.rows))
         problems = "".join(f"<pre>{escape(str(problem))}</pre>" for problem in self.problems[:3])
         told = f"<p>{self.compared} elements compared: {self._verdict}</p>"
-        return f"<p>{escape(self.title)}</p><table>{rows}</table>{told}{problems}"
+        return f"<p>{html_text(self.title)}</p>{table}{told}{problems}"
 
     def __repr__(self) -> str:
-        return f"<GradientReport {self.title}: {self.compared} elements compared, {self._verdict}>"
+        return f"<GradientReport {visible(self.title)}: {self.compared} elements compared, {self._verdict}>"
 
     @property
     def _verdict(self) -> str:
@@ -96,20 +97,15 @@ class GradientReport:
         table = [_TITLES, *map(_cells, self.rows)]
         lines = map(str.rstrip, in_columns(table))
         found = [str(problem) for problem in self.problems[:3]]
-        return "\n".join([self.title, *lines, f"{self.compared} elements compared: {self._verdict}", *found])
+        return "\n".join([visible(self.title), *lines, f"{self.compared} elements compared: {self._verdict}", *found])
 
 
-def _html_row(cells: Iterable[str], tag: str) -> str:
-    return f"<tr>{''.join(f'<{tag} {_LEFT}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
-
-_LEFT = 'style="text-align:left"'
 _TITLES = ("name", "what", "compared", "largest error", "verdict")
 
 
 def _cells(row: Comparison) -> tuple[str, ...]:
     error = f"{row.error:.1e}" if row.compared else ""
-    return visible(row.name), row.what, f"{row.compared} of {row.size}", error, _verdict(row)
+    return visible(row.name), visible(row.what), f"{row.compared} of {row.size}", error, _verdict(row)
 
 
 def _verdict(row: Comparison) -> str:

@@ -13,7 +13,7 @@ from typing import NoReturn, final
 from chainrule import __version__
 from chainrule.commands.subcommands import COMMANDS, DONE, Command
 from chainrule.errors import ChainruleError
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 BAD_INPUT, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the last two as a shell reports the signals
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, final
 
 from chainrule.commands.loading import load_graph
 from chainrule.commands.npz import load_feeds
+from chainrule.commands.practising import exercise_arguments, grade_arguments, grade_files, write_exercise
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.samples.sampling import generic_sizes, sample_feeds
@@ -135,7 +136,11 @@ def _handed_in(text: str) -> tuple[Path, str | None]:
 def _draw_arguments(parser: argparse.ArgumentParser) -> None:
     _net_argument(parser)
     parser.add_argument(
-        "-o", "--output", metavar="FILE", default="graph.svg", help="an .svg, .png, .pdf or .dot (default: %(default)s)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="graph.svg",
+        help="an .svg, .png, .pdf, .dot, .mermaid, .mmd, .tikz or .tex (default: %(default)s)",
     )
     parser.add_argument(
         "--show",
@@ -148,6 +153,7 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--highlight", metavar="NODE", nargs="+", default=(), help="let these nodes stand out")
     parser.add_argument("--palette", choices=("default", "document"), default="default", help="document: green and red")
     parser.add_argument("--direction", choices=("right", "down"), default="right", help="where the computation goes")
+    parser.add_argument("--no-wrap", dest="wrap", action="store_false", help="no rows, however wide the drawing is")
     _data_arguments(parser)
 
 
@@ -155,7 +161,9 @@ def _draw(given: argparse.Namespace) -> int:
     graph = load_graph(given.net)
     graph = graph.expand(*given.expand) if given.expand else graph
     show: Any = given.show or ("gradients" if given.feeds else "graph")
-    options = {name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction")}
+    options = {
+        name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction", "wrap")
+    }
     if show in ("values", "gradients"):
         run = graph.forward(_feeds(graph, given))
         if show == "gradients":
@@ -164,9 +172,10 @@ def _draw(given: argparse.Namespace) -> int:
     else:
         drawing = graph.draw(show, **options)
     try:
-        print("written:", drawing.save(given.output))
+        path = drawing.save(given.output)
     except OSError as error:
         raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    print("written:", path)
     if drawing.note:
         print(drawing.note)
     return DONE
@@ -187,14 +196,21 @@ def _page(given: argparse.Namespace) -> int:
     run.backward()
     page = run.page(title=given.title, palette=given.palette, direction=given.direction)
     try:
-        print(f"written: {page.save(given.output)}, {page.count:,} steps")
+        path = page.save(given.output)
     except OSError as error:
         raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    print(f"written: {path}, {page.count:,} steps")
     return DONE
 
 
-def _net_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("net", metavar="NET", help="the graph, as module:attribute or path/to/file.py[:attribute]")
+def _exercise_arguments(parser: argparse.ArgumentParser) -> None:
+    _net_argument(parser, ", or trap:NAME, square, diamond, broadcast, 1/m")
+    exercise_arguments(parser)
+
+
+def _net_argument(parser: argparse.ArgumentParser, others: str = "") -> None:
+    told = f"the graph, as module:attribute or path/to/file.py[:attribute]{others}"
+    parser.add_argument("net", metavar="NET", help=told)
 
 
 def _feeds(graph: Graph, given: argparse.Namespace) -> dict[str, Any]:
@@ -233,5 +249,7 @@ COMMANDS = (
     Command("page", "write a page that steps through a run, forward and backward", _page_arguments, _page),
     Command("gradcheck", "hold a graph's gradients to numerical differentiation", _gradcheck_arguments, _gradcheck),
     Command("check", "judge formulas or a function, and repair wrong ones", _check_arguments, _check),
+    Command("exercise", "write a sheet of exercises, and the teacher's file", _exercise_arguments, write_exercise),
+    Command("grade", "grade sheets that came back, with points and hints", grade_arguments, grade_files),
     Command("derive", "write down the formulas, forward and backward", _derive_arguments, _derive),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
@@ -12,6 +11,8 @@ import numpy as np
 from chainrule.errors import FeedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy.typing as npt
 
 Array: TypeAlias = "npt.NDArray[Any]"
@@ -36,6 +37,8 @@ class ArrayFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        from pathlib import Path  # a tenth of the import of chainrule
+
         self.path = Path(path).absolute()
         self.shape, self._columns_first, self.dtype, self._start = _header(self.path)
 

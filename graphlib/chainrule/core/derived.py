@@ -62,10 +62,10 @@ def steps_of(kind: type[Node], forward: Callable[..., Value], leaves: Sequence[N
     order = topological_order([end, *leaves])
     position = {node: k for k, node in enumerate(order)}
     sources = [tuple(position[source] for source in node.inputs) for node in order]
-    leading: list[bool] = []
+    first, leading = set(leaves), list[bool]()
     for node, read in zip(order, sources, strict=True):
         possible = node.has_gradient and node.dtype.kind == "f"
-        leading.append(possible and (node in leaves or any(leading[k] for k in read)))
+        leading.append(possible and (node in first or any(leading[k] for k in read)))
     return Recorded(tuple(leaves), order, sources, leading, end)
 
 

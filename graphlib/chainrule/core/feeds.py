@@ -61,6 +61,8 @@ def is_stored(value: Any) -> bool:
 
     All but the first are known by a shape, a dtype and slices without arithmetic: what can compute is in memory.
     """
+    if type(value) is np.ndarray:
+        return False
     if isinstance(value, np.memmap):
         return value.ndim > 0
     sliced = hasattr(value, "shape") and hasattr(value, "__getitem__") and not hasattr(value, "__add__")
@@ -129,6 +131,8 @@ def _places(leaves: Sequence[Leaf]) -> str:
 def _by_leaf(leaves: Sequence[Leaf], feeds: Mapping[Any, Any], name_of: NameOf) -> dict[Leaf, Any]:
     """The feeds by node; every missing and every unknown name is reported at once."""
     known = {name_of(leaf): leaf for leaf in leaves}
+    if isinstance(feeds, dict) and feeds.keys() == known.keys():
+        return {known[name]: value for name, value in feeds.items()}
     remedy = f"this graph is fed {_listed(known)}"
     if not isinstance(feeds, Mapping):
         raise FeedError(f"feeds are a dict of names and arrays, not {type(feeds).__name__}", remedy=remedy)
@@ -229,7 +233,10 @@ def _check_shapes(arrays: Mapping[Leaf, tuple[Array, bool]], name_of: NameOf) ->
     sizes: dict[str, tuple[int, str]] = {}
     problems = []
     for leaf, (array, _) in arrays.items():
-        shape, name = leaf.shape or (), name_of(leaf)
+        shape = leaf.shape or ()
+        if shape == array.shape:
+            continue
+        name = name_of(leaf)
         if len(shape) != len(array.shape) or any(
             isinstance(s, int) and s != n for s, n in zip(shape, array.shape, strict=True)
         ):

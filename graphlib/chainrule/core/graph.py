@@ -12,9 +12,10 @@ from typing import Any, Self
 from chainrule.core.leaves import Constant, Input, Leaf, Parameter
 from chainrule.core.node import Node, flatten, unflatten, unusual_facts
 from chainrule.core.ordering import topological_order
+from chainrule.core.variables import named_by
 from chainrule.errors import ArgumentError, NameConflictError, UnknownNameError, did_you_mean
+from chainrule.shown.text import clipped, in_columns, visible
 from chainrule.symbols.dimensions import names_in, shape_text
-from chainrule.text import clipped, in_columns, visible
 
 
 class BaseGraph(ABC):
@@ -24,7 +25,7 @@ class BaseGraph(ABC):
     """
 
     @abstractmethod
-    def __init__(self, *outputs: Node, watch: Iterable[Node] = ()) -> None:
+    def __init__(self, *outputs: Node, watch: Iterable[Node] = (), names: Mapping[str, Any] | None = None) -> None:
         self.outputs, self.watch = outputs, tuple(watch)
         given: tuple[Any, ...] = (*self.outputs, *self.watch)
         for node in given:
@@ -38,12 +39,21 @@ class BaseGraph(ABC):
             raise ArgumentError("a graph needs an output", remedy="Graph(loss)")
         self.order: tuple[Node, ...] = topological_order((*self.outputs, *self.watch))
         self._position = {node: k for k, node in enumerate(self.order)}
+        if names is not None:
+            self._take_names(names)
         self.names: tuple[str, ...] = _names(self.order)
         self._by_name = {name: k for k, name in enumerate(self.names)}
         self.sources: tuple[tuple[int, ...], ...] = tuple(
             tuple(self._position[source] for source in node.inputs) for node in self.order
         )
         """By position in ``order``: the positions of a node's inputs, once for every use."""
+
+    def _take_names(self, variables: Mapping[str, Any]) -> None:
+        """Put nodes with names in the place of those without; who holds one of these finds its twin here."""
+        twins = named_by(self.order, variables)
+        self.outputs, self.watch = (tuple([twins[node] for node in ends]) for ends in (self.outputs, self.watch))
+        self.order = tuple([twins[node] for node in self.order])
+        self._position |= {node: k for k, node in enumerate(self.order)}
 
     @functools.cached_property
     def uses(self) -> tuple[tuple[tuple[int, int], ...], ...]:
@@ -106,6 +116,11 @@ class BaseGraph(ABC):
     def parameters(self) -> tuple[Parameter, ...]:
         """The Parameter nodes, in topological order."""
         return tuple(node for node in self.order if isinstance(node, Parameter))
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """The Constant nodes, in topological order: numbers, and arrays that are part of the computation."""
+        return tuple(node for node in self.order if isinstance(node, Constant))
 
     def __getitem__(self, key: str | Node) -> Node:
         return self.order[self.position(key)]

@@ -23,7 +23,8 @@ def derived_backward(node: Any, *values: Any) -> Sequence[Any]:
 
 def refuse_near_miss(kind: type, where: str) -> None:
     """Raise ArgumentError for a class whose backward is there under nearly that name: it would never be called."""
-    for name, value in vars(kind).items():
+    written = {name: value for base in kind.__mro__[::-1] if not _is_ours(base) for name, value in vars(base).items()}
+    for name, value in written.items():
         if name == "backward" or (_is_near(name) and (callable(value) or isinstance(value, _DESCRIPTORS))):
             raise ArgumentError(
                 f"{kind.__name__} has a forward and {name!r}, which is no method backward",
@@ -37,8 +38,19 @@ def _is_near(name: str) -> bool:
     from difflib import SequenceMatcher
 
     letters = name.lower().replace("_", "")
-    return letters in _MEANT or SequenceMatcher(None, letters, "backward").ratio() > _SIMILAR
+    return (
+        letters in _MEANT
+        or letters.endswith(_ENDS)
+        or "backward" in letters
+        or SequenceMatcher(None, letters, "backward").ratio() > _SIMILAR
+    )
+
+
+def _is_ours(base: type) -> bool:
+    """Whether people have written the class, or this package and Python have."""
+    return base is object or base.__module__.startswith("chainrule.core")
 
 
 _SIMILAR: Final = 0.85
+_ENDS: Final = ("gradient", "gradients")
 _DESCRIPTORS: Final = (staticmethod, classmethod, property)

@@ -21,9 +21,11 @@ from chainrule.core.no_backward import derived_backward, refuse_near_miss
 from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
-from chainrule.core.placing import here, place
+from chainrule.core.placing import constant_for, here, place
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
+from chainrule.shown.tables import html_table, html_text
+from chainrule.shown.text import clipped, line_in, visible
 from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 from chainrule.symbols.literals import literal
@@ -89,7 +91,7 @@ class Node(Operable["Node"]):
         super().__init_subclass__(**kwargs)
         if callable(cls.__dict__.get("shape")):
             raise ArgumentError(f"{cls.__name__}.shape is a node's own shape", remedy="def shape_of(self, x): ...")
-        if cls.backward is Node.backward and "forward" in vars(cls):
+        if cls.backward is Node.backward and cls.forward is not Node.forward:
             refuse_near_miss(cls, here())
         for function, facts in _computed(computes).items():
             operations.NODES[function] = functools.partial(cls.of_call, **facts) if facts else cls.of_call
@@ -104,7 +106,7 @@ class Node(Operable["Node"]):
 
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
-        layer, line = place()
+        layer, line = place(self)
         self.__dict__.update(inputs=inputs, name=_checked_name(name), layer=layer, _line=line, facts={}, _given=())
         self.__dict__["built"] = (next(_built),)
 
@@ -187,7 +189,7 @@ class Node(Operable["Node"]):
         >>> from chainrule import Input
         >>> class Largest(Node):
         ...     def forward(self, x):
-        ...         return np.sort(x)[-100:]
+        ...         return np.unique(x)[-100:]
         ...
         ...     def backward(self, grad, y, x):
         ...         return (np.where(x >= y[0], 1.0, 0.0) * grad.sum(),)
@@ -233,8 +235,7 @@ class Node(Operable["Node"]):
     @property
     def line(self) -> str:
         """The line that built the node, as ``file.py:12``."""
-        path, number = self.__dict__["_line"]
-        return f"{path}:{number}"
+        return line_in(*self.__dict__["_line"])
 
     @property
     def where(self) -> str:
@@ -279,8 +280,24 @@ class Node(Operable["Node"]):
 
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name is not None else ""
-        sources = ", ".join(repr(node.name) if node.name else type(node).__name__ for node in self.inputs)
-        return f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>"
+        sources = self._sources()
+        return visible(f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>")
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: what is computed, of what, in which shape and where."""
+        about = {
+            "name": self.name or "",
+            "operation": type(self).__name__,
+            "shape": shape_text(self.shape),
+            "inputs": self._sources(),
+            "facts": ", ".join(unusual_facts(self)),
+            "layer": " / ".join(self.layer),
+            "built at": self.line,
+        }
+        return html_table((), ((said, html_text(clipped(text, 200))) for said, text in about.items() if text))
+
+    def _sources(self) -> str:
+        return ", ".join(repr(node.name) if node.name else type(node).__name__ for node in self.inputs)
 
 
 def as_node(value: Operand, consumer: Node) -> Node:
@@ -301,7 +318,14 @@ def as_node(value: Operand, consumer: Node) -> Node:
     if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
         kind = type(consumer).__name__
         raise ArgumentError(f"{kind} takes nodes one by one, not in a {type(value).__name__}", remedy=f"{kind}(a, b)")
-    constant: Node = operations.NODES[operations.constant](value)
+    if isinstance(value, (np.matrix, np.ma.MaskedArray)):
+        kind = type(value).__name__
+        raise ArgumentError(
+            f"{type(consumer).__name__} takes plain arrays: a {kind} has arithmetic of its own",
+            where=here(),
+            remedy="np.asarray(M) @ x, or * for entries" if kind == "matrix" else "np.where(mask, 0.0, x)",
+        )
+    constant: Node = constant_for(value, operations.NODES[operations.constant](value))
     return constant
 
 

@@ -9,11 +9,13 @@ from typing import Any, Generic, NoReturn, TypeVar, final
 
 import numpy as np
 
-from chainrule.errors import ArgumentError, ShapeError
+from chainrule.core.other_spellings import fitting, respelled
+from chainrule.core.other_words import what_to_write
+from chainrule.errors import ArgumentError, NoAttributeError, ShapeError
 from chainrule.symbols import operations
 from chainrule.symbols.binding import QUESTIONS, Bound, bound, bound_ufunc, meant
 from chainrule.symbols.dimensions import Dimension, Shape, Size
-from chainrule.symbols.shapes import size_of
+from chainrule.symbols.shapes import normal_axes, size_of
 from chainrule.symbols.symbol import Symbol
 
 N = TypeVar("N")
@@ -81,22 +83,27 @@ class Operable(ABC, Generic[N]):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in QUESTIONS:
             return _answered(function, *args, **kwargs)
-        if meant(function) not in operations.OPERATIONS:
-            return self._refuse_function(function)
         if kwargs.get("out") is not None:
             self._refuse(f"{_said(function)} cannot write into an array: a node has no memory", "no out=")
+        written = respelled(function)
+        if written is None and meant(function) not in operations.OPERATIONS:
+            self._refuse_function(function)
         try:
+            if written is not None:
+                return fitting(written, args, kwargs)()
             call = bound(meant(function), args, kwargs)
         except TypeError as error:
+            if isinstance(error, ArgumentError):
+                raise
             self._refuse(f"{_said(function)}: {error}", "the arguments that the node class has, too")
         return self._built(call)
 
     def _built(self, call: Bound) -> Any:
-        builder = operations.NODES.get(call.function)
-        if decided := [name for name, value in call.options.items() if isinstance(value, Operable)]:
+        builder = operations.NODES.get(call.function) or respelled(call.function)
+        if decided := [name for name, value in call.options.items() if _holds_node(value)]:
             self._refuse(
                 f"{_said(call.function)} with a node as {', '.join(decided)}: a fact is known when a node is built",
-                "a number, or a tuple of numbers",
+                "a number, or a tuple of numbers; to chainrule.trace, a list of them, since it makes leaves of tuples",
             )
         return self._refuse_function(call.function) if builder is None else builder(*call.operands, **call.options)
 
@@ -106,8 +113,9 @@ class Operable(ABC, Generic[N]):
 
     def _refuse_function(self, function: Any) -> NoReturn:
         said = _said(function)
-        written = _WRITTEN.get(function)
+        written = _WRITTEN.get(function, _OF_SCIPY.get(function.__name__))
         kind = "".join(part.capitalize() for part in function.__name__.split("_"))
+        kind = kind if kind.isidentifier() else "Mine"
         self._refuse(
             f"no node computes {said}, and {self.name or type(self).__name__} is a node",
             written or f"class {kind}(cr.Node) with {said} in its forward, and its backward below",
@@ -174,6 +182,9 @@ class Operable(ABC, Generic[N]):
 
     def __abs__(self) -> N:
         return self._build(np.absolute, self)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return np.round(self, digits or 0)
 
     def __and__(self, other: Any) -> N:
         return self._build(np.bitwise_and, self, other)
@@ -242,17 +253,19 @@ class Operable(ABC, Generic[N]):
     clip, ravel, flatten = _method(np.clip), _method(np.ravel), _method(np.ravel)
     swapaxes, squeeze, dot, take = _method(np.swapaxes), _method(np.squeeze), _method(np.dot), _method(np.take)
     repeat, diagonal, round, astype = _method(np.repeat), _method(np.diagonal), _method(np.round), _method(np.astype)
+    trace, conj, conjugate = _method(np.trace), _method(np.positive), _method(np.positive)
+    argsort, sort, cumprod, nonzero = _method(np.argsort), _method(np.sort), _method(np.cumprod), _method(np.nonzero)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, **options: Any) -> Any:
         """The same entries in another shape: ``Reshape``."""
         to = shape[0] if len(shape) == 1 and isinstance(shape[0], (list, tuple)) else shape
-        return np.reshape(self, to)
+        return np.reshape(self, to, **options)
 
     def transpose(self, *axes: Any) -> Any:
         """The same entries with the axes in another order: ``Transpose``."""
         return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
-    def copy(self) -> Any:
+    def copy(self, order: str = "C") -> Any:
         """The node itself, which never changes."""
         return self
 
@@ -293,19 +306,50 @@ class Operable(ABC, Generic[N]):
     def __iter__(self) -> Iterator[N]:
         return (self[k] for k in range(len(self)))
 
+    def __divmod__(self, other: Any) -> tuple[N, N]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[N, N]:
+        return other // self, other % self
+
+    def __lshift__(self, other: Any) -> N:
+        return self._build(np.left_shift, self, other)
+
+    def __rlshift__(self, other: Any) -> N:
+        return self._build(np.left_shift, other, self)
+
+    def __rshift__(self, other: Any) -> N:
+        return self._build(np.right_shift, self, other)
+
+    def __rrshift__(self, other: Any) -> N:
+        return self._build(np.right_shift, other, self)
+
     __contains__ = None  # what is searched in lists, dicts and sets are nodes, not their entries
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if remedy := what_to_write(name):
+            has = "arrays have" if hasattr(np.ndarray, name) else "tensors have"
+            raise NoAttributeError(f"{has} .{name}, and nodes do not", where=self.where, remedy=remedy)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     # --- what would need numbers -------------------------------------------------------------------------------------
 
     def _refuse_number(self, *_: Any, **__: Any) -> NoReturn:
-        self._refuse("a node is no number: it has none before a run", _NO_NUMBERS)
+        self._refuse(
+            "a node is no number: it has none before a run",
+            f"the node itself, without float(), item() or a format; np.exp(x) for math.exp(x); {_NO_NUMBERS}",
+        )
 
     __float__ = __int__ = __index__ = __complex__ = item = tolist = _refuse_number
+
+    def __format__(self, spec: str) -> str:
+        return self._refuse_number() if spec else str(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
         self._refuse(
             "a node is no array: it has no numbers before a run",
-            f"{_NO_NUMBERS}; np.stack([a, b]) and np.concatenate([a, b]) join nodes",
+            f"{_NO_NUMBERS}; np.stack([a, b]) and np.concatenate([a, b]) join nodes; np.take(table, ids, axis=0) for "
+            "table[ids]",
         )
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
@@ -334,12 +378,19 @@ class Misfit:
     __and__ = __rand__ = __or__ = __ror__ = __invert__ = __getattr__ = raised
 
 
+def _holds_node(value: Any) -> bool:
+    """Whether an option is a node, or has one in it."""
+    return any(isinstance(part, Operable) for part in (value if isinstance(value, (list, tuple)) else (value,)))
+
+
 _VALUES = (Operable, Misfit, Symbol, Dimension, np.ndarray, np.generic, int, float, list, tuple)
 
 
-def _answered(function: Any, x: Any, axis: int | None = None) -> Any:
+def _answered(function: Any, x: Any, axis: Any = None) -> Any:
     """The shape, the number of axes, the number of entries."""
-    return getattr(x, function.__name__) if axis is None else x.shape[axis]
+    if axis is None:
+        return getattr(x, function.__name__)
+    return size_of([x.shape[k] for k in normal_axes(axis, len(x.shape))])
 
 
 def _said(function: Any) -> str:
@@ -350,20 +401,39 @@ def _said(function: Any) -> str:
 
 
 _WRITTEN: Mapping[Any, str] = {
-    np.vstack: "np.concatenate([a, b], axis=0)",
-    np.hstack: "np.concatenate([a, b], axis=1)",
-    np.append: "np.concatenate([a, b], axis=0)",
-    np.inner: "np.dot(a, b.T)",
-    np.vdot: "np.sum(a * b)",
-    np.average: "np.mean(x), or np.sum(weights * x) / np.sum(weights)",
-    np.linalg.norm: "np.sqrt(np.sum(np.square(x)))",
-    np.tensordot: 'np.einsum("ij,jk->ik", a, b)',
+    np.split: "cr.split(x, 3), or x[:2], x[2:]",
+    np.array_split: "cr.split(x, 3), or x[:2], x[2:]",
+    np.vsplit: "cr.split(x, 3)",
+    np.hsplit: "cr.split(x, 3, axis=1)",
+    np.sort: "np.max, np.min, or a class of your own with np.sort in its forward",
+    np.argsort: "np.argmax(x); positions of a run: np.argsort(run[x])",
+    np.unique: "np.unique(run[x]) after a run",
+    np.nan_to_num: "np.where(np.isnan(x), 0.0, x)",
+    np.count_nonzero: "np.sum(np.where(mask, 1.0, 0.0))",
+    np.roll: "np.concatenate([x[-1:], x[:-1]])",
+    np.hypot: "np.sqrt(np.square(x) + np.square(y))",
+    np.diff: "x[1:] - x[:-1]",
+    np.piecewise: "np.where(x > 0, a, b)",
+    np.select: "np.where(x > 0, a, b)",
+    np.kron: "np.reshape(np.einsum('ij,kl->ikjl', a, b), (-1, columns))",
     np.isclose: "np.abs(a - b) < 1e-8",
     np.allclose: "np.allclose(run[a], run[b]) after a run",
     np.array_equal: "np.array_equal(run[a], run[b]) after a run",
     np.copyto: "np.where(mask, value, x)",
     np.put: "np.where(mask, value, x)",
+    np.any: "np.max(np.where(mask, 1.0, 0.0)); graph.forward(feeds, check_finite=True) looks for NaN and infinity",
+    np.all: "np.min(np.where(mask, 1.0, 0.0)); graph.forward(feeds, check_finite=True) looks for NaN and infinity",
     np.array_repr: "repr(node)",
     np.array_str: "str(graph)",
 }
 """What to write in the place of functions that no node computes."""
+
+_OF_SCIPY: Mapping[str, str] = {
+    "expit": "cr.Sigmoid(x)",
+    "log_expit": "-cr.Softplus(-x)",
+    "erf": "2 * cr.NormalCDF(x * 2**0.5) - 1",
+    "ndtr": "cr.NormalCDF(x)",
+    "logit": "np.log(p / (1 - p))",
+    "xlogy": "x * np.log(y)",
+}
+"""Functions of scipy.special by name, which NumPy hands over as it does its own."""

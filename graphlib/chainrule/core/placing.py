@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, TypeAlias
+
+from chainrule.shown.text import line_in
 
 Place: TypeAlias = tuple[tuple[str, ...], tuple[str, int]]
 """The layers, the outermost first, and the file and number of a line."""
@@ -14,6 +18,35 @@ Place: TypeAlias = tuple[tuple[str, ...], tuple[str, int]]
 _PACKAGE = __file__[: -len("core/placing.py")]  # pathlib would take a tenth of the time of the import
 _layers: ContextVar[tuple[str, ...]] = ContextVar("chainrule_layers", default=())
 _place: ContextVar[Place | None] = ContextVar("chainrule_place", default=None)
+_witness: ContextVar[Witness | None] = ContextVar("chainrule_witness", default=None)
+
+
+class Witness(ABC):
+    """Who is told of the nodes that a function builds while it is called."""
+
+    @abstractmethod
+    def built(self, node: Any, frame: FrameType) -> None:
+        """A node is being built, by the call that this frame is of."""
+
+    @abstractmethod
+    def constant(self, value: Any, node: Any) -> Any:
+        """An array is an operand: the node that stands for it, this new one or one from before."""
+
+
+@contextmanager
+def witnessed_by(witness: Witness) -> Iterator[None]:
+    """Tell someone of the nodes that are built inside, in this thread."""
+    token = _witness.set(witness)
+    try:
+        yield
+    finally:
+        _witness.reset(token)
+
+
+def constant_for(value: Any, node: Any) -> Any:
+    """The node that stands for an array among operands."""
+    witness = _witness.get()
+    return node if witness is None else witness.constant(value, node)
 
 
 @contextmanager
@@ -43,20 +76,30 @@ def on_behalf_of(node: Any, *frame: str) -> Iterator[None]:
         _place.reset(token)
 
 
-def place() -> Place:
+def place(node: Any) -> Place:
     """Where a node that is built now stands."""
-    return _place.get() or (_layers.get(), _line_outside())
+    if told := _place.get():
+        return told
+    frame = _frame_outside()
+    if witness := _witness.get():
+        witness.built(node, frame)
+    return _layers.get(), (frame.f_code.co_filename, frame.f_lineno)
 
 
-def _line_outside() -> tuple[str, int]:
-    """File and line of the nearest caller outside this package: the line of the user's that built the node."""
+def _frame_outside() -> FrameType:
+    """The nearest caller outside this package, whose line builds the node."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<frozen ")):
+    while frame.f_back is not None and is_own(frame):
         frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
+    return frame
+
+
+def is_own(frame: FrameType) -> bool:
+    """Whether a call is one of this package, or of the machinery of imports."""
+    return frame.f_code.co_filename.startswith((_PACKAGE, "<frozen "))
 
 
 def here() -> str:
     """The line of the user's that is running, for messages."""
-    path, number = _line_outside()
-    return f"{path}:{number}"
+    frame = _frame_outside()
+    return line_in(frame.f_code.co_filename, frame.f_lineno)

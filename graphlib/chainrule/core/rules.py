@@ -64,16 +64,25 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
     cannot know.
     """
     try:
-        value = read_only(kept_dtype(node, _weakly(node.forward(*read), dtype), dtype))
-        if dtype is not None and value.dtype == float and all(x.dtype.kind != "f" for x in read):
-            value = read_only(value.astype(dtype, copy=False))
-        if dtype is not None and value.dtype != dtype and value.dtype.kind not in "iub":
-            raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
+        value = node.forward(*read)
+        if type(value) is not np.ndarray or value.dtype is not dtype:  # one object, but for foreign byte orders
+            value = _in_dtype(node, value, read, dtype)
+        value = read_only(value)
     except Exception as error:
         raise _rule_error("forward", node, read, error) from error
     if node._shape_from != "traced":
         _hold_to_shape(node, value.shape, read)
     return value
+
+
+def _in_dtype(node: Node, result: Any, read: Sequence[Array], dtype: np.dtype[Any] | None) -> Array:
+    """What a rule gave as an array in the dtype of the run; raises TypeError for one of another dtype."""
+    value = np.asarray(kept_dtype(node, _weakly(result, dtype), dtype))
+    if dtype is None or value.dtype == dtype or value.dtype.kind in "iub":
+        return value
+    if value.dtype == float and all(x.dtype.kind != "f" for x in read):
+        return value.astype(dtype, copy=False)
+    raise TypeError(f"it returned {value.dtype} where this run computes in {dtype}{_hint(read)}")
 
 
 def _weakly(result: Any, dtype: np.dtype[Any] | None) -> Any:

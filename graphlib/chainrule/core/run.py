@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from chainrule.core.graph import BaseGraph
+from chainrule.core.listed import Arrays, Contribution, Contributions, as_html, as_text, rows_of
 from chainrule.core.node import Node
 from chainrule.core.passes import sweep
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
+from chainrule.shown.tables import Shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,16 +21,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = "npt.NDArray[Any]"
 
 
-@final
-class Contribution(NamedTuple):
-    """What one use of a node sent back to it: the consumer, which of its inputs the node is, and the gradient."""
-
-    consumer: str
-    position: int
-    gradient: Array
-
-
-class BaseRun(ABC):
+class BaseRun(Shown):
     """One computation of a graph: what stands under ``chainrule.Run``, which people hold."""
 
     @abstractmethod
@@ -42,12 +35,12 @@ class BaseRun(ABC):
     @property
     def values(self) -> Mapping[str | Node, Array]:
         """Every value, by name or node."""
-        return _ByName(self.graph, self._values)
+        return _ByName(self.graph, self._values, "value")
 
     @property
     def gradients(self) -> Mapping[str | Node, Array]:
         """Every gradient of the loss that exists, by name or node; raises UnknownNameError before ``backward``."""
-        return _ByName(self.graph, self._swept())
+        return _ByName(self.graph, self._swept(), "gradient")
 
     @property
     def loss(self) -> Array:
@@ -77,11 +70,11 @@ class BaseRun(ABC):
         self._gradients, self._received = sweep(self.graph, self._values, seed, check_finite=checked)
         return self.gradients
 
-    def contributions(self, key: str | Node) -> tuple[Contribution, ...]:
+    def contributions(self, key: str | Node) -> Contributions:
         """What each use of a node sent back to it, in the order of the sweep; they sum to its gradient."""
         self._swept()
         uses = self._received[self.graph.position(key)]
-        return tuple(Contribution(self.graph.names[consumer], place, grad) for consumer, place, grad in uses)
+        return Contributions(Contribution(self.graph.names[consumer], place, grad) for consumer, place, grad in uses)
 
     @property
     def has_gradients(self) -> bool:
@@ -112,13 +105,24 @@ class BaseRun(ABC):
         done = "forward" if self._gradients is None else "forward and backward"
         return f"<Run of {len(self.graph.order)} nodes, {done}, {self._dtype}>"
 
+    def __str__(self) -> str:
+        return as_text(*self._table())
+
+    def _repr_html_(self) -> str:
+        """Every value and gradient, small ones entry by entry over their heat."""
+        return as_html(*self._table())
+
+    def _table(self) -> tuple[Sequence[str], list[Arrays]]:
+        columns = [self.values, self.gradients] if self.has_gradients else [self.values]
+        return ("name", "shape", "value", "gradient")[: 2 + len(columns)], rows_of(self.graph, columns)
+
 
 @final
-class _ByName(Mapping[str | Node, Array]):
+class _ByName(Mapping[str | Node, Array], Shown):
     """The values of a run, or the gradients of one sweep, by name or node; None stands for a gradient that is none."""
 
-    def __init__(self, graph: BaseGraph, arrays: Sequence[Array | None]) -> None:
-        self._graph, self._arrays = graph, arrays
+    def __init__(self, graph: BaseGraph, arrays: Sequence[Array | None], what: str) -> None:
+        self._graph, self._arrays, self._what = graph, arrays, what
 
     def __getitem__(self, key: str | Node) -> Array:
         position = self._graph.position(key)
@@ -145,3 +149,9 @@ class _ByName(Mapping[str | Node, Array]):
     def __repr__(self) -> str:
         shown = [f"{name}: {self[name].shape}" for name in list(self)[:8]]
         return "{" + ", ".join(shown) + (", …}" if len(self) > len(shown) else "}")
+
+    def __str__(self) -> str:
+        return as_text(("name", "shape", self._what), rows_of(self._graph, [self]))
+
+    def _repr_html_(self) -> str:
+        return as_html(("name", "shape", self._what), rows_of(self._graph, [self]))

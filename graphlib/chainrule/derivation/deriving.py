@@ -35,10 +35,10 @@ from chainrule.nodes.batch_of_graph import batch_name, has_examples, takes_a_mea
 from chainrule.nodes.counting import Size
 from chainrule.nodes.linear import Transpose
 from chainrule.nodes.losses import CrossEntropyLoss, SoftmaxCrossEntropyLoss
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension, shape_text
 from chainrule.symbols.operations import kind
 from chainrule.symbols.symbol import Symbol, as_number
-from chainrule.text import visible
 
 Convention: TypeAlias = Literal["mean", "per-example"]
 _WRITTEN_OUT = 6  # entries of a constant that are written into a line; a larger one is called by its name
@@ -56,15 +56,16 @@ class Gradient(NamedTuple):
     full: Symbol
 
 
-def derivation(graph: BaseGraph, convention: Convention = "mean") -> Derivation:
+def derivation(graph: BaseGraph, convention: Convention = "mean", *, shapes: bool = False) -> Derivation:
     """The forward formulas and, in reverse, the gradient of every node that leads to a parameter.
 
     ``convention`` says where 1/m stands: "mean" is the gradient of the mean loss, as the engine computes it;
-    "per-example" leaves the division by m to the parameters, as courses write it. Raises ArgumentError for another.
+    "per-example" leaves the division by m to the parameters, as courses write it. With ``shapes``, each line is shown
+    with the shapes of what is in it. Raises ArgumentError for another convention.
     """
     if convention not in ("mean", "per-example"):
         raise ArgumentError(f"convention={convention!r} is neither 'mean' nor 'per-example'")
-    return _Deriving(graph, per_example=convention == "per-example").derived()
+    return _Deriving(graph, per_example=convention == "per-example", shapes=shapes).derived()
 
 
 def stepwise(graph: BaseGraph) -> Derivation:
@@ -83,8 +84,10 @@ def stepwise(graph: BaseGraph) -> Derivation:
 class _Deriving:
     """One derivation in the making: what flows through the rules, and the lines written so far."""
 
-    def __init__(self, graph: BaseGraph, *, per_example: bool = False, stepwise: bool = False) -> None:
-        self.graph, self.per_example, self.stepwise = graph, per_example, stepwise
+    def __init__(
+        self, graph: BaseGraph, *, per_example: bool = False, stepwise: bool = False, shapes: bool = False
+    ) -> None:
+        self.graph, self.per_example, self.stepwise, self.shapes = graph, per_example, stepwise, shapes
         self.arrays = NamedArrays({*graph.names, *graph.gradient_names})
         self.algebra = Algebra(self.arrays)
         self.class_labels = _class_labels(graph)
@@ -111,7 +114,7 @@ class _Deriving:
         listed = [formula.name for formula in backward if formula.listed or formula.why_not]
         factor = functools.partial(_factor, self.scale, self.batch)
         sweep = functools.partial(EntrywiseSweep, self.graph, self.lined, listed, factor)
-        return Derivation(forward, backward, notes, sweep, self.graph, constants=self.arrays.values)
+        return Derivation(forward, backward, notes, sweep, self.graph, constants=self.arrays.values, shapes=self.shapes)
 
     def _named_nodes(self) -> Iterator[tuple[Node, str]]:
         return zip(self.graph.order, self.graph.names, strict=True)
@@ -264,7 +267,9 @@ class _Deriving:
 
     def _sums_labels(self, x: Any) -> bool:
         is_sum = isinstance(x, Symbol) and x.operation is np.sum and isinstance(x.operands[0], Symbol)
-        return is_sum and x.operands[0].name in self.class_labels
+        if not is_sum or x.operands[0].name not in self.class_labels:
+            return False
+        return x.options.get("axis") is not None or x.operands[0].ndim < 2  # over all: how many labels there are
 
     def _local(self, k: int, grad: Gradient) -> list[Gradient | None]:
         """Hand the gradient to the rule twice: under its name, for the line, and in full, for what may cancel."""
@@ -338,7 +343,9 @@ def _nodes_with_a_line(graph: BaseGraph) -> frozenset[Node]:
         small = len(uses) == 1 or again or (node.gradient_order and widths[node] <= _SHORT)
         folds = small and depths[node] <= _DEEPEST and widths[node] <= _WIDEST and node not in called
         trivial = isinstance(node, (Constant, Size)) and node.name is None
-        if not trivial and (node.name is not None or not folds):
+        if trivial:
+            depths[node] = 0  # a number is no operation
+        elif node.name is not None or not folds:
             lined.add(node)
             depths[node], widths[node] = 0, 1
     return frozenset(lined)

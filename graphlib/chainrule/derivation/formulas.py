@@ -117,10 +117,11 @@ class Derivation(Mapping[str, Formula], Printed):
         graph: BaseGraph | None = None,
         *,
         constants: Mapping[str, Any] | None = None,
+        shapes: bool = False,
     ) -> None:
         self.forward, self.backward, self.notes = tuple(forward), tuple(backward), tuple(notes)
         self._by_name = {formula.name: formula for formula in (*forward, *backward)}
-        self._sweep, self._graph = sweep, graph
+        self._sweep, self._graph, self._shapes = sweep, graph, shapes
         self.constants = dict(constants or {})
         """Arrays of numbers that lines call by a name because they are too large to stand in them."""
 
@@ -138,19 +139,19 @@ class Derivation(Mapping[str, Formula], Printed):
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def text(self, shapes: bool = False) -> str:
+    def text(self, shapes: bool | None = None) -> str:
         """All lines as runnable NumPy text, with the shapes behind them on request."""
         return self._in(TextPrinter(), shapes)
 
-    def unicode(self, shapes: bool = False) -> str:
+    def unicode(self, shapes: bool | None = None) -> str:
         """All lines in Unicode characters: ``dW₃ = dZ₃A₂ᵀ``."""
         return self._in(UnicodePrinter(), shapes)
 
-    def latex(self, shapes: bool = False) -> str:
+    def latex(self, shapes: bool | None = None) -> str:
         r"""All lines as one ``aligned`` environment, to stand between ``$$`` or in ``\[ \]``; it needs amsmath."""
         return self._in(LatexPrinter(), shapes)
 
-    def mathml(self, shapes: bool = False) -> str:
+    def mathml(self, shapes: bool | None = None) -> str:
         """All lines as one ``math`` element, which browsers show as it is."""
         return self._in(MathmlPrinter(), shapes)
 
@@ -179,7 +180,8 @@ class Derivation(Mapping[str, Formula], Printed):
             return sweep.value(self._graph[name])
         return sweep.gradient(self._graph[self._graph.of_gradient(name) or ""])
 
-    def _in(self, printer: Printer, shapes: bool = False) -> str:
+    def _in(self, printer: Printer, shapes: bool | None = None) -> str:
+        shapes = self._shapes if shapes is None else shapes
         sections = [
             (title, [formula.line(printer, shapes) for formula in formulas if formula.listed])
             for title, formulas in (("forward", self.forward), ("backward", self.backward))

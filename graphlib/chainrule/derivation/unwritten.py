@@ -8,10 +8,10 @@ from typing import Any, final
 
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.operations import index
 from chainrule.symbols.symbol import Symbol
-from chainrule.text import visible
 
 
 @final

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 LONGEST = 60  # characters of a text that are shown
 _BLANK = "\u00a0"

@@ -12,11 +12,12 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.run import BaseRun
 from chainrule.derivation.formulas import Derivation
-from chainrule.drawing.arrays import array_cell, summary
+from chainrule.drawing.arrays import array_cell
 from chainrule.drawing.labels import Cell, Table, Text, equations
 from chainrule.drawing.theme import Palette
 from chainrule.drawing.wording import partial, shown_name
 from chainrule.notation import UnicodePrinter
+from chainrule.shown.numbers import summary
 
 Row = Sequence[Cell]
 

@@ -23,9 +23,9 @@ from chainrule.nodes.losses import (
 )
 from chainrule.nodes.reductions import LogSoftmax, LogSumExp, Max, Mean, Softmax, Sum
 from chainrule.notation import UnicodePrinter
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.symbol import Symbol
-from chainrule.text import visible
 
 _SIGNS: Final[dict[type[Node], str]] = {
     Add: "+",

@@ -137,7 +137,7 @@ def numbers_of_rules(graph: BaseGraph) -> tuple[float, ...]:
     found: list[float] = []
     for node in graph.order:
         if isinstance(node, Constant):
-            found += [float(node.value)] if node.value.size == 1 else []
+            found += [float(node.value.item())] if node.value.size == 1 else []
         elif not isinstance(node, Leaf):
             facts = {key: value for key, value in node.facts.items() if isinstance(value, float)}
             found += facts.values()

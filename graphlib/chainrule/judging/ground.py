@@ -233,7 +233,10 @@ class Ground:
         return frozenset(map(self.graph.gradient_name, nodes))
 
     def _is_mean(self) -> bool:
-        """Whether the loss is a mean over examples: then every example twice leaves it as it is."""
+        """Whether the loss is a mean over examples, and maybe more that they do not enter, such as λ/(2m) ΣW².
+
+        Then every example twice leaves it as it is, or leaves each of them half the gradient.
+        """
         graph, values = self.graph, self.draws[0].values
         leaves = (*graph.inputs, *graph.parameters)
         try:
@@ -241,7 +244,18 @@ class Ground:
         except ChainruleError:
             return False
         outputs = [(twice[graph.position(node)], values[graph.name(node)]) for node in graph.outputs]
-        return all(new.shape == () and same(new, old) for new, old in outputs)
+        if any(new.shape != () for new, _ in outputs):
+            return False
+        return all(same(new, old) for new, old in outputs) or self._halves_gradients(twice)
+
+    def _halves_gradients(self, twice: Sequence[Array]) -> bool:
+        """Whether the gradients of single examples are half as large where each is there twice."""
+        graph, draw = self.graph, self.draws[0]
+        halved = _from(graph, twice, {graph.order[k]: start for k, start in draw.starts.items()})
+        once = [node for node in graph.order if [str(size) for size in node.shape or ()].count(self.batch) == 1]
+        known = [(node, draw.gradients.get(graph.gradient_name(node))) for node in once]
+        pairs = [(halved.get(graph.name(x)), _doubled(x, g, self.batch)) for x, g in known if g is not None]
+        return bool(pairs) and all(new is not None and same(2 * new, old) for new, old in pairs)
 
 
 def _doubled(node: Node, value: Array, batch: str) -> Array:

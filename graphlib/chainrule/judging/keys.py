@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from chainrule.errors import ArgumentError, FormulaError
 from chainrule.judging.reading.parsing import read_name
-from chainrule.text import on_one_line
+from chainrule.shown.text import on_one_line
 
 
 def canonical(keys: Iterable[str], known: Collection[str]) -> dict[str, str]:

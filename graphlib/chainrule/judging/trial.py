@@ -199,8 +199,8 @@ class Trial:
         """Gradients of many sizes, the same turned about, others, and tiny ones."""
         yield self._push(finding, reads, _DECADES, convention)
         yield self._push(finding, reads, _DECADES, convention, sign=-1.0)
-        yield self._push(finding, reads, _DECADES, convention, 1)
-        yield self._push(finding, reads, _TINY, convention, 1)
+        yield self._push(finding, reads, _DECADES, convention, base=1)
+        yield self._push(finding, reads, _TINY, convention, base=1)
 
     def _holds_on(self, finding: Finding, draws: Iterable[int], convention: str) -> bool:
         """Whether a formula is right on further draws; the first one on which it is not is kept."""
@@ -235,6 +235,7 @@ class Trial:
         reads: Set[str],
         decades: float,
         convention: str,
+        *,
         base: int = 0,
         sign: float = 1.0,
     ) -> int:

@@ -8,11 +8,11 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any, final
 
 from chainrule.errors import FormulaCheckError, UnknownNameError, did_you_mean
-from chainrule.text import clipped, on_one_line
+from chainrule.shown.tables import Shown, html_table, html_text
+from chainrule.shown.text import clipped, on_one_line
 
 _WIDTH, _NAME_WIDTH = 80, 16  # of the table, and of the longest name in it
 _INDENT = " " * 9
@@ -26,7 +26,7 @@ _CONVENTIONS = {
 
 @final
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Shown):
     """The verdict on one formula.
 
     ``ok``: the formula and its result are right. ``own``: the formula is right when everything on its right-hand side
@@ -58,9 +58,12 @@ class Verdict:
             [f"{_mark(self)} {on_one_line(f'{self.name} = {self.formula}: {self.verdict}')}", *_explained(self)]
         )
 
+    def _repr_html_(self) -> str:
+        return html_table(_TITLES, [_html_cells(self)], named=1)
+
 
 @final
-class Report:
+class Report(Shown):
     """The verdicts on all formulas; ``report["dW3"]`` is one of them.
 
     ``ok`` says whether all are right, and at least one was judged. ``convention`` is "mean", "per-example", "mixed", or
@@ -143,19 +146,9 @@ class Report:
 
     def _repr_html_(self) -> str:
         """A table for notebooks, everything in it escaped; a mark and words say what is wrong, not a color alone."""
-        head = "<tr><th></th><th>name</th><th>formula</th><th>verdict</th></tr>"
-        rows = "".join(self._html_row(verdict) for verdict in self)
-        above = f"<p>{escape(self._convention_text())}</p>" if self.convention is not None else ""
-        return f"{above}<table>{head}{rows}</table><p>{escape(self._count())}</p>"
-
-    def _html_row(self, verdict: Verdict) -> str:
-        arrow = "→ " if verdict.name == self.first_wrong else ""
-        told = "".join(
-            f"<br>{escape(text)}" for text in (verdict.remark, verdict.diagnosis, _repaired(verdict)) if text
-        )
-        cells = (escape(verdict.name), f"<code>{escape(verdict.formula)}</code>", escape(verdict.verdict) + told)
-        style = ' style="text-align:left"'
-        return f"<tr><td>{arrow}{_mark(verdict)}</td>{''.join(f'<td{style}>{cell}</td>' for cell in cells)}</tr>"
+        rows = (_html_cells(verdict, "→ " * (verdict.name == self.first_wrong)) for verdict in self)
+        above = f"<p>{html_text(self._convention_text())}</p>" if self.convention is not None else ""
+        return f"{above}{html_table(_TITLES, rows, named=1)}<p>{html_text(self._count())}</p>"
 
     def _rows(self, verdict: Verdict) -> list[str]:
         arrow = "→" if verdict.name == self.first_wrong else " "
@@ -204,6 +197,20 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _mark(verdict: Verdict) -> str:
     return "·" if verdict.verdict == "kept" else "✓" if verdict.ok else "✗"
+
+
+_TITLES = ("", "name", "formula", "verdict")
+
+
+def _html_cells(verdict: Verdict, arrow: str = "") -> tuple[str, ...]:
+    """The cells of a row: what is right in place of the formula stands as code, like the formula."""
+    said = [html_text(on_one_line(text)) for text in (verdict.verdict, verdict.remark, verdict.diagnosis) if text]
+    told = "<br>".join([*said, *map(_code, filter(None, [_repaired(verdict)]))])
+    return arrow + _mark(verdict), html_text(on_one_line(verdict.name)), _code(verdict.formula), told
+
+
+def _code(text: str) -> str:
+    return f"<code>{html_text(on_one_line(text))}</code>"
 
 
 def _repaired(verdict: Verdict) -> str:

@@ -87,6 +87,8 @@ def _named(shape: Sequence[Size]) -> list[int]:
 
 def axis_in(examples: Any, ndim: int) -> int:
     """The batch axis of a value with so many axes, from 0; raises ArgumentError for one that it does not have."""
+    if type(examples) is int and -ndim <= examples < ndim:
+        return examples % ndim
     try:
         return normal_axes(examples, ndim)[0]
     except Exception:
@@ -102,3 +104,47 @@ def axis_word(axis: int, ndim: int) -> str:
     ('columns', 'rows', 'columns', 'examples')
     """
     return "columns" if axis == ndim - 1 else "rows" if (axis, ndim) == (0, 2) else "examples"
+
+
+@functools.lru_cache(maxsize=1024)
+def features_axis(shape: Shape | None) -> int:
+    """The axis of the features of an example: beside the batch axis, and the last of sequences (batch, time, features).
+
+    >>> from chainrule.symbols.dimensions import as_shape
+    >>> [features_axis(as_shape(shape)) for shape in [(3, "m"), ("m", 3), (3, 5), ("m", 4, 3), ("b", "t", 3), (7,)]]
+    [0, 1, 0, 2, 2, 0]
+
+    Raises ArgumentError where that cannot be told, as of images.
+    """
+    named, ndim = _named(shape or ()), len(shape or ())
+    plain = [k for k in range(ndim) if k not in named]
+    if ndim == 3 and (not named or named[0] == 0) and plain[-1:] == [2]:
+        return 2
+    if len(plain) == 1 or (ndim == 2 and not named) or (named == [ndim - 1] and plain):
+        return plain[0]
+    raise ArgumentError(
+        "along which axis the features of an example stand cannot be told from "
+        + ("an unknown shape" if shape is None else f"the shape {shape_text(shape)}"),
+        remedy="axis=-1 for sequences (batch, time, features), axis=(1, 2, 3) for whole images, never the batch axis",
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def channels_axis(shape: Shape | None) -> int:
+    """The axis of the channels: 1 of images (batch, channels, height, width), that of the features of two axes.
+
+    >>> from chainrule.symbols.dimensions import as_shape
+    >>> [channels_axis(as_shape(shape)) for shape in [("m", 3, 8, 8), (2, 3, 8, 8), (3, "m"), ("m", 3), (3, 5)]]
+    [1, 1, 0, 1, 0]
+
+    Raises ArgumentError where that cannot be told, as of three axes.
+    """
+    if shape is not None and len(shape) == 4 and not isinstance(shape[1], Dimension):
+        return 1
+    if shape is not None and len(shape) == 2:
+        return features_axis(shape)
+    raise ArgumentError(
+        "along which axis the channels stand cannot be told from "
+        + ("an unknown shape" if shape is None else f"the shape {shape_text(shape)}"),
+        remedy="channels=1 for (batch, channels, length), channels=-1 for sequences (batch, time, features)",
+    )

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.core.node import Node, Operand
 from chainrule.nodes.arithmetic import Maximum, Minimum
-from chainrule.symbols.elementary import normal_cdf, sigmoid, sigmoid_slope, softplus, tanh_slope
+from chainrule.symbols.elementary import erf, normal_cdf, sigmoid, sigmoid_slope, softplus, tanh_slope
 from chainrule.symbols.symbol import Value
 
 
@@ -183,6 +183,17 @@ class NormalCDF(Node, computes=normal_cdf):
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
         return (grad * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),)
+
+
+@final
+class Erf(Node, computes=erf):
+    """The error function 2/√π ∫₀ˣ exp(-t²) dt; its slope is 2/√π exp(-x²)."""
+
+    def forward(self, x: Value) -> Value:
+        return erf(x)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        return (2 / math.sqrt(math.pi) * grad * np.exp(-np.square(x)),)
 
 
 @final

@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule.core.node import Node
 from chainrule.nodes.elementwise import Abs
-from chainrule.nodes.losses import Loss
+from chainrule.nodes.losses import ClassLoss, Loss
 from chainrule.symbols.elementary import ratio, weighted, xlogy
 from chainrule.symbols.symbol import Value
 
@@ -60,29 +60,27 @@ class HuberLoss(Loss):
 
 
 @final
-class NLLLoss(Loss):
+class NLLLoss(ClassLoss):
     """-Σ y q of logarithms q of probabilities, as ``LogSoftmax`` gives them; classes stand beside the batch axis.
 
-    A class that cannot be, q = -inf, costs nothing where its label is 0.
+    A class that cannot be, q = -inf, costs nothing where its label is 0. Weights, and ``ignore_unlabelled``, are as
+    for CrossEntropyLoss.
     """
 
-    label_range = (0, 1)
-
-    def forward(self, q: Value, labels: Value) -> Value:
+    def forward(self, q: Value, labels: Value, weights: Value = None) -> Value:
         self._check(q, labels, of_classes=True)
-        return self._reduced(-weighted(labels, q))
+        weighed = self._weighed(labels, weights)
+        return self._by_weight(self._total(-weighted(weighed, q), weights), weighed, weights)
 
-    def backward(self, grad: Value, loss: Value, q: Value, labels: Value) -> tuple[Value, None]:
-        return -self._spread(grad, q) * labels, None
-
-    def remark(self) -> str:
-        """Nothing: everybody adds up over the classes."""
-        return ""
+    def backward(self, grad: Value, loss: Value, q: Value, labels: Value, *weights: Value) -> tuple[Value | None, ...]:
+        weighed = self._weighed(labels, *weights)
+        slope = -self._upstream(grad, q, *weights) * weighed
+        return self._by_weight(slope, weighed, *weights), None, *(None for _ in weights)
 
     def expand(self, *inputs: Node) -> Node:
         """-y q, summed."""
-        q, labels = inputs
-        return self._reduced_nodes(-(labels * q))
+        q, *labels_and_weights = inputs
+        return self._total_nodes(-(self._weighed(*labels_and_weights) * q), *labels_and_weights)
 
 
 @final

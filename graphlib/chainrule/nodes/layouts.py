@@ -13,7 +13,7 @@ from chainrule.errors import ArgumentError
 from chainrule.nodes.rearranging import Index
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.elementary import put
-from chainrule.symbols.shapes import normal_axes
+from chainrule.symbols.shapes import normal_axes, pairs_of
 from chainrule.symbols.symbol import Value
 
 
@@ -121,6 +121,57 @@ class Flip(Node, computes=np.flip):
 def _backwards(x: Value, axis: Any) -> tuple[slice, ...]:
     turned = range(x.ndim) if axis is None else normal_axes(axis, x.ndim)
     return tuple(slice(None, None, -1 if k in turned else None) for k in range(x.ndim))
+
+
+@final
+class Roll(Node, computes=np.roll):
+    """x with its entries moved ``shift`` places along an axis, those that leave one end coming in at the other.
+
+    Along several axes at once by as many shifts; along all entries in a row when ``axis`` is None.
+    """
+
+    shift: int | tuple[int, ...] = 1
+    axis: int | tuple[int, ...] | None = None
+
+    def forward(self, x: Value) -> Value:
+        return np.roll(x, self.shift, axis=self.axis)
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        back = tuple(-places for places in self.shift) if isinstance(self.shift, tuple) else -self.shift
+        return (np.roll(grad, back, axis=self.axis),)
+
+
+@final
+class Pad(Node, computes=np.pad):
+    """x with ``value`` put in front of it and behind it along each axis: ``width`` entries, as ``np.pad`` counts them.
+
+    A number is for both ends of every axis, a pair for the front and the back of every axis, a pair for each axis else.
+
+    >>> from chainrule import Input
+    >>> Pad(Input("x", (3, "m")), width=1).shape, Pad(Input("x", (3, "m")), width=((0, 0), (2, 0))).shape
+    ((5, m + 2), (3, m + 2))
+    """
+
+    width: Any = 1
+    value: float = 0.0
+
+    @classmethod
+    def of_call(cls, x: Operand, pad_width: Any, mode: str = "constant", constant_values: Any = 0.0) -> Node:
+        """The node for ``np.pad(x, pad_width, constant_values=...)``; raises ArgumentError for another mode."""
+        if mode != "constant" or np.ndim(constant_values):
+            raise ArgumentError(
+                f"Pad puts one number around x, and np.pad with mode={mode!r} puts others",
+                remedy='mode="constant", or Concatenate with what is to stand beside x',
+            )
+        return cls(x, width=pad_width, value=constant_values)
+
+    def forward(self, x: Value) -> Value:
+        padded = np.pad(x, self.width)
+        return np.where(np.pad(np.ones_like(x), self.width) > 0, padded, self.value) if self.value else padded
+
+    def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
+        pairs = pairs_of(self.width, x.ndim)
+        return (grad[tuple(slice(before or None, -after or None) for before, after in pairs)],)
 
 
 @final

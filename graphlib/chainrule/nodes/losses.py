@@ -25,13 +25,14 @@ HingeLoss                 Σ max(0, 1 - y s)                            -1 or 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, final
 
 import numpy as np
 
-from chainrule.core.node import Node
+from chainrule.core.leaves import Constant
+from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nodes.batch_axis import axis_in, axis_word, classes_axis, examples_axis
 from chainrule.nodes.elementwise import Log, ReLU, Sigmoid, Square
@@ -62,9 +63,10 @@ class Loss(Node):
     @classmethod
     def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
         """The batch axis, from the shape of the predictions, which is that of the labels."""
-        if given.get("examples") is not None or _differ(*shapes):
+        predictions, labels = shapes[:2]
+        if given.get("examples") is not None or _differ(predictions, labels):
             return {}
-        return {"examples": examples_axis(_known(*shapes), "the predictions")}
+        return {"examples": examples_axis(_known(predictions, labels), "the predictions")}
 
     def _reduced(self, losses: Value) -> Value:
         """The losses of all entries, summed over each example and reduced over the examples."""
@@ -99,7 +101,8 @@ class Loss(Node):
 
     def remark(self) -> str:
         """How a mean over examples differs from ``np.mean``: by how many entries an example has."""
-        shape = _known(*(source.shape for source in self.inputs)) or ()
+        predictions, labels = self.inputs[:2]
+        shape = _known(predictions.shape, labels.shape) or ()
         each = prod(shape[k] for k in _inside(len(shape), self.examples))
         if each == 1 or self.reduction != "mean":
             return ""
@@ -109,6 +112,64 @@ class Loss(Node):
     def _check(predictions: Value, labels: Value, *, of_classes: bool = False) -> None:
         """Raise ShapeError where labels have not the shape of predictions, or those of classes no axis for them."""
         (_check_classes if of_classes else _check_shapes)(predictions, labels)
+
+
+class ClassLoss(Loss):
+    """What losses over classes share: what each class weighs, and who has no label.
+
+    ``weights`` are a third input that broadcasts to the labels, such as (3, 1) for 3 classes in columns; they have no
+    gradient. A mean then goes by weight, as PyTorch has it: it is divided by the weight of all labels, and not by m.
+    ``ignore_unlabelled`` leaves what has labels that are all 0 out of a mean, which is divided by the labels that there
+    are. A batch without any label costs 0.
+    """
+
+    label_range = (0, 1)
+    ignore_unlabelled: bool = False
+
+    def __init__(
+        self, x: Operand, labels: Operand, weights: Any = None, *, name: str | None = None, **facts: Any
+    ) -> None:
+        given = Constant(weights) if isinstance(weights, (np.ndarray, list)) else weights
+        super().__init__(x, labels, *(() if weights is None else (given,)), name=name, **facts)
+
+    def _weighed(self, labels: Value, weights: Value = None) -> Value:
+        """The labels times what their classes weigh."""
+        if weights is None:
+            return labels
+        fits = weights.ndim == labels.ndim and all(
+            size in (1, whole) for size, whole in zip(weights.shape, labels.shape, strict=True)
+        )
+        if not fits:
+            raise ShapeError(
+                f"weights {shape_text(weights.shape)} do not broadcast to labels {shape_text(labels.shape)}",
+                remedy="as many axes as the labels: (3, 1) for 3 classes in columns, (1, 3) in rows",
+            )
+        return labels * weights
+
+    def _total(self, losses: Any, *weights: Any) -> Any:
+        """The losses reduced; for a mean by weight their sum, which ``_by_weight`` divides."""
+        return losses.sum() if self._goes_by_weight(weights) else self._reduced(losses)
+
+    def _by_weight(self, x: Value, weighed: Value, *weights: Value) -> Value:
+        """A loss or its slope over the weight of all labels, where a mean goes by weight."""
+        return ratio(x, weighed.sum()) if self._goes_by_weight(weights) else x
+
+    def _upstream(self, grad: Value, x: Value, *weights: Value) -> Value:
+        return grad if self._goes_by_weight(weights) else self._spread(grad, x)
+
+    def _goes_by_weight(self, weights: Sequence[Any]) -> bool:
+        given = any(one is not None for one in weights)
+        return self.reduction == "mean" and (given or self.ignore_unlabelled)
+
+    def _total_nodes(self, losses: Node, labels: Node, *weights: Node) -> Node:
+        """The losses reduced, and divided where a mean goes by weight, built from nodes."""
+        if not self._goes_by_weight(weights):
+            return self._reduced_nodes(losses)
+        return Sum(losses) / Sum(self._weighed(labels, *weights))
+
+    def remark(self) -> str:
+        """Nothing: everybody adds up over the classes."""
+        return ""
 
 
 def _differ(predictions: Shape | None, labels: Shape | None) -> bool:
@@ -199,36 +260,45 @@ class SigmoidBCELoss(Loss):
 
 
 @final
-class CrossEntropyLoss(Loss):
-    """Cross-entropy -Σ y log p of probabilities p, whose classes stand beside the batch axis; y is one-hot."""
+class CrossEntropyLoss(ClassLoss):
+    """Cross-entropy -Σ y log p of probabilities p, whose classes stand beside the batch axis; y is one-hot.
 
-    label_range = (0, 1)
+    Weights of the classes may follow the labels: ``CrossEntropyLoss(p, y, weights)``. They broadcast to the labels, and
+    a mean goes by them. ``ignore_unlabelled`` leaves examples whose labels are all 0 out of the mean.
 
-    def forward(self, p: Value, labels: Value) -> Value:
+    >>> from chainrule import Graph, Input
+    >>> p, y = Input("p", (2, "m")), Input("y", (2, "m"))
+    >>> feeds = {"p": [[0.5, 0.25, 0.5], [0.5, 0.75, 0.5]], "y": [[1, 0, 0], [0, 1, 0]]}  # the last has no label
+    >>> losses = [CrossEntropyLoss(p, y), CrossEntropyLoss(p, y, ignore_unlabelled=True)]
+    >>> losses.append(CrossEntropyLoss(p, y, np.array([[3.0], [1.0]])))
+    >>> [round(float(Graph(loss).forward(feeds).loss), 3) for loss in losses]
+    [0.327, 0.49, 0.592]
+    """
+
+    def forward(self, p: Value, labels: Value, weights: Value = None) -> Value:
         _check_classes(p, labels)
-        return self._reduced(-xlogy(labels, p))
+        weighed = self._weighed(labels, weights)
+        return self._by_weight(self._total(-xlogy(weighed, p), weights), weighed, weights)
 
-    def backward(self, grad: Value, loss: Value, p: Value, labels: Value) -> tuple[Value, None]:
-        return -self._spread(grad, p) * ratio(labels, p), None
-
-    def remark(self) -> str:
-        """Nothing: everybody adds up over the classes."""
-        return ""
+    def backward(self, grad: Value, loss: Value, p: Value, labels: Value, *weights: Value) -> tuple[Value | None, ...]:
+        weighed = self._weighed(labels, *weights)
+        slope = -self._upstream(grad, p, *weights) * ratio(weighed, p)
+        return self._by_weight(slope, weighed, *weights), None, *(None for _ in weights)
 
     def expand(self, *inputs: Node) -> Node:
         """-y log p, summed."""
-        p, labels = inputs
-        return self._reduced_nodes(-(labels * Log(p)))
+        p, *labels_and_weights = inputs
+        return self._total_nodes(-(self._weighed(*labels_and_weights) * Log(p)), *labels_and_weights)
 
     def fuse(self, *inputs: Node) -> Node | None:
         """Behind a softmax over one axis that counts no examples, the loss of what it reads."""
-        p, labels = inputs
+        p, labels, *weights = inputs
         axis = self._classes_of(p, _known(p.shape, labels.shape)) if isinstance(p, Softmax) else None
         if axis is None:
             return None
         usual = classes_axis(_known(p.shape, labels.shape), self.examples)
         facts = self.given_facts if axis == usual else {**self.given_facts, "classes": axis}
-        return SoftmaxCrossEntropyLoss(*p.inputs, labels, **facts)
+        return SoftmaxCrossEntropyLoss(p.inputs[0], labels, *weights, **facts)
 
     def _classes_of(self, p: Softmax, shape: Shape | None) -> int | None:
         """The axis of the classes, over which a softmax before this loss runs; None for one that does not."""
@@ -241,39 +311,42 @@ class CrossEntropyLoss(Loss):
 
 
 @final
-class SoftmaxCrossEntropyLoss(Loss):
+class SoftmaxCrossEntropyLoss(ClassLoss):
     """Cross-entropy of softmax(z) over the classes, computed from z: exact and finite for every z.
 
     ``classes`` is the axis of the classes: the one beside the batch axis, so that it has to be given only where
-    several are.
+    several are. Weights, and ``ignore_unlabelled``, are as for CrossEntropyLoss.
 
     The slope softmax(z) Σy - y is taken as s (Σy - y) - y (1 - s), with 1 - s summed from the other classes, which
     keeps its digits where s rounds to y.
     """
 
-    label_range = (0, 1)
     classes: int | None = None
 
     @classmethod
     def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
         """The batch axis, and the axis of the classes."""
         found = dict(super().settled(given, *shapes))
-        if given.get("classes") is not None or _differ(*shapes) or _known(*shapes) is None:
+        x, labels = shapes[:2]
+        if given.get("classes") is not None or _differ(x, labels) or _known(x, labels) is None:
             return found
-        axis = classes_axis(_known(*shapes), found.get("examples", given.get("examples")))
+        axis = classes_axis(_known(x, labels), found.get("examples", given.get("examples")))
         if axis is None:
-            raise _ambiguous(_known(*shapes) or ())
+            raise _ambiguous(_known(x, labels) or ())
         return {**found, "classes": axis}
 
-    def forward(self, z: Value, labels: Value) -> Value:
+    def forward(self, z: Value, labels: Value, weights: Value = None) -> Value:
         _check_classes(z, labels)
-        return self._reduced(-weighted(labels, log_softmax(z, axis=self._axis(z))))
+        weighed = self._weighed(labels, weights)
+        losses = -weighted(weighed, log_softmax(z, axis=self._axis(z)))
+        return self._by_weight(self._total(losses, weights), weighed, weights)
 
-    def backward(self, grad: Value, loss: Value, z: Value, labels: Value) -> tuple[Value, None]:
-        axis = self._axis(z)
-        others = labels.sum(axis=axis, keepdims=True) - labels
-        slope = softmax(z, axis=axis) * others - labels * softmax_rest(z, axis=axis)
-        return self._spread(grad, z) * slope, None
+    def backward(self, grad: Value, loss: Value, z: Value, labels: Value, *weights: Value) -> tuple[Value | None, ...]:
+        axis, weighed = self._axis(z), self._weighed(labels, *weights)
+        others = weighed.sum(axis=axis, keepdims=True) - weighed
+        slope = softmax(z, axis=axis) * others - weighed * softmax_rest(z, axis=axis)
+        back = self._upstream(grad, z, *weights) * slope
+        return self._by_weight(back, weighed, *weights), None, *(None for _ in weights)
 
     def _axis(self, z: Value) -> int:
         """The axis of the classes, which a shape that nobody knew before there was data tells only now."""
@@ -282,15 +355,11 @@ class SoftmaxCrossEntropyLoss(Loss):
             raise _ambiguous(z.shape)
         return axis
 
-    def remark(self) -> str:
-        """Nothing: everybody adds up over the classes."""
-        return ""
-
     def expand(self, *inputs: Node) -> Node:
         """The softmax, then the cross-entropy."""
-        z, labels = inputs
+        z, *others = inputs
         given = {fact: value for fact, value in self.given_facts.items() if fact != "classes"}
-        return CrossEntropyLoss(Softmax(z, axis=0 if self.classes is None else self.classes), labels, **given)
+        return CrossEntropyLoss(Softmax(z, axis=0 if self.classes is None else self.classes), *others, **given)
 
 
 def _ambiguous(shape: Shape) -> ArgumentError:

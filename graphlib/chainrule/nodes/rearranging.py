@@ -96,6 +96,11 @@ class Squeeze(Node, computes=np.squeeze):
 
     axis: int | tuple[int, ...] | None = None
 
+    @classmethod
+    def of_call(cls, x: Operand, axis: int | tuple[int, ...] | None = None) -> Node:
+        """The node for ``np.squeeze(x, axis)``: x itself where it is a number, as costs are that people squeeze."""
+        return x if isinstance(x, Node) and x.shape == () and axis is None else cls(x, axis=axis)
+
     def forward(self, x: Value) -> Value:
         return np.squeeze(x, axis=self.axis)
 
@@ -273,7 +278,7 @@ class AsType(Node, computes=np.astype):
     to: Any = float
 
     def __init__(self, x: Operand, *, to: Any = float, name: str | None = None) -> None:
-        super().__init__(x, to=np.dtype(to), name=name)
+        super().__init__(x, to=np.dtype(float if np.dtype(to).kind == "f" else to), name=name)
 
     @classmethod
     def of_call(cls, x: Operand, dtype: Any) -> Node:

@@ -10,7 +10,7 @@ from typing import Any, Final, final
 from chainrule.notation.mathematics import MathPrinter
 from chainrule.notation.names import SPELLED, parts
 from chainrule.notation.printer import ATOM, POWER, SUM, Line, Piece, Section
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 _SIGNS: Final = {
     "∗": r"\ast", "·": r"\cdot", "×": r"\times", "−": "-", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq", "∧": r"\wedge",

@@ -9,8 +9,8 @@ from typing import Any, Final, final
 from chainrule.notation.mathematics import MathPrinter
 from chainrule.notation.names import parts
 from chainrule.notation.printer import ATOM, POWER, SUM, Line, Piece, Section
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension
-from chainrule.text import visible
 
 _TIMES: Final = "<mo>\u2062</mo>"  # the invisible sign between factors
 _APPLIED: Final = "<mo>\u2061</mo>"  # the invisible sign between a function and its argument

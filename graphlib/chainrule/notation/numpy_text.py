@@ -23,12 +23,12 @@ from chainrule.notation.printer import (
     commented_page,
     steps_in_lines,
 )
-from chainrule.symbols import elementary
+from chainrule.shown.text import visible
+from chainrule.symbols import elementary, standardizing, windows
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
-from chainrule.symbols.operations import index
+from chainrule.symbols.operations import OPERATIONS, index
 from chainrule.symbols.symbol import Symbol, known_shape
-from chainrule.text import visible
 
 
 class NumpyText(Printer):
@@ -251,6 +251,7 @@ class TextPrinter(NumpyText):
 _TAKEN: Final = frozenset(
     ["np", "values", "float", "int", "bool", "unbroadcast"]
     + [name for name, value in vars(elementary).items() if callable(value) and value.__module__ == elementary.__name__]
+    + [f.__name__ for f in OPERATIONS if getattr(f, "__module__", "") in (standardizing.__name__, windows.__name__)]
 )
 _DTYPE_NAMES = {"f": "float", "i": "int", "u": "int", "b": "bool"}
 

@@ -9,7 +9,7 @@ from chainrule.notation.mathematics import JUXTAPOSED, MathPrinter
 from chainrule.notation.names import parts
 from chainrule.notation.paper import Factors
 from chainrule.notation.printer import ATOM, POWER, PRODUCT, Line, Piece, Section, commented_page
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _HIGH = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from chainrule.drawing.theme import Palette
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 _PLACE: Final = re.compile(r"\{\{(\w+)\}\}")
 
@@ -30,6 +30,14 @@ def document(template: str, script: str, texts: Mapping[str, str], data: Any, pa
     return _PLACE.sub(lambda place: given[place[1]], _read(template))
 
 
+def put_together(package: str, name: str, texts: Mapping[str, str], palette: Palette) -> str:
+    """The HTML of a page whose template, script and further rules are files of another folder, all of one name."""
+    style = _style(palette, _read("page.css"), "\n".join(_lines(_read(f"{name}.css", package))))
+    code = f"'use strict';{{\n{chr(10).join(_lines(_read(f'{name}.js', package)))}\n}}"
+    given = {**texts, "style": style, "script": code, "policy": _policy(style, code)}
+    return _PLACE.sub(lambda place: given[place[1]], _read(f"{name}.html", package))
+
+
 def as_data(data: Any) -> str:
     r"""JSON to stand in a script element: no text in it can end the element or begin a comment.
 
@@ -45,8 +53,8 @@ def as_text(text: str) -> str:
     return escape(visible(text))
 
 
-def _read(name: str) -> str:
-    return files("chainrule.page").joinpath(name).read_text("utf-8")
+def _read(name: str, package: str = "chainrule.page") -> str:
+    return files(package).joinpath(name).read_text("utf-8")
 
 
 def _style(palette: Palette, rules: str, further: str) -> str:
@@ -60,9 +68,14 @@ def _style(palette: Palette, rules: str, further: str) -> str:
 
 def _script(name: str) -> str:
     """What all pages share, and what this kind of page does, without indents and lines that are comments."""
-    lines = [line.strip() for part in ("shared.js", name) for line in _read(part).splitlines()]
-    body = "\n".join(line for line in lines if line and not line.startswith("//"))
+    body = "\n".join(line for part in ("shared.js", name) for line in _lines(_read(part)))
     return f"'use strict';{{\n{body}\n}}"
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a file without indents, empty ones and comments."""
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("//")]
 
 
 def _policy(style: str, script: str) -> str:

@@ -13,8 +13,8 @@ from chainrule.core.run import BaseRun
 from chainrule.derivation.deriving import stepwise
 from chainrule.derivation.formulas import Derivation, Formula
 from chainrule.notation import MathmlPrinter, UnicodePrinter
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension
-from chainrule.text import visible
 
 _STYLE: Final = re.compile(r' style="[^"]*"')  # no name can contain one: quotation marks are escaped
 _MARK: Final = re.compile(r' data-of="([vgc][0-9]+)"')
@@ -80,11 +80,12 @@ class Formulas:
     @cached_property
     def _sent(self) -> Mapping[tuple[int, str], list[Any]]:
         found: dict[tuple[int, str], list[Any]] = defaultdict(list)
+        places = {name: k for k, name in enumerate(self.graph.gradient_names)}
         for line in self.derivation.backward:
-            name = line.name[1:]
+            k = places[line.name]
             for consumer, part in line.contributions:
-                if consumer != name:  # an output starts from a gradient of its own
-                    found[self.graph.position(name), consumer].append(part)
+                if consumer != self.graph.names[k]:  # an output starts from a gradient of its own
+                    found[k, consumer].append(part)
         return found
 
     def _line(self, line: Formula, sign: str = "=") -> Written:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.feeds import is_stored
 from chainrule.core.graph import BaseGraph
 from chainrule.core.passes import forward
-from chainrule.drawing.arrays import number
 from chainrule.drawing.theme import palette_named
 from chainrule.drawing.wording import shown_name
 from chainrule.errors import ArgumentError, did_you_mean
 from chainrule.notation import MathmlPrinter
+from chainrule.page.curve import some_of
 from chainrule.page.document import as_text, document
 from chainrule.page.packed import Packing
 from chainrule.page.page import Page
-from chainrule.page.plane import plane_of, shown_plane
+from chainrule.page.plane import fit, plane_of, shown_plane
 from chainrule.page.table import DIGITS, written_array
+from chainrule.shown.numbers import number
 
 Array = npt.NDArray[Any]
 OPTIONS: Final = ("title", "palette")
 _MOST_POINTS: Final = 1_000  # of the curve of losses
-_MOST_ENTRIES: Final = 2_000_000  # of feeds that are computed at every moment
 _SHOWN: Final = 24  # parameters
 
 
@@ -49,7 +48,7 @@ def page_of_training(
     feeds = {graph.name(graph[key]): feed for key, feed in feeds.items()}
     found = [_loss(graph, feeds, at, params, losses) for at, params in snapshots]
     words = [_words(at, steps, value) for (at, _), value in zip(snapshots, found, strict=True)]
-    plane = plane_of(graph) if _is_small(feeds) else None
+    plane = plane_of(graph) if fit(feeds) else None
     packing = Packing()
     names = list(snapshots[0][1])[:_SHOWN]
     data = {
@@ -58,7 +57,7 @@ def page_of_training(
             for (at, params), value, said in zip(snapshots, found, words, strict=True)
         ],
         "names": [MathmlPrinter().name(name).text for name in names],
-        "curve": list(_curve(losses)),
+        "curve": [(k, float(f"{loss:.6g}")) for k, loss in some_of(losses, _MOST_POINTS)],
         "plane": plane and shown_plane(plane, feeds, [params for _, params in snapshots]),
         "arrays": packing.packed(),
     }
@@ -72,16 +71,11 @@ def page_of_training(
     return Page(document("moments.html", "moments.js", texts, data, colors), len(snapshots), "moments")
 
 
-def _is_small(feeds: Mapping[str, Any]) -> bool:
-    """Whether the whole data may be computed at every moment."""
-    return not any(map(is_stored, feeds.values())) and sum(map(np.size, feeds.values())) <= _MOST_ENTRIES
-
-
 def _loss(
     graph: BaseGraph, feeds: Mapping[str, Any], at: int, params: Mapping[str, Array], losses: Sequence[float]
 ) -> float:
     """The loss of all data with these parameters, or where that is too much the one that was met there."""
-    if not _is_small(feeds):
+    if not fit(feeds):
         return losses[min(at, len(losses) - 1)] if losses else float("nan")
     with np.errstate(all="ignore"):
         return float(forward(graph, {**feeds, **params})[graph.position(graph.outputs[0])])
@@ -93,14 +87,6 @@ def _words(at: int, steps: int, loss: float) -> str:
     if at and (steps > 1 or not when):
         when = f"{when}, " * bool(when) + f"after step {at:,}"
     return f"{when}: loss {number(loss, DIGITS)}"
-
-
-def _curve(losses: Sequence[float]) -> Iterator[tuple[int, float]]:
-    """Some of the losses, those that are numbers."""
-    chosen = np.unique(np.linspace(0, len(losses) - 1, min(len(losses), _MOST_POINTS)).astype(int)) if losses else ()
-    for k in chosen:
-        if np.isfinite(losses[k]):
-            yield int(k), float(f"{losses[k]:.6g}")
 
 
 def _finite(value: float) -> float | None:

@@ -106,7 +106,7 @@ function mathNumber(x, digits, alone) {
 
 function mathMatrix(array, digits, alone = false) {
   if (array.shape.length === 0) return math('mrow', {class: 'number'}, mathNumber(array.numbers[0], digits, alone));
-  if (!isSmall(array)) return math('mtext', {}, strip(array));
+  if (!isSmall(array)) return math('mtext', {}, strip(array, 'span'));
   const table = math('mtable', {class: 'matrix'});
   for (let row = 0; row < array.rows; row += 1) {
     const line = math('mtr');
@@ -166,16 +166,28 @@ function canvasOf(array) {
   return canvas;
 }
 
-// A large array: its entries as heat, their range and norm, and a button that shows the numbers.
-function strip(array) {
+// A large array: its entries as heat, their range and norm, and a button that shows the numbers. A screen reader takes
+// mathematics as a whole, without the buttons in it: there it is a picture to click, and buttons stand behind the line.
+function strip(array, tag = 'button') {
   if (array.shape.includes(0)) return element('span', {}, 'empty');
   const said = `${shapeText(array)}: ${rangeText(array)}`;
-  const button = element('button', {type: 'button', class: 'strip', 'aria-label': `${said}; show the numbers`, title: 'show the numbers'},
-    canvasOf(array), element('span', {}, said));
+  const own = tag === 'button' ? {type: 'button', 'aria-label': `${said}; show the numbers`} : {};
+  const shown = element(tag, {...own, class: 'strip', title: 'show the numbers'}, canvasOf(array), element('span', {}, said));
   const picked = followedText(array);
-  if (picked) button.append(element('span', {class: 'picked'}, picked));
-  button.addEventListener('click', () => openNumbers(array));
-  return button;
+  if (picked) shown.append(element('span', {class: 'picked'}, picked));
+  shown.addEventListener('click', () => openNumbers(array));
+  shown.array = array;
+  return shown;
+}
+
+// A button for every large array in lines of mathematics, called as the line calls it.
+function buttonsOf(part) {
+  const pictures = new Map([...part.querySelectorAll('math .strip')].map((picture) => [picture.array.packed, picture]));
+  return [...pictures.values()].map(({array, dataset}, k) => {
+    const button = element('button', {type: 'button'}, `numbers of ${dataset.name || `part ${k + 1}`}, ${shapeText(array)}`);
+    button.addEventListener('click', () => openNumbers(array));
+    return button;
+  });
 }
 
 function followedText(array) {

@@ -31,6 +31,8 @@ function bringIntoView(shown) {
   const frame = document.querySelector('.picture');
   if (!shown.length || (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight)) return;
   const outer = frame.getBoundingClientRect();
+  shown = shown.filter((part) => frame.contains(part));
+  if (!shown.length) return;
   const boxes = shown.filter((part) => part.classList.contains('node')).map((part) => part.getBoundingClientRect());
   const all = boxes.length ? boxes : shown.map((part) => part.getBoundingClientRect());
   const last = all[all.length - 1];
@@ -114,6 +116,12 @@ function withNumbers(body) {
 }
 
 function showNumbers(target, step) {
+  showArrays(target, step);
+  const buttons = buttonsOf(target);
+  if (buttons.length) target.append(element('p', {class: 'behind'}, ...buttons));
+}
+
+function showArrays(target, step) {
   if (!step.parts) return showLines(target, step, withNumbers);
   const sum = math('math', {});
   sum.append(filled(math('mrow'), step.name));
@@ -125,7 +133,11 @@ function showNumbers(target, step) {
 
 function numbersFor(leaf) {
   const array = markedArray(leaf.dataset.of);
-  if (leaf.dataset.at === undefined) return mathMatrix(array, 3);
+  if (leaf.dataset.at === undefined) {
+    const shown = mathMatrix(array, 3);
+    for (const picture of shown.querySelectorAll('.strip')) picture.dataset.name = leaf.textContent;
+    return shown;
+  }
   const places = leaf.dataset.at.split(',').map(Number);
   const k = places.reduce((sum, place, axis) => sum * array.shape[axis] + place, 0);
   return array.numbers ? math('mrow', {class: 'number'}, mathNumber(array.numbers[k], 3)) : leaf;

@@ -9,12 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 from chainrule.core.run import BaseRun
-from chainrule.drawing.arrays import number, summary
 from chainrule.drawing.wording import shown_name
 from chainrule.page.steps import Step, shape_in_words
-from chainrule.text import in_columns
+from chainrule.shown.numbers import is_small, number, summary
+from chainrule.shown.tables import SIDE
+from chainrule.shown.text import in_columns
 
-SIDE: Final = 6  # rows and columns of the largest matrix that is written out
 DIGITS: Final = 4
 
 
@@ -38,7 +38,7 @@ def _row(run: BaseRun, k: int, compared: Mapping[int, str]) -> str:
 
 def written_array(array: Any) -> str:
     """A small array entry by entry, a large one as its range."""
-    if array.size == 1 or array.ndim > 2 or array.size == 0 or max(array.shape) > SIDE:
+    if array.size == 1 or not is_small(array, SIDE):
         return escape(number(array.reshape(-1)[0], DIGITS) if array.size == 1 else summary(array))
     lines = "\n".join(_lines(array))
     return f"<pre>{escape(lines)}</pre>"

@@ -18,7 +18,7 @@ import numpy as np
 from chainrule.program.calls import Call
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
-from chainrule.symbols import elementary
+from chainrule.symbols import elementary, windows
 from chainrule.symbols.dimensions import Dimension, Shape, names_in, shape_text
 from chainrule.symbols.operations import index, kind
 from chainrule.symbols.shapes import normal_axes
@@ -58,6 +58,12 @@ class Role:
 
 # What lays columns side by side again: where one axis of the result counts columns, it does so once.
 _LAYS_AS_THEY_WERE: Final = frozenset((np.copy, np.tile, np.repeat))
+_BY_IMAGE: Final = frozenset(  # every image alone; they stand along the first axis
+    (
+        windows.conv2d, windows.conv2d_backward_image, windows.max_pool, windows.max_pool_backward,
+        windows.max_pool_picked, windows.average_pool, windows.average_pool_backward,
+    )
+)  # fmt: skip
 _SAME_ORDER: Final = frozenset((np.reshape, np.ravel))  # views that keep the order of entries in place of the axes
 
 
@@ -99,7 +105,7 @@ def _role(steps: Sequence[Step], step: Step, found: Sequence[Role], name: str, k
         raise Unsplittable(f"{_label(step, k)} is a rule that is called as it is, and may let columns meet")
     if axis is not None and _is_by_column(steps, step, found, axis):
         return Role("columns", axis)
-    return _sum_role(step, k)
+    return _sum_role(step, k, found)
 
 
 def _label(step: Step, k: int) -> str:
@@ -127,6 +133,8 @@ def _is_by_column(steps: Sequence[Step], step: Step, found: Sequence[Role], axis
         return True
     if operation is np.concatenate:
         return bool(step.options.get("axis", 0) % len(step.shape or ()) != axis)
+    if operation in _BY_IMAGE:
+        return axis == 0 and _on_axis_0(step, found)
     if operation is elementary.put:
         return _whole_axis_in_key(step.operands[1], axis, len(step.shape or ()))
     source = found[first.step].axis if isinstance(first, Ref) else None
@@ -163,16 +171,22 @@ def _summed(step: Step, ndim: int) -> tuple[int, ...]:
 
 
 # Linear in all that has columns: the result for all columns is the sum of those for some of them.
-_SUMS: Final = frozenset((np.sum, np.matmul, elementary.put))
+_SUMS: Final = frozenset((np.sum, np.matmul, elementary.put, windows.conv2d_backward_kernel))
 
 
-def _sum_role(step: Step, k: int) -> Role:
+def _on_axis_0(step: Step, found: Sequence[Role]) -> bool:
+    """Whether all operands that have columns have them on their first axis, as images have."""
+    return all(found[source].axis in (0, None) for source in step.refs)
+
+
+def _sum_role(step: Step, k: int, found: Sequence[Role]) -> Role:
     """A sum over the columns: np.sum, a matrix product over them, or entries added where columns name them.
 
     Where an operand has columns and the result has none, these have added them up. A sum of another named size is
     not handed from block to block.
     """
-    if step.operation in _SUMS and not names_in(step.shape or ()):
+    in_place = step.operation is not windows.conv2d_backward_kernel or _on_axis_0(step, found)
+    if step.operation in _SUMS and in_place and not names_in(step.shape or ()):
         return Role("sum")
     raise Unsplittable(f"{_label(step, k)} lets columns meet")
 

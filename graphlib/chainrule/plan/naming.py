@@ -10,7 +10,7 @@ from typing import Final, final
 
 import numpy as np
 
-from chainrule.symbols import elementary
+from chainrule.symbols import elementary, standardizing, windows
 
 
 @final
@@ -34,7 +34,7 @@ class Names:
         return name
 
 
-_NAMES_OF_OPERATIONS: Final = frozenset(vars(elementary))
+_NAMES_OF_OPERATIONS: Final = frozenset((*vars(elementary), *vars(standardizing), *vars(windows)))
 
 
 def constant_name(number: float) -> str:

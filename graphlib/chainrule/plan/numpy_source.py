@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import linecache
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final, Literal, final
 
 import numpy as np
@@ -15,15 +17,18 @@ from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
-from chainrule.symbols import elementary
+from chainrule.shown.text import visible
+from chainrule.symbols import elementary, standardizing, windows
 from chainrule.symbols.dimensions import shape_text
 from chainrule.symbols.operations import index, kind, operation
-from chainrule.text import visible
 
 _MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
+_OWN: Final = (elementary, standardizing, windows)  # whose functions the text imports
 _WIDTH: Final = 60  # columns of text before the comment
 _FEW_ENTRIES, _LONG_ROW = 32, 128
+# Python 3.11 compiles a function whose inner one reads 30,000 of its variables in 30 s; handed over, in 1 s.
+_MOST_SHARED: Final = 1000
 # OpenBLAS gives products of longer float64 rows to threads, which wait for each other when the machine is busy.
 _LONGEST_ROW: Final = {np.dtype(np.float64): 10_000, np.dtype(np.float32): 50_000}
 
@@ -77,7 +82,7 @@ class _NumpyPrinting:
         self.prepared: list[str] = []
         self.lines: list[str] = []
         self.imports: set[str] = set()
-        self.own: set[str] = set()
+        self.own: dict[str, set[str]] = {module.__name__: set() for module in _OWN}
         self.named: dict[Any, str] = {}
         self.results = set(program.ends)
 
@@ -90,10 +95,10 @@ class _NumpyPrinting:
                 self._print(k, step)
             self._release(k, step)
         ends = self._ends()
-        arguments = ", ".join(feeds.values())
         head = [f"# {visible(self.title)}", *self._import_lines()] if self.title else self._import_lines()
         body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared)]
         inner = [f"        {line}" for line in (*self.lines, ends)]
+        arguments = ", ".join([*feeds.values(), *_handed_over(body)])
         text = "\n".join(
             [*head, "", "def prepare():", *body, "", f"    def run({arguments}):", *inner, "", "    return run", ""]
         )
@@ -178,7 +183,7 @@ class _NumpyPrinting:
     def _import_lines(self) -> list[str]:
         self._constant_lines()
         self.imports |= self.pool.imports()
-        taken = {"numpy": self.imports, "chainrule.symbols.elementary": self.own}
+        taken = {"numpy": self.imports, **self.own}
         return [f"from {module} import {', '.join(sorted(names))}" for module, names in taken.items() if names]
 
     # --- one step ------------------------------------------------------------------------------------------------
@@ -257,9 +262,10 @@ class _NumpyPrinting:
         name = operation.__name__
         if getattr(np, name, None) is operation:
             return self._function(name)
-        if getattr(elementary, name, None) is operation:
-            self.own.add(name)
-            return str(name)
+        for module in _OWN:
+            if getattr(module, name, None) is operation and operation.__module__ == module.__name__:
+                self.own[module.__name__].add(name)
+                return str(name)
         key = (name, operation)
         if key not in self.named:
             self.named[key] = self._object(name.replace(".", "_"), operation)
@@ -379,6 +385,14 @@ def _plain_product(program: Program, step: Step) -> bool:
     return all(x.shape is not None and len(x.shape) == 2 and x.dtype == step.dtype for x in sources)
 
 
+def _handed_over(body: Sequence[str]) -> list[str]:
+    """Where there are too many variables to share with an inner function: its arguments with these for defaults."""
+    if len(body) <= _MOST_SHARED:
+        return []
+    made = (takewhile(str.isidentifier, map(str.strip, line.split(" = "))) for line in body)
+    return [f"{name}={name}" for names in made for name in names]
+
+
 @final
 class _Pool:
     """The buffers of a workspace; one is used again as soon as nobody needs what is in it."""
@@ -386,7 +400,7 @@ class _Pool:
     def __init__(self, names: Names) -> None:
         self.names = names
         self.slots: list[tuple[int, np.dtype[Any]]] = []
-        self.free: list[int] = []
+        self.free: defaultdict[tuple[int, np.dtype[Any]], list[int]] = defaultdict(list)
         self.held: dict[str, int] = {}
         self.users: dict[tuple[int, Any], list[str]] = {}
         self.views: dict[str, bool] = {}
@@ -399,12 +413,10 @@ class _Pool:
     def take(self, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
         """A free buffer of the size, or a new one."""
         size = int(np.prod(shape))
-        fitting = [slot for slot in self.free if self.slots[slot] == (size, dtype)]
-        if not fitting:
-            self.slots.append((size, dtype))
-            return len(self.slots) - 1
-        self.free.remove(fitting[-1])
-        return fitting[-1]
+        if fitting := self.free[size, dtype]:
+            return fitting.pop()
+        self.slots.append((size, dtype))
+        return len(self.slots) - 1
 
     def assign(self, name: str, slot: int, shape: Any) -> None:
         self.held[name] = slot
@@ -420,7 +432,8 @@ class _Pool:
 
     def release(self, name: str) -> None:
         if name in self.held:
-            self.free.append(self.held.pop(name))
+            slot = self.held.pop(name)
+            self.free[self.slots[slot]].append(slot)
 
     def imports(self) -> set[str]:
         return {"empty", *(dtype.name for _, dtype in self.slots)} if self.slots else set()

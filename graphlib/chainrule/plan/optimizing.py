@@ -33,8 +33,9 @@ def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     if rule == "given":
         dtype: np.dtype[Any] = np.dtype(step.options.get("dtype", step.dtype))
         return dtype
-    if rule == "first" and isinstance(step.operands[0], Ref):
-        return steps[step.operands[0].step].dtype
+    if rule == "joint" or (rule == "first" and isinstance(step.operands[0], Ref)):
+        read = [steps[source].dtype for source in (step.refs if rule == "joint" else step.refs[:1])]
+        return np.result_type(*[d for d in read if d.kind == "f"] or [np.dtype(float)]) if rule == "joint" else read[0]
     if any(steps[source].shape is None for source in step.refs):  # how many axes there would be cannot be guessed
         return step.dtype
     samples = map_refs(step.operands, lambda ref: _Sample(steps[ref.step].dtype, len(steps[ref.step].shape or ())))

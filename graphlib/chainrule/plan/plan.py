@@ -20,6 +20,7 @@ from chainrule.core.predicting import how_to_predict
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
 from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
+from chainrule.plan.explained import Explained
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
@@ -29,8 +30,8 @@ from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.sizes import Assured
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.program import Program
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension, shape_text
-from chainrule.text import visible
 
 Backend: TypeAlias = Literal["numpy", "numba", "auto"]
 Computation: TypeAlias = Whole | Blocks | Looped
@@ -90,7 +91,7 @@ def compile_forward(graph: BaseGraph, backend: Backend = "numpy", *, block: int 
 
 
 @final
-class Plan:
+class Plan(Explained):
     """A compiled graph: ``loss, gradients = plan(feeds)``.
 
     >>> import numpy as np

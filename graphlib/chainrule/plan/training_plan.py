@@ -37,6 +37,8 @@ def compile_plan(
             given = "gradients" if update is None else "an update"
             raise ArgumentError("a plan of outputs has no gradients", given=given, remedy="two plans")
         return compile_prediction(graph, outputs, backend)
+    if names is None and update is None and graph.gradient_order:
+        return compile_prediction(graph, list(graph.outputs), backend)
     return compile_graph(graph, names, backend) if update is None else compile_step(graph, names, backend, update)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
+from chainrule.plan.explained import Explained
 from chainrule.plan.plan import Plan
 from chainrule.program.program import Program
-from chainrule.text import visible
+from chainrule.shown.text import visible
 
 
-class UponPlan(ABC):
+class UponPlan(Explained):
     """A plan that is called in a way of its own: the Plan below computes, and can be read through it."""
 
     @abstractmethod

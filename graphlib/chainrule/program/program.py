@@ -14,8 +14,8 @@ import numpy as np
 
 from chainrule.program.builder import Builder
 from chainrule.program.step import Ref, Step, map_refs, step_text
+from chainrule.shown.text import in_columns, visible
 from chainrule.symbols.dimensions import shape_text
-from chainrule.text import in_columns, visible
 
 _HEAD: Final = 100  # steps shown at each end of a long program
 

@@ -18,9 +18,9 @@ from chainrule.program.builder import Builder
 from chainrule.program.calls import RuleCall, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import shape_text, unseen
 from chainrule.symbols.symbol import Symbol, as_number
-from chainrule.text import visible
 
 Part: TypeAlias = tuple[Ref, str]
 """A step that is one contribution to a gradient, and its formula."""

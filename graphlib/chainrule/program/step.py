@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
+from chainrule.shown.text import clipped, visible
 from chainrule.symbols.dimensions import Shape
-from chainrule.text import clipped, visible
 
 Operation: TypeAlias = Callable[..., Any]
 _FLOAT: Final = np.dtype(float)

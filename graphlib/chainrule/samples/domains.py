@@ -13,10 +13,12 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node
 from chainrule.nodes.arithmetic import Add, Divide, Maximum, Minimum, Multiply, Negate, Power, Subtract, Where
+from chainrule.nodes.attention import Dropout
 from chainrule.nodes.batch_axis import classes_axis
 from chainrule.nodes.elementwise import Log, Sqrt
 from chainrule.nodes.linear import MatMul, Transpose
 from chainrule.nodes.losses import BCELoss, CrossEntropyLoss, HingeLoss, SigmoidBCELoss, SoftmaxCrossEntropyLoss
+from chainrule.nodes.normalizing import BatchNorm
 from chainrule.nodes.rearranging import Concatenate, Gather, Index, Reshape
 from chainrule.nodes.reductions import LogSoftmax, Max, Mean, Softmax, Sum
 from chainrule.symbols.dimensions import Dimension, unseen
@@ -122,13 +124,16 @@ def _transpose(node: Transpose, asked: Domain) -> tuple[Domain, ...]:
 
 
 def _cross_entropy(node: CrossEntropyLoss | SoftmaxCrossEntropyLoss, asked: Domain) -> tuple[Domain, ...]:
-    """Labels have their one along the classes: where a softmax of the predictions runs, else beside the examples."""
+    """Labels have their one along the classes: where a softmax of the predictions runs, else beside the examples.
+
+    Weights of classes may follow, which are positive.
+    """
     prediction = node.inputs[0]
     if isinstance(node, SoftmaxCrossEntropyLoss):
-        return ANY, ONE_HOT._replace(axis=node.classes or 0)
+        return ANY, ONE_HOT._replace(axis=node.classes or 0), POSITIVE
     if isinstance(prediction, Softmax) and isinstance(prediction.axis, int):
-        return PROBABILITY, ONE_HOT._replace(axis=prediction.axis)
-    return PROBABILITY, ONE_HOT._replace(axis=classes_axis(unseen(prediction.shape), node.examples) or 0)
+        return PROBABILITY, ONE_HOT._replace(axis=prediction.axis), POSITIVE
+    return PROBABILITY, ONE_HOT._replace(axis=classes_axis(unseen(prediction.shape), node.examples) or 0), POSITIVE
 
 
 def _same(node: Node, asked: Domain) -> tuple[Domain, ...]:
@@ -160,6 +165,8 @@ _DEMANDS: dict[type[Node], Demand] = {
     Reshape: _same,
     Concatenate: _same,
     Index: _same,
+    BatchNorm: lambda node, asked: (ANY,) * 4 + (POSITIVE,),
+    Dropout: lambda node, asked: (ANY, BINARY),
     BCELoss: lambda node, asked: (PROBABILITY, BINARY),
     SigmoidBCELoss: lambda node, asked: (ANY, BINARY),
     CrossEntropyLoss: _cross_entropy,

@@ -14,6 +14,7 @@ from chainrule.errors import ArgumentError
 from chainrule.nodes.arithmetic import Add, Subtract
 from chainrule.nodes.elementwise import GELU, LeakyReLU, ReLU, Softplus
 from chainrule.nodes.linear import MatMul, Transpose
+from chainrule.nodes.normalizing import BatchNorm, Normalization
 from chainrule.nodes.rearranging import Gather
 from chainrule.symbols.dimensions import Dimension
 
@@ -96,10 +97,19 @@ def _weighs(node: Node, parameter: Parameter) -> bool:
     return several and not isinstance(node, (Add, Subtract))
 
 
+def _of_normalization(parameter: Parameter, node: Node) -> str:
+    """A scale starts at 1, as does a variance; a shift and a mean start at 0."""
+    place = next(k for k, source in enumerate(node.inputs) if source is parameter)
+    return "ones" if place in (1, 4) else "zeros"
+
+
 def _method(parameter: Parameter, uses: dict[Node, list[Node]]) -> str:
     """How a parameter starts when nobody says: by what it is multiplied into and which activation follows."""
     if any(isinstance(node, Gather) for node in uses[parameter]):
         return "normal"  # a learned input starts at a random vector
+    normalized = [node for node in uses[parameter] if isinstance(node, (Normalization, BatchNorm))]
+    if normalized:
+        return _of_normalization(parameter, normalized[0])
     products = [node for node, _ in _products(parameter, uses)]
     weighing = products or [node for node in uses[parameter] if _weighs(node, parameter)]
     if not weighing:

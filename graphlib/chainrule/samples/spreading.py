@@ -144,11 +144,12 @@ def _settled(
     """The leaves, those that make a value too large made smaller; None where the values stay too large or infinite."""
     values: dict[Node, Array] = dict(leaves)
     dtype = next((value.dtype for value in leaves.values() if value.dtype.kind == "f"), np.dtype(float))
+    moved, ends = set(free), set(graph.outputs)
     for node in graph.order:
         if not node.inputs:
             if node not in values:
                 values[node] = np.asarray(getattr(node, "value"), dtype)  # noqa: B009  # a constant
-            elif node in free:
+            elif node in moved:
                 values[node] = _within(values[node], mosts[node])
             continue
         most = mosts[node]
@@ -158,12 +159,12 @@ def _settled(
             except RuleError:
                 return None
             largest = np.abs(values[node]).max(initial=0.0)
-            own = [source for source in node.inputs if source in free]
+            own = [source for source in node.inputs if source in moved]
             if largest <= most or not own:
                 break
             for source in own:
                 values[source] = np.asarray(values[source] * (0.9 * most / largest) ** (0.5 / len(own)), dtype)
-        if not np.isfinite(values[node]).all() or (largest > 4 * most and node not in graph.outputs):
+        if not np.isfinite(values[node]).all() or (largest > 4 * most and node not in ends):
             return None
     return {node: values[node] for node in leaves}
 
@@ -213,10 +214,11 @@ def _with_both_signs(
         mask = rng.random(leaves[chosen].shape) < rng.choice([0.15, 0.5, 1.0])
         group = [chosen] if rng.random() < 0.5 else alike if len(alike) > 1 else list(bound)
         by = -rng.choice([1.0, 0.3, 0.1]) if len(group) == 1 else -1.0
-        turned = {n: np.where(mask, by * leaves[n], leaves[n]) if n in alike else -leaves[n] for n in group}
-        moved = leaves | turned
-        if _admitted(graph, moved, sizes):
-            leaves = moved
+        entries = set(alike)
+        turned = {n: np.where(mask, by * leaves[n], leaves[n]) if n in entries else -leaves[n] for n in group}
+        tried = leaves | turned
+        if _admitted(graph, tried, sizes):
+            leaves = tried
             best = min(best, leaves, key=lambda found: sum(_one_sided(found[node]) for node in bound))
     return best
 

@@ -20,6 +20,10 @@ QUESTIONS: Final = frozenset((np.shape, np.ndim, np.size))
 """The functions that ask a value for what it knows of itself, and compute nothing."""
 
 
+_BOUNDS: Final = {"min": "a_min", "max": "a_max"}
+_PLACED: Final = ("a", "a_min", "a_max")
+
+
 @final
 class Bound(NamedTuple):
     """A call whose arguments are told apart: arrays are operands, facts such as ``axis`` are options."""
@@ -47,6 +51,9 @@ def bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
     given = {key: value for key, value in kwargs.items() if value is not np._NoValue}
     if OPERATIONS[function].kind == "creation":  # NumPy hands over every default, and where it would lie in memory
         given = {k: value for k, value in given.items() if value is not None and k not in ("order", "device")}
+    if function is np.clip:  # either bound may be left out, and each has two names
+        given = {"a_min": None, "a_max": None} | {_BOUNDS.get(key, key): value for key, value in given.items()}
+        given = {key: value for key, value in given.items() if value is not None or key not in _PLACED[: len(args)]}
     return Bound(function, *_split(_signature(OPERATIONS[function].shape).bind(*args, **given)))
 
 

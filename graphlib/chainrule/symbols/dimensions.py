@@ -37,8 +37,9 @@ class Dimension:
     (0.1, 2*m)
     """
 
-    __slots__ = ("_hash", "seen", "terms")
+    __slots__ = ("_hash", "_text", "seen", "terms")
     _hash: int
+    _text: str
     seen: tuple[Any, ...]
     """The nodes whose shapes it was read off, which tell its number in a run; sizes that differ in this are equal."""
 
@@ -164,10 +165,20 @@ class Dimension:
     def _refuse_number(self) -> NoReturn:
         raise ArgumentError(
             f"the size {self} has no number before there is data",
-            remedy=f"{self} in arithmetic; np.zeros_like(x), or zeros of shape (3, 1), which broadcast",
+            remedy=f"{self} in arithmetic; all examples at once in the place of a loop over them; np.zeros_like(x), or "
+            "zeros of shape (3, 1), which broadcast; random numbers as an Input; np.sum(onehot * p, axis=1) for "
+            f"p[np.arange({self}), labels]",
         )
 
     __index__ = __int__ = __float__ = _refuse_number
+
+    def _refuse_order(self, other: Any) -> NoReturn:
+        raise ArgumentError(
+            f"whether the size {self} is more or less than {other} is not known before there is data",
+            remedy=f"a comparison with another size: x.shape[1] == y.shape[1]; np.maximum({self}, {other})",
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
     def __reduce__(self) -> Any:
         return Dimension, (dict(self.terms),)
@@ -183,9 +194,12 @@ class Dimension:
             return self._hash
 
     def __repr__(self) -> str:
-        return _as_minimum(self) or " + ".join(_term_text(monomial, factor) for monomial, factor in self.terms).replace(
-            "+ -", "- "
-        )
+        try:
+            return self._text
+        except AttributeError:  # every run asks for it
+            sum_of = " + ".join(_term_text(monomial, factor) for monomial, factor in self.terms)
+            self._text = _as_minimum(self) or sum_of.replace("+ -", "- ")
+            return self._text
 
 
 @final

@@ -102,6 +102,17 @@ def normal_cdf(x: Value) -> Value:
     return np.asarray(values, dtype=np.result_type(x))
 
 
+@elementary("entrywise")
+def erf(x: Value) -> Value:
+    """2/√π ∫₀ˣ exp(-t²) dt, the share of normal numbers of variance 1/2 that are nearer to 0 than x.
+
+    >>> erf(np.array([0.0, 10.0])).tolist()
+    [0.0, 1.0]
+    """
+    values = np.frompyfunc(math.erf, 1, 1)(x)
+    return np.asarray(values, dtype=np.result_type(x))
+
+
 @elementary("entrywise", textbook=lambda x, y: x * y, has_name=False)
 def weighted(x: Value, y: Value) -> Value:
     """x y, and 0 wherever x is 0, also beside an infinity: what a class that is masked with -inf adds to a loss.
@@ -251,6 +262,7 @@ def centered(x: Value, axis: Any = None) -> Value:
     >>> centered(x).tolist(), (x - x.mean()).tolist()
     ([0.0, 0.0, 0.0], [-1.3877787807814457e-17, -1.3877787807814457e-17, -1.3877787807814457e-17])
     """
+    x = x if x.dtype.kind == "f" else x.astype(float)
     apart = x - _shift(x, axis)
     return apart - np.mean(apart, axis=axis, keepdims=True)
 
@@ -309,3 +321,90 @@ def put(grad: Value, key: Any, like: Value) -> Value:
     total = np.zeros_like(like, dtype=grad.dtype)
     np.add.at(total, key, grad)
     return total
+
+
+def _placed(grad: Value, indices: Value, like: Value, axis: int = -1) -> Shape:
+    return like.shape  # type: ignore[no-any-return]  # a value has a shape
+
+
+@elementary("selection", _placed, dtype="first", linear=(0,))
+def put_along(grad: Value, indices: Value, like: Value, axis: int = -1) -> Value:
+    """Zeros of the shape of ``like`` with ``grad`` added along an axis at ``indices``: what undoes a take along it.
+
+    >>> put_along(np.array([1.0, 2.0, 4.0]), np.array([0, 2, 0]), np.zeros(3)).tolist()
+    [5.0, 0.0, 2.0]
+    """
+    total = np.zeros_like(like, dtype=grad.dtype)
+    places = list(np.ogrid[tuple(map(slice, grad.shape))])
+    places[axis] = indices
+    stretched = [k for k, size in enumerate(like.shape) if size == 1 and k != axis % like.ndim]
+    for k in stretched:
+        places[k] = np.zeros_like(places[k])
+    np.add.at(total, tuple(places), grad)
+    return total
+
+
+# --- products of entries, of which some may be 0 --------------------------------------------------------------------
+
+
+@elementary("axis", lambda x, factors, axis=-1: x.shape, has_name=False)
+def carried(x: Value, factors: Value, axis: int = -1) -> Value:
+    """Running sums along an axis in which what has been added up is taken times a factor: tₖ = xₖ + fₖ tₖ₋₁.
+
+    >>> carried(np.array([1.0, 1.0, 1.0]), np.array([9.0, 0.5, 0.5])).tolist()
+    [1.0, 1.5, 1.75]
+    """
+    totals = np.array(x, dtype=np.result_type(x, factors))
+    rows, times = np.moveaxis(totals, axis, 0), np.moveaxis(factors, axis, 0)
+    for k in range(1, len(rows)):
+        rows[k] += times[k] * rows[k - 1]
+    return totals
+
+
+def carried_back(grad: Value, factors: Value, axis: int = -1) -> Value:
+    """sₖ = gradₖ + fₖ₊₁ sₖ₊₁, from the last entry to the first."""
+    end = backwards(grad, axis)
+    return carried(grad[end], one_before(factors[end], axis, np.zeros_like), axis=axis)[end]
+
+
+def one_before(x: Value, axis: int, first: Any) -> Value:
+    """The entry before each along an axis, and in front what ``first`` makes of one: ones or zeros."""
+    along = (slice(None),) * (axis % x.ndim)
+    return np.concatenate((first(x[(*along, slice(None, 1))]), x[(*along, slice(None, -1))]), axis=axis)
+
+
+def backwards(x: Value, axis: int) -> tuple[slice, ...]:
+    """The key that takes x from the last entry along an axis to the first."""
+    return (*(slice(None),) * (axis % x.ndim), slice(None, None, -1))
+
+
+def _running_form(grad: Value, x: Value, axis: int = -1) -> Value:
+    end = backwards(x, axis)
+    return np.cumsum((grad * np.cumprod(x, axis=axis))[end], axis=axis)[end] / x
+
+
+@elementary("axis", lambda grad, x, axis=-1: x.shape, linear=(0,), textbook=_running_form, has_name=False)
+def cumprod_slope(grad: Value, x: Value, axis: int = -1) -> Value:
+    """What the running products of x send back to it: Σ gradₖ yₖ / xⱼ over k ≥ j, without the division.
+
+    >>> cumprod_slope(np.array([1.0, 1.0, 1.0]), np.array([2.0, 0.0, 3.0])).tolist()
+    [1.0, 8.0, 0.0]
+    """
+    return one_before(np.cumprod(x, axis=axis), axis, np.ones_like) * carried_back(grad, x, axis)
+
+
+def _others_form(x: Value, axis: Any = None) -> Value:
+    return np.prod(x, axis=axis, keepdims=True) / x
+
+
+@elementary("axis", operations.kept, textbook=_others_form, has_name=False)
+def product_of_others(x: Value, axis: Any = None) -> Value:
+    """For each entry the product of the others along an axis, without a division.
+
+    >>> product_of_others(np.array([2.0, 0.0, 3.0])).tolist()
+    [0.0, 6.0, 0.0]
+    """
+    flat = _flat(x, axis)
+    end = backwards(flat, -1)
+    behind = np.cumprod(one_before(flat[end], -1, np.ones_like), axis=-1)[end]
+    return _unflat(np.cumprod(one_before(flat, -1, np.ones_like), axis=-1) * behind, x, axis)

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
+from chainrule.errors import Untraceable
 from chainrule.symbols import shapes
 from chainrule.symbols.dimensions import Shape, as_shape
 
@@ -21,9 +22,9 @@ Kind: TypeAlias = Literal["entrywise", "axis", "view", "arrangement", "selection
 entry, which may stay where it is in memory ("view"), is laid elsewhere ("arrangement") or is picked by an index
 ("selection"), a sum of products ("product"), or none ("creation")."""
 
-DtypeRule: TypeAlias = Literal["float", "alike", "first", "bool", "position", "given"]
-"""Floating; that of all operands when they are alike, else floating; that of the first operand; truth values; whole
-numbers that count places; that of an option or of what is filled in."""
+DtypeRule: TypeAlias = Literal["float", "joint", "alike", "first", "bool", "position", "given"]
+"""Floating; floating as the operands that are; that of all operands when they are alike, else floating; that of the
+first operand; truth values; whole numbers that count places; that of an option or of what is filled in."""
 
 
 @final
@@ -150,6 +151,7 @@ def _position(x: Any, axis: Any = None, *, keepdims: bool = False) -> Shape:
 
 
 def _running(x: Any, axis: Any = None) -> Shape:
+    shapes.normal_axes(() if axis is None else axis, len(_shape(x)))
     return (shapes.size_of(_shape(x)),) if axis is None else _shape(x)
 
 
@@ -170,11 +172,13 @@ def _same(x: Any) -> Shape:
 
 
 def _triangle(x: Any, k: int = 0) -> Shape:
+    shapes.normal_axes((-2, -1), len(_shape(x)))  # NumPy makes a square of a vector, which nobody means
     return _shape(x)
 
 
 def _full_like(x: Any, fill_value: Any) -> Shape:
-    return entrywise(x, fill_value)
+    entrywise(x, fill_value)
+    return _shape(x)
 
 
 def _transpose(x: Any, axes: Any = None) -> Shape:
@@ -223,6 +227,31 @@ def _tile(x: Any, reps: Any = GIVEN) -> Shape:
 
 def _repeat(x: Any, repeats: Any = GIVEN, axis: Any = None) -> Shape:
     return shapes.repeated(_shape(x), repeats, axis)
+
+
+def _roll(x: Any, shift: Any = GIVEN, axis: Any = None) -> Shape:
+    if axis is not None:
+        shapes.normal_axes(axis, len(_shape(x)))
+    return _shape(x)
+
+
+def _pad(x: Any, pad_width: Any = GIVEN, mode: str = "constant", constant_values: Any = 0) -> Shape:
+    if mode != "constant" or np.ndim(constant_values) or constant_values != 0:
+        raise Untraceable("np.pad is recorded with zeros; np.where puts another number in their places")
+    return shapes.padded(_shape(x), pad_width)
+
+
+def _sorted(x: Any, axis: Any = -1, *, stable: Any = None) -> Shape:
+    if axis is not None:
+        shapes.normal_axes(axis, len(_shape(x)))
+    return _running(x, axis)
+
+
+def _along(x: Any, indices: Any, axis: int = -1) -> Shape:
+    a, b = _shape(x), _shape(indices)
+    (k,) = shapes.normal_axes(axis, len(a))
+    others = shapes.broadcast((*a[:k], 1, *a[k + 1 :]), (*b[:k], 1, *b[k + 1 :]))
+    return (*others[:k], b[k], *others[k + 1 :])
 
 
 def _diag(x: Any) -> Shape:
@@ -289,6 +318,9 @@ declare(
     Operation(np.argmax, "axis", _position, "position"),
     Operation(np.argmin, "axis", _position, "position"),
     Operation(np.cumsum, "axis", _running, linear=(0,)),
+    Operation(np.cumprod, "axis", _running),
+    Operation(np.sort, "axis", _sorted, "first"),
+    Operation(np.argsort, "axis", _sorted, "position"),
 
     Operation(np.transpose, "view", _transpose, "first", linear=(0,)),
     Operation(np.swapaxes, "view", _swapaxes, "first", linear=(0,)),
@@ -305,10 +337,13 @@ declare(
     Operation(np.diag, "arrangement", _diag, "first", linear=(0,)),
     Operation(np.tril, "arrangement", _triangle, "first", linear=(0,)),
     Operation(np.triu, "arrangement", _triangle, "first", linear=(0,)),
+    Operation(np.roll, "arrangement", _roll, "first", linear=(0,)),
+    Operation(np.pad, "arrangement", _pad, "first", linear=(0,)),
     Operation(np.copy, "arrangement", _same, "first", linear=(0,)),
 
     Operation(index, "selection", _index, "first", linear=(0,)),
     Operation(np.take, "selection", _take, "first", linear=(0,)),
+    Operation(np.take_along_axis, "selection", _along, "first", linear=(0,)),
 
     Operation(np.matmul, "product", _matmul, linear=(0, 1)),
     Operation(np.dot, "product", _dot, linear=(0, 1)),

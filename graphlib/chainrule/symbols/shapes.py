@@ -82,7 +82,8 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     try:
         return tuple(np.lib.array_utils.normalize_axis_tuple(axis, ndim))
     except ValueError as error:  # AxisError, or an axis named twice
-        raise ShapeError(str(error), given=f"axis={axis} for {ndim} axes") from None
+        remedy = f"axis from {-ndim} to {ndim - 1}, each once" if ndim else "no axis: a number has none"
+        raise ShapeError(str(error), given=f"axis={axis} for {ndim} axes", remedy=remedy) from None
 
 
 def size_of(shape: Iterable[Size]) -> Size:
@@ -163,6 +164,30 @@ def repeated(shape: Shape, repeats: Any, axis: Any = None) -> Shape:
     return (*shape[:k], shape[k] * as_size(repeats), *shape[k + 1 :])
 
 
+def padded(shape: Shape, width: Any) -> Shape:
+    """The shape with entries put in front and behind along each axis: as many everywhere, or a pair for each axis.
+
+    >>> m = Dimension.named("m")
+    >>> padded((2, m), 1), padded((2, m), ((0, 0), (3, 0)))
+    ((4, m + 2), (2, m + 3))
+
+    Raises ShapeError where the pairs are not as many as the axes.
+    """
+    pairs = pairs_of(width, len(shape))
+    return tuple(before + size + after for (before, after), size in zip(pairs, shape, strict=True))
+
+
+def pairs_of(width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """How many entries stand in front and behind along each axis, from a number, a pair or a pair for each axis."""
+    given = np.asarray(width)
+    if given.dtype.kind not in "iu" or given.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)) or (given < 0).any():
+        raise ShapeError(
+            f"{width!r} does not say how far {ndim} axes are padded",
+            remedy="a number, a pair (before, after), or such a pair for each axis; none below 0",
+        )
+    return tuple((int(before), int(after)) for before, after in np.broadcast_to(given, (ndim, 2)))
+
+
 def diagonal(shape: Shape) -> Shape:
     """The shape of the matrix with a vector on its diagonal, or of the diagonal of a matrix.
 
@@ -172,10 +197,13 @@ def diagonal(shape: Shape) -> Shape:
     if len(shape) == 1:
         return shape * 2
     if len(shape) != 2:
-        raise ShapeError(f"a diagonal is that of a vector or a matrix, and {shape_text(shape)} is neither")
+        raise ShapeError(
+            f"a diagonal is that of a vector or a matrix, and {shape_text(shape)} is neither",
+            remedy='np.einsum("iij->ij", x) for that of the first two axes',
+        )
     if shape[0] != shape[1] and not all(isinstance(size, int) for size in shape):
         raise Untraceable(f"how long the diagonal of {shape_text(shape)} is depends on the data")
-    return (shape[0] if shape[0] == shape[1] else min(shape),)  # type: ignore[type-var]  # both are numbers
+    return (shape[0] if shape[0] == shape[1] else min(shape),)
 
 
 def transposed(shape: Shape, axes: Any = None) -> Shape:

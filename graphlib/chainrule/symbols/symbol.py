@@ -38,6 +38,15 @@ def _method(function: Callable[..., Any]) -> Callable[..., Symbol]:
     return method
 
 
+def _spelled(function: Any) -> str:
+    """A function as it is called: np.linalg.inv."""
+    module = str(getattr(function, "__module__", None) or "numpy")
+    if module.partition(".")[0] != "numpy":
+        return str(function.__name__)
+    inside = "" if "_" in module else module.removeprefix("numpy").removeprefix(".")
+    return ".".join(["np", *([inside] if inside else []), function.__name__])
+
+
 @final
 class Symbol(NDArrayOperatorsMixin):
     """A value without numbers: what was done to which operands, and the shape and dtype that come out.
@@ -125,7 +134,7 @@ class Symbol(NDArrayOperatorsMixin):
         if function in QUESTIONS and len(args) == 1 and not kwargs:
             return getattr(args[0], function.__name__)
         if meant(function) not in OPERATIONS:
-            raise Untraceable(f"np.{function.__name__} cannot be recorded")
+            raise Untraceable(f"{_spelled(function)} cannot be recorded")
         return record(meant(function), args, kwargs)
 
     def __getitem__(self, key: Any) -> Symbol:
@@ -160,19 +169,32 @@ class Symbol(NDArrayOperatorsMixin):
             return self.shape[0]
         return self._refuse("its length depends on the data")
 
-    def _refuse(self, why: str = "its numbers are not known before there is data") -> Never:
+    def _refuse(self, why: str) -> Never:
         raise Untraceable(f"a Symbol stands for a value, and {why}")
 
-    def __bool__(self) -> bool:
-        return self._refuse()
+    def _asked(self, call: str) -> Never:
+        of = f"{_spelled(self.operation)}(...)" if self.operation is not None else "an input"
+        self._refuse(f"its numbers are not known before there is data: {call} of {of} asks for them")
 
-    __float__ = __int__ = __index__ = __complex__ = __bool__
+    def __bool__(self) -> bool:
+        return self._asked("bool()")
+
+    def __float__(self) -> float:
+        return self._asked("float() or a function of math")
+
+    def __int__(self) -> int:
+        return self._asked("int()")
+
+    __complex__ = __float__
+
+    def __index__(self) -> int:
+        return self._asked("range() or an index")
 
     def __iter__(self) -> Never:
         self._refuse("a loop over its entries cannot be recorded")
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Never:
-        self._refuse()
+        self._asked("np.asarray()")
 
     def __repr__(self) -> str:
         what = self.name or getattr(self.operation, "__name__", "value")
@@ -194,6 +216,9 @@ def _takes_over(operand: Any) -> bool:
     if isinstance(operand, (Symbol, np.generic, Dimension)):
         return False
     return isinstance(operand, SymbolArray) if isinstance(operand, np.ndarray) else hasattr(operand, "__array_ufunc__")
+
+
+_NUMBERS = frozenset((np.ndarray, np.float64, float, int))
 
 
 def _builds(value: Any) -> bool:
@@ -280,7 +305,7 @@ def _dtype(row: Operation, operands: tuple[Any, ...], options: Mapping[str, Any]
     return np.result_type(kept, *numbers) if numbers else kept
 
 
-_DTYPES = {"float": float, "bool": bool, "position": np.intp}
+_DTYPES = {"float": float, "joint": float, "bool": bool, "position": np.intp}
 
 
 def _given_dtype(row: Operation, options: Mapping[str, Any]) -> Any:
@@ -307,6 +332,8 @@ def elementary(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def dispatch(*args: Any, **kwargs: Any) -> Any:
+            if set(map(type, args)) <= _NUMBERS:  # for all else it takes a microsecond to ask
+                return function(*args, **kwargs)
             if any(isinstance(arg, (Symbol, SymbolArray)) for arg in args):
                 if any(isinstance(arg, SymbolArray) for arg in args):
                     return on_entries(*args, **kwargs)

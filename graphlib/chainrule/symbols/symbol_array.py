@@ -43,13 +43,14 @@ class SymbolArray(np.ndarray[Any, Any]):
             return _joined(row.joins, *args, **kwargs)
         if function is np.mean:
             return _mean(*args, **kwargs)
-        if function is np.cumsum:
-            return _wrapped(np.add.accumulate(*_along_one(*args, **kwargs)))
+        if function in _RUNNING:
+            return _wrapped(_RUNNING[function].accumulate(*_along_one(*args, **kwargs)))
         if function not in _MOVES and (row is None or row.kind == "axis"):
             raise Untraceable(f"np.{function.__name__} has no form entry by entry")
         return _wrapped(function(*map(_plain, args), **{key: _plain(value) for key, value in kwargs.items()}))
 
 
+_RUNNING: Final[dict[Any, np.ufunc]] = {np.cumsum: np.add, np.cumprod: np.multiply}
 _MOVES: Final = frozenset(  # what moves entries or asks for a shape, and a Symbol does not record
     (
         np.moveaxis, np.flip, np.roll, np.split, np.diagonal, np.shape, np.ndim, np.size, np.atleast_1d, np.atleast_2d,

@@ -65,8 +65,29 @@ class History:
             )
         return page_of_training(*self.trained, self.snapshots, self.losses, **options)
 
+    def plot(self, ax: Any = None) -> Any:
+        """The losses as a matplotlib figure (extra: plot); returns its Axes, or those that it was given.
+
+        Raises MissingExtraError where matplotlib is not installed.
+        """
+        from chainrule.page.plots import plot_losses
+
+        return plot_losses(self.losses, ax)
+
+    def plot_boundary(self, ax: Any = None) -> Any:
+        """What the trained network predicts in the plane of its two inputs, and the examples (extra: plot).
+
+        Returns the Axes. Raises ArgumentError for a graph that does not predict from two numbers of each example, and
+        for a history from a pickle; MissingExtraError where matplotlib is not installed.
+        """
+        from chainrule.page.plots import plot_boundary
+
+        if self.trained is None:
+            raise ArgumentError("this history has forgotten what was trained on", remedy="train(graph, params, feeds)")
+        return plot_boundary(self.trained.graph, self.trained.feeds, self.params, ax)
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from chainrule.page.notebook import curve_of_losses
+        from chainrule.page.curve import curve_of_losses
 
         curve = curve_of_losses(self.losses)
         return {"text/plain": repr(self)} | ({"image/svg+xml": curve} if curve else {})

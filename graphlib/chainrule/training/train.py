@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,6 +36,7 @@ def train(
     progress: bool | TextIO = True,
     backend: Literal["numpy", "numba", "auto"] = "numpy",
     snapshots: int = 51,
+    plot: Any = False,
 ) -> History:
     """Move ``params`` against the gradient of the graph's only output, and return a ``History``.
 
@@ -59,9 +60,12 @@ def train(
     ``snapshots`` is how many states of the parameters the history keeps, for ``history.page()``: from the first to the
     last, as far as 32 MB go.
 
+    ``plot=True`` draws the losses with matplotlib (extra: plot) and, of a network that reads two numbers of each
+    example, what it predicts in their plane; Axes in place of True get the losses. ``history.plot()`` draws them later.
+
     Nothing that is handed in is changed. ValueError if the graph has several outputs, the feeds differ in their number
-    of examples or none has any, or ``epochs`` or ``batch_size`` are not positive; the graph's own errors for everything
-    else.
+    of examples or none has any, or ``epochs`` or ``batch_size`` are not positive; MissingExtraError for a plot without
+    matplotlib; the graph's own errors for everything else.
 
     >>> from chainrule import Graph, Parameter, Square
     >>> w = Parameter("w")
@@ -70,6 +74,10 @@ def train(
     >>> round(float(history.params["w"]), 6), history.losses[:3]
     (3.0, (9.0, 2.25, 0.5625))
     """
+    if plot is not False:
+        from chainrule.page.plots import plot_training, require_matplotlib
+
+        require_matplotlib()
     if len(graph.outputs) != 1:
         raise ValueError(f"a graph with one output, the loss, can be trained; this one has {len(graph.outputs)}")
     axes = _column_axes(graph, feeds, columns)
@@ -104,7 +112,10 @@ def train(
     final_params = {name: np.array(done[0][name], dtype=start[name].dtype) for name in params}
     taken = kept.last(done[1], done[0])
     trained = Trained(graph, feeds, len(batches) // epochs)
-    return History(final_params, tuple(losses[: done[1]]), interrupted, taken, trained)
+    history = History(final_params, tuple(losses[: done[1]]), interrupted, taken, trained)
+    if plot is not False:
+        plot_training(history, None if plot is True else plot)
+    return history
 
 
 def _steps(step: TrainingPlan, state: State, batches: Batches) -> Iterator[Steps]:

@@ -17,6 +17,8 @@ from chainrule.judging.reading.bounds import MOST_NODES
 
 _LONGEST_FORMULA: Final = 20_000
 _MOST_KEYS: Final = 1_000
+LARGEST_ANSWER: Final = 256 << 20
+"""How many bytes a learner's function may answer with, packed or not."""
 
 
 def packed_question(asked: Question) -> bytes:
@@ -57,6 +59,7 @@ def _lines(tree: ast.expr) -> list[int | None]:
 def unpacked_answers(path: Path, shown: Path) -> Answers:
     """Answers as a file holds them, with nothing in it taken for granted; raises ArgumentError for all else."""
     try:
+        _check_size(path)
         with np.load(path, allow_pickle=False) as held:
             told = json.loads(str(held["told"]))
             if "error" in told:
@@ -69,6 +72,13 @@ def unpacked_answers(path: Path, shown: Path) -> Answers:
         if isinstance(error, ArgumentError):
             raise
         raise ArgumentError(f"{shown} gave an answer that cannot be read", given=str(error)[:200]) from None
+
+
+def _check_size(path: Path) -> None:
+    """Refuse what unpacks to more than an answer may hold: a few kilobytes can claim to be gigabytes."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > LARGEST_ANSWER:
+            raise ValueError(f"more than {LARGEST_ANSWER >> 20} MB")
 
 
 def _answers(told: dict[str, Any], held: Any) -> Answers:

@@ -1,4 +1,4 @@
-"""The process in which a learner's file runs: it is started with FILE FUNCTION MEGABYTES ANSWERS."""
+"""The process in which a learner's file runs: it is started with FILE FUNCTION MEGABYTES ANSWERS [confined]."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chainrule.errors import ArgumentError
 from chainrule.judging.functions.answers import Answers, answers_of
-from chainrule.judging.functions.messages_between import pack_answers, unpacked_question
+from chainrule.judging.functions.confinement import confine
+from chainrule.judging.functions.messages_between import LARGEST_ANSWER, pack_answers, unpacked_question
+
+CONFINED: Final = "confined"
+SECONDS_OF_A_PROCESSOR: Final = 300  # of one process: the time by the clock is bounded from outside
 
 
-def main(file: str, function: str, megabytes: str, answer: str) -> None:
+def main(file: str, function: str, megabytes: str, answer: str, how: str = "") -> None:
     """Run a file, call its function with what standard input asks, and write down the answers."""
     asked = unpacked_question(sys.stdin.buffer.read())
     _limit(int(megabytes))
+    if how == CONFINED:
+        _limit_further()
+        confine(Path(answer).parent)
     pack_answers(_answered(Path(file), function, asked), Path(answer))
 
 
@@ -30,6 +37,23 @@ def _limit(megabytes: int) -> None:
     for limit, most in ((resource.RLIMIT_AS, megabytes << 20), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(limit)[1]
         resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _limit_further() -> None:
+    """Bound what fills disks and what outlives its parent: files, processor time, processes of an ordinary user."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    most = {
+        resource.RLIMIT_FSIZE: LARGEST_ANSWER,
+        resource.RLIMIT_CPU: SECONDS_OF_A_PROCESSOR,
+        resource.RLIMIT_NPROC: 0,
+    }
+    for limit, value in most.items():
+        hard = resource.getrlimit(limit)[1]
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (least, least))
 
 
 def _answered(file: Path, function: str, asked: Any) -> Answers | ArgumentError:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, final
+
+import numpy as np
 
 from chainrule.core.graph import BaseGraph
 from chainrule.errors import ArgumentError, did_you_mean
-from chainrule.judging.functions.answers import question
+from chainrule.judging.functions.answers import Answers, Question, question
+from chainrule.judging.functions.confinement import package_folder
 from chainrule.judging.functions.filling import Filling
 from chainrule.judging.functions.judged import ground_of, judged
-from chainrule.judging.functions.messages_between import packed_question, unpacked_answers
+from chainrule.judging.functions.messages_between import LARGEST_ANSWER, packed_question, unpacked_answers
 from chainrule.judging.ground import Convention
 from chainrule.judging.verdicts import Report
 
@@ -25,7 +29,7 @@ SECONDS: Final = 60.0
 MEGABYTES: Final = 4096
 """How much memory it may take."""
 _LARGEST_FILE: Final = 1 << 20
-_LARGEST_ANSWER: Final = 256 << 20
+_LAST_WORDS: Final = 4096  # bytes of what a process said
 
 
 def check_script(
@@ -52,7 +56,7 @@ def check_script(
     """
     ground = ground_of(graph, feeds, seed)
     asked = question(ground)
-    chosen, parameters = _chosen(_functions_in(path), asked.filling, function, path)
+    chosen, parameters = chosen_function(_functions_in(path), asked.filling, function, path)
     wanted = [source for name in parameters if (source := asked.filling.source(name)) is not None]
     answers = _run(path, chosen, packed_question(question(ground, wanted)), seconds, megabytes)
     return judged(ground, answers, feeds, convention=convention, seed=seed, require=require)
@@ -65,11 +69,17 @@ def _functions_in(path: Path) -> dict[str, tuple[list[str], list[str]]]:
     """The functions of a file by name: their parameters, and those that have no default; the file is not run."""
     try:
         content = path.read_bytes() if path.stat().st_size <= _LARGEST_FILE else None
-        if content is None:
-            raise ArgumentError(f"{path} holds more than {_LARGEST_FILE >> 20} MB")
-        module = ast.parse(content)
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
+    if content is None:
+        raise ArgumentError(f"{path} holds more than {_LARGEST_FILE >> 20} MB")
+    return functions_of(content, path)
+
+
+def functions_of(content: bytes | str, path: Path) -> dict[str, tuple[list[str], list[str]]]:
+    """The functions of a text by name, as ``_functions_in``; ``path`` is what messages call it."""
+    try:
+        module = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         said = getattr(error, "msg", error)
@@ -93,7 +103,7 @@ def _parameters(given: ast.arguments) -> tuple[list[str], list[str]]:
     return [*by_place, *by_name], needed
 
 
-def _chosen(
+def chosen_function(
     functions: Mapping[str, tuple[list[str], list[str]]], filling: Filling, asked: str | None, path: Path
 ) -> tuple[str, list[str]]:
     """The function that is judged, and its parameters."""
@@ -128,39 +138,89 @@ def _listed(names: Sequence[str] | Mapping[str, Any]) -> str:
 # --- the process -----------------------------------------------------------------------------------------------------
 
 
-def _run(path: Path, function: str, asked: bytes, seconds: float, megabytes: int) -> Any:
+def answers_alone(text: str, function: str, asked: Question, *, seconds: float, megabytes: int, shown: str) -> Answers:
+    """What the function of a text answers, run in a folder of its own by a process that is confined to it.
+
+    The process has a copy of the text, is told the question, and nothing else: neither the environment, nor arguments,
+    nor files of this one. ``shown`` is what messages call the text. Raises ArgumentError where there is no answer.
+    """
     with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
-        answer = Path(folder) / "answers.npz"
-        command = [sys.executable, "-m", "chainrule.judging.functions.runner"]
-        command += [str(path.resolve()), function, str(megabytes), str(answer)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-        with subprocess.Popen(
+        path = Path(folder).resolve() / "handed_in.py"
+        path.write_text(text, "utf-8")
+        given = packed_question(asked)
+        return _answers_of(_Process(path, function, path.parent, alone=True), given, seconds, megabytes, Path(shown))
+
+
+def _run(path: Path, function: str, asked: bytes, seconds: float, megabytes: int) -> Answers:
+    with tempfile.TemporaryDirectory(prefix="chainrule-") as folder:
+        return _answers_of(_Process(path, function, Path(folder)), asked, seconds, megabytes, path)
+
+
+@final
+class _Process(NamedTuple):
+    """A file to run, its function to call, the folder for what is told, and whether nothing else may be reached."""
+
+    path: Path
+    function: str
+    folder: Path
+    alone: bool = False
+
+    def environment(self) -> dict[str, str]:
+        """What the process finds in its environment."""
+        if not self.alone:
+            return {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+        kept = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
+        numpy_from = str(Path(np.__file__).resolve().parents[1])
+        return kept | {
+            "PYTHONPATH": os.pathsep.join([str(package_folder()), numpy_from]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OPENBLAS_NUM_THREADS": "1",  # the kernel confines the thread that asks for it
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+        }
+
+
+def _answers_of(run: _Process, asked: bytes, seconds: float, megabytes: int, shown: Path) -> Answers:
+    answer, said = run.folder / "answers.npz", run.folder / "said.txt"
+    command = [sys.executable, "-m", "chainrule.judging.functions.runner", str(run.path.resolve()), run.function]
+    command += [str(megabytes), str(answer), *(["confined"] if run.alone else [])]
+    with (
+        said.open("wb") as errors,  # a file and no pipe: what is said without end fills no memory
+        subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd=path.resolve().parent,
+            stderr=errors,
+            env=run.environment(),
+            cwd=run.path.resolve().parent,
             start_new_session=True,
-        ) as process:
-            try:
-                _, said = process.communicate(asked, timeout=seconds)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                raise ArgumentError(
-                    f"{path} runs for more than {seconds:g} seconds", remedy="a loop that ends"
-                ) from None
-        if not answer.is_file() or not 0 < answer.stat().st_size < _LARGEST_ANSWER:
-            last = said.decode(errors="replace").strip().splitlines()[-1:]
-            raise ArgumentError(
-                f"{path} ended before it had answered", given=f"exit code {process.returncode}; {' '.join(last)[:200]}"
-            )
-        return unpacked_answers(answer, path)
+        ) as process,
+    ):
+        try:
+            process.communicate(asked, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise ArgumentError(f"{shown} runs for more than {seconds:g} seconds", remedy="a loop that ends") from None
+        finally:
+            _end(process)
+    if answer.is_symlink() or not answer.is_file() or not 0 < answer.stat().st_size < LARGEST_ANSWER:
+        raise ArgumentError(
+            f"{shown} ended before it had answered",
+            given=f"exit code {process.returncode}; {_last_line(said)}",
+        )
+    return unpacked_answers(answer, shown)
+
+
+def _last_line(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _LAST_WORDS))
+        lines = file.read(_LAST_WORDS).decode(errors="replace").strip().splitlines()
+    return " ".join(lines[-1:])[:200]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the process with all that it has started."""
     if hasattr(os, "killpg"):
-        os.killpg(process.pid, 9)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, 9)
     process.kill()
-    process.communicate()
+    process.wait()

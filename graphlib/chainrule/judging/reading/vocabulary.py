@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.judging.reading import activations, arranging, computing
+from chainrule.judging.reading import activations, arranging, computing, windowed
 from chainrule.judging.reading.operands import as_array
 from chainrule.judging.reading.work import Function
 from chainrule.symbols import elementary
@@ -79,6 +79,7 @@ ELEMENTARY: Mapping[str, Function] = MappingProxyType(
 
 _OWN: dict[str, Function] = {
     **{name: computing.elementary_function(function) for name, function in ELEMENTARY.items()},
+    **windowed.FUNCTIONS,
     "put": arranging.put,
     "unbroadcast": computing.undo_broadcast,
     **activations.SPELLINGS,

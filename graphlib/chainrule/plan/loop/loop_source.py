@@ -10,8 +10,8 @@ import numpy as np
 
 from chainrule.plan.loop.scalars import Phase, Scalar, Scalars
 from chainrule.plan.naming import Names, constant_name
+from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension
-from chainrule.text import visible
 
 BLOCK: Final = 1024  # columns added up in the dtype of the run, before their sums are added to those of other blocks
 LARGEST_CALL: Final = 32_768  # columns that one call computes in one thread; for more, several threads pay

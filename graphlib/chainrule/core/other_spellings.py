@@ -1,0 +1,245 @@
+"""Functions of NumPy that say what others say, too: with nodes they are written with these, and so need no node."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from chainrule.errors import ArgumentError, ShapeError
+from chainrule.symbols import operations
+from chainrule.symbols.dimensions import shape_text
+from chainrule.symbols.shapes import normal_axes
+
+# Each computes what NumPy's function of the name does, from functions that nodes have. What is left out of a signature,
+# such as dtype= or out=, is refused.
+
+
+def respelled(function: Any) -> Callable[..., Any] | None:
+    """The function written with others; None for one that is not."""
+    return _WRITTEN_WITH.get(function)
+
+
+def fitting(written: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Callable[[], Any]:
+    """The call of a function written with others; raises TypeError for arguments that it does not have."""
+    arguments = _signature(written).bind(*args, **kwargs)
+    return lambda: written(*arguments.args, **arguments.kwargs)
+
+
+@functools.cache
+def _signature(written: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(written)
+
+
+def _axes(x: Any) -> int:
+    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+
+
+# --- entry by entry ------------------------------------------------------------------------------------------------
+
+
+def _round(a: Any, decimals: int = 0) -> Any:
+    if decimals < 0:
+        return np.rint(a / 10.0**-decimals) * 10.0**-decimals
+    return np.rint(a * 10.0**decimals) / 10.0**decimals if decimals else np.rint(a)
+
+
+def _reciprocal(x: Any) -> Any:
+    if x.dtype.kind != "f":
+        raise ArgumentError("np.reciprocal of whole numbers leaves whole numbers", remedy="1 / x")
+    return 1.0 / x
+
+
+def _floor_divide(x1: Any, x2: Any) -> Any:
+    exact = np.rint((x1 - np.remainder(x1, x2)) / x2)  # np.floor of the quotient is 1 off where that has rounded up
+    return np.where(np.equal(x2, 0), x1 / x2, exact)
+
+
+def _logaddexp(x1: Any, x2: Any) -> Any:
+    equal = (x1 + x2) / 2 + math.log(2.0)  # two infinities have no difference
+    return np.where(x1 == x2, equal, np.maximum(x1, x2) + np.log1p(np.exp(-np.abs(x1 - x2))))
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002 — NumPy's name
+    """The Euclidean length, or the sum or the largest of the sizes of a vector's entries."""
+    along = 1 if isinstance(axis, (int, np.integer)) or (axis is None and _axes(x) == 1) else 2
+    axis = None if axis is None else normal_axes(axis, _axes(x))
+    if ord is None or (along == 1 and ord == 2) or (along == 2 and ord == "fro"):
+        return operations.NODES[np.linalg.norm](x, axis=axis, keepdims=keepdims)
+    if along == 1 and ord in (1, math.inf):
+        return (np.sum if ord == 1 else np.max)(np.abs(x), axis=axis, keepdims=keepdims)
+    raise ArgumentError(
+        f"no node computes a norm of order {ord!r} of a matrix",
+        remedy="np.linalg.norm(x), or np.sum(np.abs(x) ** p) ** (1 / p)",
+    )
+
+
+# --- products ------------------------------------------------------------------------------------------------------
+
+
+def _outer(a: Any, b: Any) -> Any:
+    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+
+
+def _inner(a: Any, b: Any) -> Any:
+    return np.dot(a, np.swapaxes(b, -1, -2) if _axes(a) and _axes(b) > 1 else b)
+
+
+def _vdot(a: Any, b: Any) -> Any:
+    return np.dot(np.ravel(a), np.ravel(b))
+
+
+def _vecdot(x1: Any, x2: Any) -> Any:
+    return np.sum(x1 * x2, axis=-1)
+
+
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    count = _axes(a)
+    pairs = (range(count - axes, count), range(axes)) if isinstance(axes, int) else axes
+    ours, theirs = (
+        normal_axes(tuple(np.atleast_1d(pairs[0])), count),
+        normal_axes(tuple(np.atleast_1d(pairs[1])), _axes(b)),
+    )
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    left, right = list(letters[:count]), list(letters[count : count + _axes(b)])
+    for one, other in zip(ours, theirs, strict=True):
+        right[other] = left[one]
+    kept = [*(x for k, x in enumerate(left) if k not in ours), *(x for k, x in enumerate(right) if k not in theirs)]
+    return np.einsum(f"{''.join(left)},{''.join(right)}->{''.join(kept)}", a, b)
+
+
+def _multi_dot(arrays: Sequence[Any]) -> Any:
+    return functools.reduce(np.dot, arrays)
+
+
+# --- joined --------------------------------------------------------------------------------------------------------
+
+
+def _atleast_1d(*arys: Any) -> Any:
+    raised = tuple([np.reshape(x, (1,)) if _axes(x) == 0 else x for x in arys])
+    return raised[0] if len(raised) == 1 else raised
+
+
+def _atleast_2d(*arys: Any) -> Any:
+    raised = tuple([x if _axes(x) > 1 else np.reshape(x, (1, -1)) for x in arys])
+    return raised[0] if len(raised) == 1 else raised
+
+
+def _vstack(tup: Sequence[Any]) -> Any:
+    return np.concatenate([_atleast_2d(x) for x in tup], axis=0)
+
+
+def _hstack(tup: Sequence[Any]) -> Any:
+    raised = [_atleast_1d(x) for x in tup]
+    return np.concatenate(raised, axis=0 if _axes(raised[0]) == 1 else 1)
+
+
+def _column_stack(tup: Sequence[Any]) -> Any:
+    return np.concatenate([x if _axes(x) > 1 else np.reshape(x, (-1, 1)) for x in tup], axis=1)
+
+
+def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    parts = [arr, values] if axis is not None else [np.reshape(arr, (-1,)), np.reshape(values, (-1,))]
+    return np.concatenate(parts, axis=axis or 0)
+
+
+# --- rearranged ----------------------------------------------------------------------------------------------------
+
+
+def _copy(a: Any) -> Any:
+    return +a
+
+
+def _moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    count = _axes(a)
+    moved, places = normal_axes(source, count), normal_axes(destination, count)
+    order = [axis for axis in range(count) if axis not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        order.insert(place, axis)
+    return np.transpose(a, tuple(order))
+
+
+def _matrix_transpose(x: Any) -> Any:
+    return np.swapaxes(x, -1, -2)
+
+
+def _flip(m: Any, axis: Any = None) -> Any:
+    return operations.NODES[np.flip](m, axis=None if axis is None else normal_axes(axis, _axes(m)))
+
+
+def _trace(a: Any) -> Any:
+    normal_axes((0, 1), _axes(a))  # np.diag makes a matrix of a vector
+    return np.sum(np.diag(a))
+
+
+# --- along axes ----------------------------------------------------------------------------------------------------
+
+
+def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    axis = None if axis is None else normal_axes(axis, _axes(a))
+    if weights is None:
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    _require_alike(a, weights)
+    total = np.sum(a * weights, axis=axis, keepdims=keepdims)
+    return total / np.sum(weights, axis=axis, keepdims=keepdims)
+
+
+def _require_alike(a: Any, weights: Any) -> None:
+    if np.shape(a) != np.shape(weights):
+        raise ShapeError(
+            f"np.average of {shape_text(a.shape)} with weights of {shape_text(np.shape(weights))}",
+            remedy="weights of the same shape: np.broadcast_to(weights, a.shape)",
+        )
+
+
+_WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
+    np.round: _round,
+    np.around: _round,
+    np.copy: _copy,
+    np.positive: _copy,
+    np.fabs: lambda x: np.abs(x),  # noqa: PLW0108 — the ufunc takes out=
+    np.reciprocal: _reciprocal,
+    np.float_power: lambda x1, x2: np.power(x1, x2),  # noqa: PLW0108 — likewise
+    np.log2: lambda x: np.log(x) / math.log(2.0),
+    np.log10: lambda x: np.log(x) / math.log(10.0),
+    np.exp2: lambda x: np.exp(x * math.log(2.0)),
+    np.deg2rad: lambda x: x * (math.pi / 180),
+    np.radians: lambda x: x * (math.pi / 180),
+    np.rad2deg: lambda x: x * (180 / math.pi),
+    np.degrees: lambda x: x * (180 / math.pi),
+    np.floor_divide: _floor_divide,
+    np.logaddexp: _logaddexp,
+    np.linalg.norm: _norm,
+    np.outer: _outer,
+    np.linalg.outer: _outer,
+    np.inner: _inner,
+    np.vdot: _vdot,
+    np.vecdot: _vecdot,
+    np.tensordot: _tensordot,
+    np.linalg.tensordot: _tensordot,
+    np.linalg.multi_dot: _multi_dot,
+    np.linalg.matmul: lambda x1, x2: np.matmul(x1, x2),  # noqa: PLW0108 — likewise
+    np.atleast_1d: _atleast_1d,
+    np.atleast_2d: _atleast_2d,
+    np.vstack: _vstack,
+    np.hstack: _hstack,
+    np.column_stack: _column_stack,
+    np.append: _append,
+    np.moveaxis: _moveaxis,
+    np.matrix_transpose: _matrix_transpose,
+    np.linalg.matrix_transpose: _matrix_transpose,
+    np.flip: _flip,
+    np.flipud: lambda m: _flip(m, 0),
+    np.fliplr: lambda m: _flip(m, 1),
+    np.trace: _trace,
+    np.ptp: _ptp,
+    np.average: _average,
+}

@@ -1,0 +1,27 @@
+"""Explained: a plan that shows what was compiled and, folded away, the source that was printed for it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from chainrule.shown.tables import Shown, html_text
+
+
+class Explained(Shown):
+    """Something compiled, which says how."""
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """The printed Python of the last call."""
+
+    @abstractmethod
+    def explain(self) -> str:
+        """What was compiled, and how columns are computed."""
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{self.explain()}"
+
+    def _repr_html_(self) -> str:
+        said, source = ("\n".join(map(html_text, text.splitlines())) for text in (str(self), self.source))
+        return f"<pre>{said}</pre><details><summary>source</summary><pre>{source}</pre></details>"
