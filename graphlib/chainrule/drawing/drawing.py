@@ -17,9 +17,9 @@ from chainrule.derivation.deriving import derivation
 from chainrule.drawing.assembly import Assembly, Choice
 from chainrule.drawing.caption import with_rows
 from chainrule.drawing.dot import dot_text
+from chainrule.drawing.drawn import Sheet, sheet_of
 from chainrule.drawing.geometry import Layout
 from chainrule.drawing.layered import layout_of
-from chainrule.drawing.marks import Sheet, sheet_of
 from chainrule.drawing.mermaid import mermaid_text
 from chainrule.drawing.pinning import pinned
 from chainrule.drawing.rendering import render

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from chainrule.drawing.drawn import Group, Head, Mark, Shape, Sheet, Stroke, Words
 from chainrule.drawing.geometry import Box, Point
 from chainrule.drawing.labels import Text
-from chainrule.drawing.marks import Group, Head, Mark, Shape, Sheet, Stroke, Words
 from chainrule.drawing.theme import Palette
 
 _CELL: Final = 750.0  # points across a cell of a notebook on most screens

@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from chainrule.drawing.drawn import Head, Mark, Shape, Sheet, Stroke, Words
 from chainrule.drawing.geometry import Point
 from chainrule.drawing.labels import Text
-from chainrule.drawing.marks import Head, Mark, Shape, Sheet, Stroke, Words
 from chainrule.errors import DrawingError
 
 LONGEST: Final = 16_000.0  # points: TeX has no dimension beyond 16,383
