@@ -119,7 +119,8 @@ def double(nets, step):
         everything += results
         if results:
             print(row(net.name, results))
-    print(row("all", everything))
+    if everything:
+        print(row("all", everything))
 
 
 def rewritten(nets, every):

@@ -24,7 +24,7 @@ def summed_over(low: str, high: str, examples: Sequence[Any]) -> str:
     ('examples', 'examples', 'j', 'all')
     >>> summed_over("i=1", "m-1", ())
     Traceback (most recent call last):
-    ValueError: ("a sum from 'i=1' to 'm-1' leaves some out, and a formula is one for all", '\\\\sum_{i=1}^{m}')
+    ValueError: ("a sum from 'i=1' to 'm-1' leaves some out, and a formula is one for all", '\\sum_{i=1}^{m}')
     """
     index, _, first = COMMANDS_AND_SPACE.sub("", low).partition("=")
     last = COMMANDS_AND_SPACE.sub("", high)
