@@ -12,10 +12,11 @@ import inspect
 import itertools
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
+from chainrule.core.accepting import check_arguments, checked_name
 from chainrule.core.computed_sizes import node_of_size
 from chainrule.core.no_backward import derived_backward, refuse_near_miss
 from chainrule.core.operable import Misfit, Operable
@@ -96,6 +97,12 @@ class Node(Operable["Node"]):
         for function, facts in _computed(computes).items():
             operations.NODES[function] = functools.partial(cls.of_call, **facts) if facts else cls.of_call
 
+    def __new__(cls, *inputs: Any, **facts: Any) -> Self:
+        """Refuse what the ``__init__`` of the class does not take, with what it takes."""
+        if cls.__init__ is not Node.__init__:
+            check_arguments(cls, inputs, facts)
+        return super().__new__(cls)
+
     def __init__(self, *inputs: Operand, name: str | None = None, **facts: Any) -> None:
         _check_arity(type(self), inputs)
         nodes = tuple(as_node(value, self) for value in inputs)
@@ -107,7 +114,7 @@ class Node(Operable["Node"]):
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
         layer, line = place(self)
-        self.__dict__.update(inputs=inputs, name=_checked_name(name), layer=layer, _line=line, facts={}, _given=())
+        self.__dict__.update(inputs=inputs, name=checked_name(name), layer=layer, _line=line, facts={}, _given=())
         self.__dict__["built"] = (next(_built),)
 
     def _complete(self, given: tuple[str, ...]) -> None:
@@ -409,14 +416,6 @@ def unusual_facts(node: Node) -> list[str]:
     """The facts given to a node that differ from the class's own, as they are written: a fact may be an array."""
     written = {fact: repr(literal(value)) for fact, value in node.given_facts.items()}
     return [f"{fact}={text}" for fact, text in written.items() if text != repr(getattr(type(node), fact, None))]
-
-
-def _checked_name(name: Any) -> str | None:
-    if name is not None and (not isinstance(name, str) or not name):
-        raise ArgumentError(
-            f"a name is a text that is not empty, not {name!r}", where=here(), remedy="any text, such as 'W1'"
-        )
-    return name
 
 
 def _traced_shape(node: Node) -> Shape | None:

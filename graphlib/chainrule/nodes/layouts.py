@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.accepting import expect
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.rearranging import Index
@@ -47,6 +48,7 @@ def split(x: Node, into: int | Sequence[int], axis: int = 0) -> tuple[Node, ...]
 
     Raises ArgumentError where the axis does not divide into equal pieces.
     """
+    expect(x, Node, "split takes a node, and into how many pieces", "split(Constant(x), 3)")
     if x.shape is None:
         raise ArgumentError("a value of unknown shape cannot be split", where=x.where, remedy="x[...] for each piece")
     (k,) = normal_axes(axis, len(x.shape))

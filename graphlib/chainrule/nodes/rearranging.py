@@ -10,6 +10,8 @@ import numpy as np
 
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node, Operand
+from chainrule.core.placing import here
+from chainrule.errors import ArgumentError
 from chainrule.nodes.named_sizes import in_numbers
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import as_shape
@@ -268,6 +270,16 @@ class FullLike(
         return None, unbroadcast(grad, fill_value)
 
 
+def _number_kind(to: Any) -> np.dtype[Any]:
+    try:
+        kind = np.dtype(to)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind.kind not in "fiub":
+        raise ArgumentError(f"AsType converts to float, int or bool, not to {to!r}", where=here(), remedy="to=float")
+    return np.dtype(float) if kind.kind == "f" else kind
+
+
 @final
 class AsType(Node, computes=np.astype):
     """x converted to another kind of number: ``to`` is float, int or bool.
@@ -278,7 +290,7 @@ class AsType(Node, computes=np.astype):
     to: Any = float
 
     def __init__(self, x: Operand, *, to: Any = float, name: str | None = None) -> None:
-        super().__init__(x, to=np.dtype(float if np.dtype(to).kind == "f" else to), name=name)
+        super().__init__(x, to=_number_kind(to), name=name)
 
     @classmethod
     def of_call(cls, x: Operand, dtype: Any) -> Node:
