@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy.typing as npt
 
+from chainrule.core.graph import BaseGraph
+from chainrule.core.node import Node
 from chainrule.graph import Graph
 from chainrule.interop.exported import Exported
+from chainrule.interop.torch_function import function_of
+from chainrule.interop.torch_source import source_of
 
-__all__ = ["from_module"]
+__all__ = ["from_module", "to_function", "to_source"]
 
 
 def from_module(
@@ -42,3 +46,29 @@ def from_module(
     outputs, names = exported.translated()
     graph = Graph(*outputs, watch=exported.unread(outputs), names=names)
     return graph, {name: value for name, value in exported.values.items() if name in graph}
+
+
+def to_function(graph: BaseGraph) -> Callable[..., Any]:
+    """A graph as a function of PyTorch: its arguments are the leaves that are fed, in the graph's order, as tensors.
+
+    It returns the output (a tuple of several), and PyTorch differentiates it by the rules of the graph: it is a
+    ``torch.autograd.Function`` whose backward can be differentiated once more, and that ``torch.func.vmap`` takes. The
+    dtype is that of the floating arguments. ``function.arguments`` are the names of the leaves.
+
+    A rule that cannot be recorded is called as it is, on the processor, and its gradient is not differentiated once
+    more. Raises MissingExtraError where PyTorch is not installed; the function raises ArgumentError for another number
+    of arguments, FeedError for shapes that do not fit, and UnknownNameError for labels that require a gradient.
+    """
+    return function_of(graph)
+
+
+def to_source(kind: type[Node], *examples: npt.ArrayLike, **facts: Any) -> str:
+    """A class of nodes as source of a ``torch.autograd.Function``, with its forward and backward: to be pasted.
+
+    Both are written from what the methods of the class record, through the table of operations; functions that PyTorch
+    has in no exact form stand above the class. ``examples`` are arrays such as ``check_node`` takes, with a different
+    size on every axis: they say how many axes inputs have; without them there are two. Facts are written in.
+
+    Raises ArgumentError where a method cannot be recorded; MissingExtraError where PyTorch is not installed.
+    """
+    return source_of(kind, *examples, **facts)
