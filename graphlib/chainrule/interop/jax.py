@@ -37,6 +37,11 @@ def to_function(graph: BaseGraph, gradients: bool = True) -> Callable[[Any], Any
     Raises ArgumentError where gradients are asked for of an output that is no number; MissingExtraError where JAX is
     not installed. The function raises FeedError for names and shapes that do not fit, and UnknownNameError where JAX
     differentiates by labels, to which no rule gives a gradient.
+
+    >>> from chainrule import Graph, Parameter, Square, Sum  # doctest: +SKIP
+    >>> value, gradients = to_function(Graph(Sum(Square(Parameter("x", (2,))))))({"x": [1.0, 3.0]})  # doctest: +SKIP
+    >>> float(value), gradients["x"].tolist()  # doctest: +SKIP
+    (10.0, [2.0, 6.0])
     """
     jnp.asarray  # noqa: B018 — the extra is asked for before anything else
     if gradients:

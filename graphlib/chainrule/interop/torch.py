@@ -38,9 +38,9 @@ def from_module(
     what the module does that depends on the data; MissingExtraError where PyTorch is not installed.
 
     >>> import torch  # doctest: +SKIP
-    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh())  # doctest: +SKIP
-    >>> graph, values = from_module(net, torch.zeros(5, 2))  # doctest: +SKIP
-    >>> print(graph)  # doctest: +SKIP
+    >>> graph, values = from_module(torch.nn.Linear(2, 3), torch.zeros(5, 2))  # doctest: +SKIP
+    >>> graph, sorted(values)  # doctest: +SKIP
+    (<Graph of 6 nodes: linear>, ['bias', 'weight'])
     """
     exported = Exported(module, examples, batch, operations or {})
     outputs, names = exported.translated()
@@ -58,6 +58,13 @@ def to_function(graph: BaseGraph) -> Callable[..., Any]:
     A rule that cannot be recorded is called as it is, on the processor, and its gradient is not differentiated once
     more. Raises MissingExtraError where PyTorch is not installed; the function raises ArgumentError for another number
     of arguments, FeedError for shapes that do not fit, and UnknownNameError for labels that require a gradient.
+
+    >>> import torch  # doctest: +SKIP
+    >>> from chainrule import Parameter, Square, Sum  # doctest: +SKIP
+    >>> x = torch.tensor([1.0, 3.0], requires_grad=True)  # doctest: +SKIP
+    >>> to_function(Graph(Sum(Square(Parameter("x", (2,))))))(x).backward()  # doctest: +SKIP
+    >>> x.grad  # doctest: +SKIP
+    tensor([2., 6.])
     """
     return function_of(graph)
 
@@ -70,5 +77,9 @@ def to_source(kind: type[Node], *examples: npt.ArrayLike, **facts: Any) -> str:
     size on every axis: they say how many axes inputs have; without them there are two. Facts are written in.
 
     Raises ArgumentError where a method cannot be recorded; MissingExtraError where PyTorch is not installed.
+
+    >>> from chainrule import Square  # doctest: +SKIP
+    >>> print(to_source(Square).splitlines()[-1].strip())  # doctest: +SKIP
+    return (2 * grad) * x
     """
     return source_of(kind, *examples, **facts)
