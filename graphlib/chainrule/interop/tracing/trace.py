@@ -13,9 +13,9 @@ from chainrule.core.placing import here, witnessed_by
 from chainrule.core.variables import Labels, names, relabeled
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
-from chainrule.tracing.agreeing import by_place, require_agreement
-from chainrule.tracing.author_calls import AuthorCalls
-from chainrule.tracing.leaves_from_shapes import Call
+from chainrule.interop.tracing.agreeing import by_place, require_agreement
+from chainrule.interop.tracing.author_calls import AuthorCalls
+from chainrule.interop.tracing.leaves_from_shapes import Call
 
 
 def trace(function: Callable[..., Any], /, **leaves: Any) -> Graph:
