@@ -21,8 +21,8 @@ LONGEST = 500  # lines of a file
 # The rooms, lowest first: the folders and files at the top of chainrule, and nets, which only the command line stands
 # above. What stands in a room imports from its own and from lower ones, wherever the import stands.
 ORDER = (
-    "shown errors symbols core nodes notation calculus program derivation checking plan samples drawing judging "
-    "page training graph tracing practice __init__ nets commands __main__"
+    "shown errors symbols core nodes notation program derivation checking plan samples drawing judging "
+    "page training graph tracing practice interop __init__ nets commands __main__"
 ).split()
 
 

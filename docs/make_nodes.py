@@ -110,8 +110,8 @@ def facts(kind: type[cr.Node]) -> Kind:
 
 def example_of(kind: type[cr.Node]) -> Example | None:
     """An example whose graph has a node of the class, its own before those of others."""
-    own = (EXAMPLES[name] for name in EXAMPLES if name.partition(",")[0] == kind.__name__)
-    return next((e for e in own if any(type(node) is kind for node in e.graph)), None)
+    own = sorted((name for name in EXAMPLES if name.partition(",")[0] == kind.__name__), key=len)  # the plainest first
+    return next((EXAMPLES[k] for k in own if any(type(node) is kind for node in EXAMPLES[k].graph)), None)
 
 
 def formula(example: Example, kind: type[cr.Node]) -> str:
@@ -169,8 +169,8 @@ def has_next(graph: cr.Graph, name: str) -> bool:
 
 def judges(name: str) -> str:
     """Who has judged the class, read in the files of the judges, which need packages of their own."""
-    torch = {key for file in ("torch_graph.py", "torch_more.py") for key in keys(file)}
-    written = list(ast.walk(tree("onnx_adapter.py")))
+    torch = {key for file in ("torch_graph.py", "torch_more.py", "torch_large.py") for key in keys(file)}
+    written = [node for file in ("onnx_adapter.py", "onnx_large_rules.py") for node in ast.walk(tree(file))]
     onnx = {node.attr for node in written if isinstance(node, ast.Attribute)}
     onnx |= {
         SIGNS[type(node.op)]

@@ -41,6 +41,8 @@ SLOW = {
     "test_loop_shapes.py": 12,
     "test_mistakes.py": 41,
     "test_names_in_plans.py": 9,
+    "test_other_formats.py": 6,
+    "test_places.py": 10,
     "test_plan_scale.py": 38,
     "test_plans_against_runs.py": 20,
     "test_random_graphs.py": 19,

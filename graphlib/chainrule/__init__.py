@@ -287,7 +287,7 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "TrainingPlan": "chainrule.plan.training_plan",
     "Verdict": "chainrule.judging.verdicts",
     "check_node": "chainrule.checking.local_gradients",
-    "derived_rule": "chainrule.calculus.derived_rule",
+    "derived_rule": "chainrule.program.calculus.derived_rule",
     "exercise": "chainrule.practice.sheet",
     "trace": "chainrule.tracing.trace",
     "train": "chainrule.training.train",

@@ -216,7 +216,7 @@ class Graph(BaseGraph):
 
         Raises UnknownNameError for what has no gradient; Untraceable, naming the node, where a rule cannot be recorded.
         """
-        from chainrule.calculus.backward import backward
+        from chainrule.program.calculus.backward import backward
 
         return backward(self, names)
 
@@ -234,7 +234,7 @@ class Graph(BaseGraph):
 
         Raises as ``backward``; ShapeError for a direction of another shape.
         """
-        from chainrule.calculus.directions import hvp
+        from chainrule.program.calculus.directions import hvp
 
         return hvp(self, name, along)
 
@@ -251,7 +251,7 @@ class Graph(BaseGraph):
 
         Raises UnknownNameError for what does not move; Untraceable; ShapeError.
         """
-        from chainrule.calculus.directions import jvp
+        from chainrule.program.calculus.directions import jvp
 
         return jvp(self, directions, *of)
 
@@ -266,7 +266,7 @@ class Graph(BaseGraph):
 
         Raises ArgumentError above 1,000 entries of ``name``, where ``hvp`` is the tool; as ``backward``.
         """
-        from chainrule.calculus.matrices import hessian
+        from chainrule.program.calculus.matrices import hessian
 
         return hessian(self, name)
 
@@ -282,7 +282,7 @@ class Graph(BaseGraph):
 
         Raises ArgumentError where neither has at most 1,000 entries whatever the data; as ``backward``.
         """
-        from chainrule.calculus.matrices import jacobian
+        from chainrule.program.calculus.matrices import jacobian
 
         return jacobian(self, of, name)
 

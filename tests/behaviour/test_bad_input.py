@@ -29,7 +29,7 @@ import chainrule as cr
 from chainrule.commands import cli
 from chainrule.commands.loading import load_graph
 from chainrule.commands.npz import load_feeds
-from chainrule.drawing import layout
+from chainrule.drawing import rendering
 from chainrule.errors import ChainruleError
 from nets.training import SGD, train
 
@@ -1176,18 +1176,18 @@ def test_ctrl_c_in_training(way: str, ctrl_c: None) -> None:
     np.testing.assert_allclose(history.params["V"], whole.params["V"], rtol=1e-15)  # the same two steps
 
 
-class Waiting(layout.Engine):
+class Waiting(rendering.Engine):
     """An engine that presses Ctrl-C and goes on for a minute."""
 
-    def command(self, format: str) -> list[str]:  # noqa: A002 — what the base class calls it
+    def command(self, format: str, dpi: int) -> list[str]:  # noqa: A002 — what the base class calls it
         press = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"
         return [sys.executable, "-c", press]
 
 
 @shown("Ctrl-C in drawing", "KeyboardInterrupt; the old file stays, and no process")
 def test_ctrl_c_in_drawing(ctrl_c: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "net.svg").write_text("old")
-    monkeypatch.setattr(layout, "ENGINES", (Waiting(),))
+    (tmp_path / "net.png").write_text("old")
+    monkeypatch.setattr(rendering, "ENGINES", (Waiting(),))
     started: list[subprocess.Popen[bytes]] = []
     begin = subprocess.Popen.__init__
 
@@ -1197,9 +1197,9 @@ def test_ctrl_c_in_drawing(ctrl_c: None, tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(subprocess.Popen, "__init__", noted)
     with pytest.raises(KeyboardInterrupt):
-        GRAPH.draw().save(tmp_path / "net.svg")
-    assert [file.name for file in tmp_path.iterdir()] == ["net.svg"]
-    assert (tmp_path / "net.svg").read_text() == "old"
+        GRAPH.draw().save(tmp_path / "net.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["net.png"]
+    assert (tmp_path / "net.png").read_text() == "old"
     assert [process.wait(timeout=60) for process in started] == [-signal.SIGKILL]
 
 
@@ -1209,13 +1209,15 @@ def test_ctrl_c_in_drawing(ctrl_c: None, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every new file beside another one is written to a device without any space."""
+    opened = os.open
 
-    def no_space(prefix: str, dir: Path) -> tuple[int, str]:  # noqa: A002 — as in the standard library
-        name = dir / f"{prefix}new"
-        name.touch()
-        return os.open("/dev/full", os.O_WRONLY), str(name)
+    def no_space(path: Any, flags: int, *mode: int) -> int:
+        if not flags & os.O_EXCL:
+            return opened(path, flags, *mode)
+        os.close(opened(path, flags, *mode))
+        return opened("/dev/full", os.O_WRONLY)
 
-    monkeypatch.setattr(tempfile, "mkstemp", no_space)
+    monkeypatch.setattr(os, "open", no_space)
 
 
 @pytest.mark.parametrize("kind", ["dot", "svg", "png", "pdf"])

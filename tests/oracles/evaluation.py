@@ -19,7 +19,7 @@ def evaluate(program: Program, feeds: Mapping[str, Any]) -> tuple[dict[str, Any]
             results.append(step.operands[0])
         else:
             operands = map_refs(step.operands, lambda ref: results[ref.step])
-            call = _astype if step.operation is np.astype else step.operation
+            call = {np.astype: _astype, np.reshape: _reshape}.get(step.operation, step.operation)
             results.append(call(*operands, **step.options))
     values = {name: np.asarray(results[k]) for name, k in program.values.items()}
     return values, {name: np.asarray(results[k]) for name, k in program.gradients.items()}
@@ -27,3 +27,7 @@ def evaluate(program: Program, feeds: Mapping[str, Any]) -> tuple[dict[str, Any]
 
 def _astype(x: Any, dtype: Any) -> Any:
     return x.astype(dtype)  # np.astype takes its dtype by position only
+
+
+def _reshape(x: Any, shape: Any) -> Any:
+    return x.reshape(shape)  # NumPy 2.0 calls it newshape

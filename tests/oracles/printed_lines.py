@@ -7,7 +7,7 @@ import numpy as np
 
 from chainrule.symbols.operations import OPERATIONS
 
-FUNCTIONS = {f.__name__: f for f in OPERATIONS if getattr(f, "__module__", None).startswith("chainrule")}
+FUNCTIONS = {f.__name__: f for f in OPERATIONS if (getattr(f, "__module__", None) or "").startswith("chainrule")}
 """The functions of this package that a line may call."""
 
 

@@ -138,6 +138,7 @@ def test_a_function_reaches_nothing_of_the_teachers(folder, monkeypatch):
 ONE_GUARD = """
 import os, sys
 from pathlib import Path
+from chainrule.judging.functions import confinement
 own, key, guard = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 if guard == "interpreter":
     confinement.has_landlock = lambda: False

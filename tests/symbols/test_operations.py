@@ -288,7 +288,6 @@ def test_what_cannot_be_said_without_data_is_refused():
 # --- nobody says it again --------------------------------------------------------------------------------------------
 
 ITS_OWN = {
-    "calculus.rule_text._FREE": "what is as short as a name where a rule is written out",
     "checking.analytic._DROPPING": "what is real of complex numbers, which the complex step cannot pass through",
     "core.translating._FOLDED": "arithmetic of constants that is done when nodes are built",
     "core.translating._INDEXED": "whose second operand is the key of an index",
@@ -308,6 +307,7 @@ ITS_OWN = {
     "plan.loop.scalars._OTHER_NAMES": "names of functions of single numbers",
     "plan.numpy_source._MAY_COPY": "where the printed NumPy cannot know whether memory is shared",
     "plan.numpy_source._OPERATORS": "signs of the printed NumPy",
+    "program.calculus.rule_text._FREE": "what is as short as a name where a rule is written out",
     "core.operable._WRITTEN": "what to write where no node computes a function",
     "core.other_spellings._WRITTEN_WITH": "what a call to a node is written with",
     "plan.optimizing._MAY_CHANGE_NOTHING": "what the same shape and dtype makes superfluous",

@@ -87,7 +87,7 @@ class GradientReport(Shown):
         return f"<p>{html_text(self.title)}</p>{table}{told}{problems}"
 
     def __repr__(self) -> str:
-        return f"<GradientReport {self.title}: {self.compared} elements compared, {self._verdict}>"
+        return f"<GradientReport {visible(self.title)}: {self.compared} elements compared, {self._verdict}>"
 
     @property
     def _verdict(self) -> str:
@@ -97,7 +97,7 @@ class GradientReport(Shown):
         table = [_TITLES, *map(_cells, self.rows)]
         lines = map(str.rstrip, in_columns(table))
         found = [str(problem) for problem in self.problems[:3]]
-        return "\n".join([self.title, *lines, f"{self.compared} elements compared: {self._verdict}", *found])
+        return "\n".join([visible(self.title), *lines, f"{self.compared} elements compared: {self._verdict}", *found])
 
 
 _TITLES = ("name", "what", "compared", "largest error", "verdict")
@@ -105,7 +105,7 @@ _TITLES = ("name", "what", "compared", "largest error", "verdict")
 
 def _cells(row: Comparison) -> tuple[str, ...]:
     error = f"{row.error:.1e}" if row.compared else ""
-    return visible(row.name), row.what, f"{row.compared} of {row.size}", error, _verdict(row)
+    return visible(row.name), visible(row.what), f"{row.compared} of {row.size}", error, _verdict(row)
 
 
 def _verdict(row: Comparison) -> str:

@@ -136,7 +136,11 @@ def _handed_in(text: str) -> tuple[Path, str | None]:
 def _draw_arguments(parser: argparse.ArgumentParser) -> None:
     _net_argument(parser)
     parser.add_argument(
-        "-o", "--output", metavar="FILE", default="graph.svg", help="an .svg, .png, .pdf or .dot (default: %(default)s)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="graph.svg",
+        help="an .svg, .png, .pdf, .dot, .mermaid, .mmd, .tikz or .tex (default: %(default)s)",
     )
     parser.add_argument(
         "--show",
@@ -149,6 +153,7 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--highlight", metavar="NODE", nargs="+", default=(), help="let these nodes stand out")
     parser.add_argument("--palette", choices=("default", "document"), default="default", help="document: green and red")
     parser.add_argument("--direction", choices=("right", "down"), default="right", help="where the computation goes")
+    parser.add_argument("--no-wrap", dest="wrap", action="store_false", help="no rows, however wide the drawing is")
     _data_arguments(parser)
 
 
@@ -156,7 +161,9 @@ def _draw(given: argparse.Namespace) -> int:
     graph = load_graph(given.net)
     graph = graph.expand(*given.expand) if given.expand else graph
     show: Any = given.show or ("gradients" if given.feeds else "graph")
-    options = {name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction")}
+    options = {
+        name: getattr(given, name) for name in ("layer", "collapse", "highlight", "palette", "direction", "wrap")
+    }
     if show in ("values", "gradients"):
         run = graph.forward(_feeds(graph, given))
         if show == "gradients":
@@ -165,9 +172,10 @@ def _draw(given: argparse.Namespace) -> int:
     else:
         drawing = graph.draw(show, **options)
     try:
-        print("written:", drawing.save(given.output))
+        path = drawing.save(given.output)
     except OSError as error:
         raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    print("written:", path)
     if drawing.note:
         print(drawing.note)
     return DONE
@@ -188,9 +196,10 @@ def _page(given: argparse.Namespace) -> int:
     run.backward()
     page = run.page(title=given.title, palette=given.palette, direction=given.direction)
     try:
-        print(f"written: {page.save(given.output)}, {page.count:,} steps")
+        path = page.save(given.output)
     except OSError as error:
         raise ArgumentError(f"{given.output} cannot be written: {error.strerror or error}") from None
+    print(f"written: {path}, {page.count:,} steps")
     return DONE
 
 

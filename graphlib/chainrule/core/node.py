@@ -25,7 +25,7 @@ from chainrule.core.output import made, output_of
 from chainrule.core.placing import constant_for, here, place
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.shown.tables import html_table, html_text
-from chainrule.shown.text import clipped, line_in
+from chainrule.shown.text import clipped, line_in, visible
 from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Dimension, Shape, shape_text
 from chainrule.symbols.literals import literal
@@ -287,7 +287,7 @@ class Node(Operable["Node"]):
     def __repr__(self) -> str:
         name = f" {self.name!r}" if self.name is not None else ""
         sources = self._sources()
-        return f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>"
+        return visible(f"<{type(self).__name__}{name} {shape_text(self.shape)}{' of ' * bool(sources)}{sources}>")
 
     def _repr_html_(self) -> str:
         """A table for notebooks: what is computed, of what, in which shape and where."""

@@ -102,7 +102,7 @@ class Assembly:
         color = palette.light("muted" if outside else "on_operation")
         rows = [(Text(sign(node), color, 15, bold=not outside, longest=24),)]
         details = [facts(node)] if self.view.has_box(k) else [facts(node), shape_words(shape_of(node))]
-        rows += [(Text(detail, color, 9, longest=24),) for detail in details if detail]
+        rows += [(Text(detail, color, 10, longest=24),) for detail in details if detail]
         name = self.graph.names[k]
         words = [] if self.view.has_box(k) or outside else self.view.words(k)
         title = sentence(f"{type(node).__name__}, gives {name}", f"shape {shape_words(shape_of(node)) or '()'}", *words)

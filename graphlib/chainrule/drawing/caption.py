@@ -32,9 +32,18 @@ def _shapes(scene: Scene, palette: Palette) -> Iterator[list[Cell]]:
         if kind in present:
             yield [Cell(_sample(kind, palette)), _words(kind, palette)]
     if any(item.outside for item in scene.items):
-        blank = [[Cell((Text("", palette.light("muted"), 8),))]]
-        sample = Table(blank, border=1, dashed=True, rounded=True, color=palette.light("muted"))
-        yield [Cell(sample), _words("outside", palette)]
+        yield [Cell(_dashed(palette)), _words("outside", palette)]
+
+
+def with_rows(said: Table, palette: Palette) -> Table:
+    """The caption of a drawing that has been broken into rows."""
+    words = _words("what stands in another row", palette)
+    return Table([*said.rows, [Cell(Table([[Cell(_dashed(palette)), words]], spacing=3))]])
+
+
+def _dashed(palette: Palette) -> Table:
+    blank = [[Cell((Text("", palette.light("muted"), 8),))]]
+    return Table(blank, border=1, dashed=True, rounded=True, color=palette.light("muted"))
 
 
 def _sample(kind: str, palette: Palette) -> Table:

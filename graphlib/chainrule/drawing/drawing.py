@@ -1,10 +1,11 @@
-"""Drawing: a graph or a run as a picture that shows itself in a notebook and saves itself as SVG, PNG, PDF or DOT."""
+"""Drawing: a graph or a run as a picture that shows itself in a notebook and saves itself in many formats."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, final
@@ -14,19 +15,28 @@ from chainrule.core.node import Node
 from chainrule.core.run import BaseRun
 from chainrule.derivation.deriving import derivation
 from chainrule.drawing.assembly import Assembly, Choice
+from chainrule.drawing.caption import with_rows
 from chainrule.drawing.dot import dot_text
-from chainrule.drawing.layout import render
+from chainrule.drawing.drawn import Sheet, sheet_of
+from chainrule.drawing.geometry import Layout
+from chainrule.drawing.layered import layout_of
+from chainrule.drawing.mermaid import mermaid_text
+from chainrule.drawing.pinning import pinned
+from chainrule.drawing.rendering import render
+from chainrule.drawing.rows import in_rows
 from chainrule.drawing.saving import replaced
 from chainrule.drawing.scene import Direction, Scene
-from chainrule.drawing.svg import finished, scaling
+from chainrule.drawing.svg import scaling, svg_text
 from chainrule.drawing.theme import Palette, palette_named
+from chainrule.drawing.tikz import tex_text, tikz_text
 from chainrule.drawing.views import FailureView, FormulasView, GradientsView, GraphView, ValuesView, View
 from chainrule.errors import ArgumentError, ChainruleError, DrawingError, did_you_mean
 
 Show: TypeAlias = Literal["graph", "values", "gradients", "formulas"]
 SHOWN: Final = ("graph", "values", "gradients", "formulas")
-OPTIONS: Final = ("layer", "collapse", "highlight", "palette", "direction")
-FORMATS: Final = ("svg", "png", "pdf", "dot")
+OPTIONS: Final = ("layer", "collapse", "highlight", "palette", "direction", "wrap")
+FORMATS: Final = ("svg", "png", "pdf", "dot", "mermaid", "mmd", "tikz", "tex")
+DPI: Final = 192  # sharp on a projector
 COLLAPSE_ABOVE: Final = 300  # nodes: nobody reads more at once
 LARGEST: Final = 10_000  # boxes, circles and arrows together: 16 s for a web of 2,300 nodes
 NEAREST: Final = 40  # nodes around a failing one
@@ -44,8 +54,8 @@ class Drawing:
     'digraph drawing {'
     """
 
-    def __init__(self, scene: Scene, colors: Palette) -> None:
-        self._scene, self._palette = scene, colors
+    def __init__(self, scene: Scene, colors: Palette, *, wrap: bool = False) -> None:
+        self._scene, self._palette, self._wrap = scene, colors, wrap
 
     @property
     def note(self) -> str:
@@ -57,18 +67,39 @@ class Drawing:
         """The DOT text; it needs nothing installed, and is the same in every process."""
         return dot_text(self._scene, self._palette)
 
+    @cached_property
+    def mermaid(self) -> str:
+        """A Mermaid flowchart, for Markdown; it needs nothing installed, and has no places: its reader lays it out."""
+        return mermaid_text(self._scene, self._palette)
+
+    @property
+    def tikz(self) -> str:
+        r"""A ``tikzpicture`` for LaTeX with ``\usepackage{tikz}``; in points, as large as the SVG.
+
+        Raises DrawingError for more than can be laid out, and for what is larger than TeX can count.
+        """
+        return tikz_text(self._sheet)
+
     def svg(self) -> str:
         """The picture as SVG, with its colors for light and dark screens and a description of every element.
 
-        Raises DrawingError when no layout engine is installed, and for more than can be laid out.
+        It needs nothing installed. Raises DrawingError for more than can be laid out.
         """
-        return finished(self._rendered("svg"), self._scene, self._palette)
+        return svg_text(self._sheet, self._scene.title, self._palette)
+
+    def png(self, dpi: int = DPI) -> bytes:
+        """The picture as PNG, with so many pixels on 72 points, from 10 to 1200.
+
+        Raises ArgumentError for another resolution, DrawingError as ``svg`` and where Graphviz is not installed.
+        """
+        return self._rendered("png", _resolution(dpi))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture in the format of the extension, .svg, .png, .pdf or .dot, and return the path.
+        """Write the picture in the format of the extension and return the path.
 
-        The file is replaced only once the new one is complete. Raises ArgumentError for another extension,
-        DrawingError as ``svg``, OSError when the file cannot be written.
+        .svg, .dot, .mermaid or .mmd, .tikz (a picture) or .tex (a whole document) need nothing installed; .png and .pdf
+        need Graphviz. The file is replaced only once the new one is complete. Raises ArgumentError for another
+        extension, DrawingError as ``svg``, OSError when the file cannot be written.
         """
         target = Path(path)
         kind = target.suffix.lower().removeprefix(".")
@@ -79,11 +110,24 @@ class Drawing:
         return target
 
     def _bytes(self, kind: str) -> bytes:
-        if kind == "dot":
-            return self.dot.encode()
-        return self.svg().encode() if kind == "svg" else self._rendered(kind)
+        if kind in ("png", "pdf"):
+            return self._rendered(kind)
+        return self._text(kind).encode()
 
-    def _rendered(self, kind: str) -> bytes:
+    def _text(self, kind: str) -> str:
+        if kind in ("dot", "svg"):
+            return self.dot if kind == "dot" else self.svg()
+        if kind in ("tikz", "tex"):
+            return self.tikz if kind == "tikz" else tex_text(self._sheet)
+        return self.mermaid
+
+    def _rendered(self, kind: str, dpi: int = DPI) -> bytes:
+        scene, layout = self._laid_out
+        return render(dot_text(scene, self._palette, pinned(scene, layout, self._palette)), kind, dpi)
+
+    @cached_property
+    def _laid_out(self) -> tuple[Scene, Layout]:
+        """The scene in its rows, and where everything stands."""
         size = len(self._scene.items) + len(self._scene.arrows)
         if size > LARGEST:
             items, arrows = len(self._scene.items), len(self._scene.arrows)
@@ -93,7 +137,19 @@ class Drawing:
                 remedy='layer="..." draws one layer alone, collapse=True one box for each; '
                 "with cr.layer(...): puts nodes into layers",
             )
-        return render(self.dot, kind)
+        scene = in_rows(self._scene, self._palette.light("muted")) if self._wrap else self._scene
+        if scene.caption and any(item.continued for item in scene.items):
+            scene = replace(scene, caption=with_rows(scene.caption, self._palette))
+        return scene, layout_of(scene)
+
+    @property
+    def rows(self) -> Scene:
+        """What is drawn, in its rows. Raises DrawingError as ``svg``."""
+        return self._laid_out[0]
+
+    @cached_property
+    def _sheet(self) -> Sheet:
+        return sheet_of(*self._laid_out, self._palette)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """What a notebook shows: the SVG, or, where there is none, the reason."""
@@ -152,11 +208,14 @@ def _drawn(
     highlight: str | Node | Iterable[str | Node] = (),
     palette: str = "default",
     direction: Direction = "right",
+    wrap: bool = True,
 ) -> Drawing:
     colors = palette_named(palette)
     choice = _choice(graph, layer, collapse, highlight)
+    if not isinstance(wrap, bool):
+        raise ArgumentError(f"wrap={wrap!r}", remedy="True breaks a wide drawing into rows, False leaves it whole")
     view = _view(graph, run, "graph" if show == "formulas" and choice.open_levels is not None else show, colors)
-    return Drawing(Assembly(view, colors, choice, _direction(direction)).assembled(), colors)
+    return Drawing(Assembly(view, colors, choice, _direction(direction)).assembled(), colors, wrap=wrap)
 
 
 def _view(graph: BaseGraph, run: BaseRun | None, show: str, colors: Palette) -> View:
@@ -228,6 +287,12 @@ def _checked(show: str) -> str:
     if show not in SHOWN:
         raise ArgumentError(f"show={did_you_mean(str(show), SHOWN)}", remedy=" or ".join(SHOWN))
     return show
+
+
+def _resolution(dpi: Any) -> int:
+    if isinstance(dpi, bool) or not isinstance(dpi, int) or not 10 <= dpi <= 1200:
+        raise ArgumentError(f"dpi={dpi!r} is no resolution", remedy="a whole number from 10 to 1200, such as 192")
+    return dpi
 
 
 def _direction(direction: str) -> Direction:

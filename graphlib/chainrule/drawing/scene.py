@@ -24,6 +24,9 @@ class Item:
     emphasized: bool = False
     outside: bool = False
     """Whether it stands outside of the layer that is drawn, and is shown because something enters or leaves."""
+    row: int = 0
+    continued: bool = False
+    """Whether it stands in another row, and is shown again because something in this one reads it."""
 
 
 @final

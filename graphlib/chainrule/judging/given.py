@@ -14,7 +14,7 @@ import numpy.typing as npt
 from chainrule.errors import ArgumentError, FormulaError, did_you_mean
 from chainrule.judging.closeness import Array, Values
 from chainrule.judging.ground import MEAN, Ground
-from chainrule.judging.reading.parsing import parse
+from chainrule.judging.reading.lines import formula_for
 from chainrule.judging.reading.scope import Scope
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.scoping import scope_of
@@ -72,7 +72,7 @@ def given_formula(name: str, given: AnyFormula, ground: Ground, others: Iterable
 def _parsed(name: str, text: str, known: Scope) -> UserFormula:
     example = known.get(name)
     try:
-        return parse(text, known, None if example is None else np.shape(example))
+        return formula_for(name, text, known, None if example is None else np.shape(example))
     except FormulaError as error:
         raise FormulaError(error.what, where=f"{name}: {error.where}", remedy=error.remedy) from None
 

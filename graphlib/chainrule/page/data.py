@@ -26,6 +26,7 @@ class _Gathering:
     def __init__(self, run: BaseRun, formulas: Formulas, shown: Picture, steps: Sequence[Step]) -> None:
         self.run, self.graph, self.formulas, self.steps = run, run.graph, formulas, steps
         self.places = shown.places
+        self.opened = {k: parts for layer in shown.layers for k, parts in layer.parts.items()}
         self.arrays = Packing()
         self.comparisons: dict[tuple[int, str], tuple[int, dict[str, Any]]] = {}
         self.batch = batch_name(self.graph)
@@ -109,23 +110,34 @@ class _Gathering:
         k, places = step.node, self.places
         if step.kind == "forward":
             uses = [(k, place) for place in range(len(self.graph.sources[k]))]
-            read = [*map(self._box, self.graph.sources[k]), *(places.forward.get(use) for use in uses)]
-            return _ids(read, [self._box(k), places.circles.get(k), *places.given.get(k, ())[:1]])
+            arrows = [places.forward.get(use) for use in uses]
+            read = [*self._boxes(*self.graph.sources[k]), *arrows, *map(self._again, arrows)]
+            return _ids(read, [*self._boxes(k), places.circles.get(k), *places.given.get(k, ())[:1]])
         if step.kind == "total":
             arrived = [
                 places.backward.get((self.graph.position(use.consumer), use.position))
                 for use in self.run.contributions(self.graph.order[k])
             ]
-            return _ids(arrived, [self._box(k)])
-        read = [self._box(int(mark[1:])) for mark in (step.formula.reads if step.formula else ()) if mark[0] != "c"]
+            return _ids(arrived, [*self._boxes(k), *map(self._again, arrived)])
+        marks = step.formula.reads if step.formula else ()
+        read = self._boxes(*(int(mark[1:]) for mark in marks if mark[0] != "c"))
         through = [places.circles.get(step.consumer), *places.given.get(step.consumer, ())[1:]]
-        return _ids([self._box(step.consumer), *through, *read], [self._box(k), self._way(step)])
+        way = self._way(step)
+        return _ids([*self._boxes(step.consumer), *through, *read], [*self._boxes(k), way, self._again(way)])
+
+    def _again(self, arrow: str | None) -> str | None:
+        """What stands for a value of another row at an arrow."""
+        return self.places.again.get(arrow or "")
 
     def _way(self, step: Step) -> str | None:
         return self.places.backward.get((step.consumer, step.place))
 
     def _box(self, k: int) -> str | None:
         return self.places.boxes.get(k) or self.places.circles.get(k)
+
+    def _boxes(self, *positions: int) -> list[str | None]:
+        """The same for several, each followed by what stands for it in its layer when that is opened."""
+        return [name for k in positions for name in (self._box(k), *self.opened.get(k, ()))]
 
     def _known(self) -> dict[str, list[int]]:
         """From which step on an element is known, by its id; behind it, where it has a gradient, the same of that."""

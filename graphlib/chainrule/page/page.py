@@ -16,7 +16,7 @@ from chainrule.errors import ArgumentError, did_you_mean
 from chainrule.page.data import data_of
 from chainrule.page.document import as_text, document
 from chainrule.page.marked import Formulas
-from chainrule.page.picture import Picture, picture
+from chainrule.page.picture import Layer, Picture, picture
 from chainrule.page.steps import steps
 from chainrule.page.table import final_table
 
@@ -102,11 +102,18 @@ def _page_of_run(
     texts = {
         "title": as_text(str(title) or f"Back propagation of {outputs}, step by step"),
         "picture": shown.svg or f'<p class="missing">{as_text(shown.note)}</p>',
+        "layers": "".join(map(_layer, shown.layers)),
         "table": final_table(run, taken),
         "note": as_text(_note(run, slopes)),
         "style": _style(shown, colors),
     }
     return Page(document("steps.html", "steps.js", texts, data, colors), len(taken))
+
+
+def _layer(layer: Layer) -> str:
+    """A closed layer, which a click opens."""
+    head = f"<summary>{as_text(layer.name)}: {layer.nodes:,} nodes</summary>"
+    return f'<details class="layer">{head}<div class="picture" tabindex="0">{layer.svg}</div></details>'
 
 
 def _note(run: BaseRun, slopes: Slopes) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Final, NamedTuple, final
 
 from chainrule.core.graph import BaseGraph
@@ -11,7 +13,7 @@ from chainrule.core.run import BaseRun
 from chainrule.drawing.assembly import Assembly, Choice
 from chainrule.drawing.drawing import COLLAPSE_ABOVE, Drawing
 from chainrule.drawing.labels import Cell, Text
-from chainrule.drawing.scene import Direction
+from chainrule.drawing.scene import Direction, Scene
 from chainrule.drawing.theme import Palette
 from chainrule.drawing.views import Row, StructureView
 from chainrule.drawing.wording import partial
@@ -24,11 +26,6 @@ _SPARED: Final = re.compile(r' (?:text-anchor="start"|font-family="[^"]*")')
 _SAID_TWICE: Final = re.compile(r'(<g [^>]*?) aria-label="[^"]*"(>\s*<title>)')
 
 Use = tuple[int, int]
-LONGEST: Final = 3_000  # nodes that arrows pass, all together: some seconds of layout
-_TOO_LONG: Final = (
-    "Something is read so often, and so far away, that no picture of all nodes can be laid out; "
-    "with cr.layer(...): puts nodes into layers, and each layer becomes one box."
-)
 
 
 @final
@@ -43,31 +40,44 @@ class Places(NamedTuple):
     """The arrows between a circle and its box: forward, and backward where there is a gradient."""
     forward: dict[Use, str]
     backward: dict[Use, str]
+    again: dict[str, str]
+    """Where a picture is in rows: what stands for a value of another row, by the arrow that starts there."""
+
+
+@final
+class Layer(NamedTuple):
+    """A closed layer, to be opened: its name, the number of its nodes, its picture, and the ids of their parts."""
+
+    name: str
+    nodes: int
+    svg: str
+    parts: dict[int, tuple[str, ...]]
 
 
 @final
 class Picture(NamedTuple):
-    """The markup and the places in it; without a layout engine no markup, and what the engine said."""
+    """The markup and the places in it; no markup where there is too much for a picture, and what was said about it."""
 
     svg: str
     places: Places
     note: str = ""
+    layers: tuple[Layer, ...] = ()
 
 
 @final
 class StepView(StructureView):
-    """Names and shapes, and under each the name of its gradient; with arrows for contributions where there is room."""
+    """Names and shapes, and under each the name of its gradient; with arrows for contributions."""
 
     gradients = True
 
-    def __init__(self, run: BaseRun, palette: Palette, *, backward: bool = True) -> None:
+    def __init__(self, run: BaseRun, palette: Palette) -> None:
         super().__init__(run.graph, palette)
         graph = run.graph
         done = run.has_gradients
         self._differentiated = {k for k, node in enumerate(graph.order) if done and node in run.gradients}
         self._sent = {
             (graph.position(use.consumer), use.position)
-            for node in (graph.order if done and backward else ())
+            for node in (graph.order if done else ())
             for use in run.contributions(node)
         }
 
@@ -90,33 +100,36 @@ class StepView(StructureView):
 def picture(run: BaseRun, palette: Palette, direction: Direction) -> Picture:
     """The picture of a run's graph, one box for each layer where it is large."""
     graph = run.graph
-    length = _length_of_arrows(graph)
-    closed = (len(graph) > COLLAPSE_ABOVE or length > LONGEST) and any(node.layer for node in graph.order)
+    closed = len(graph) > COLLAPSE_ABOVE and any(node.layer for node in graph.order)
     note = f"{len(graph):,} nodes: one box for each layer." if closed else ""
     choice = Choice(range(len(graph)), open_levels=0 if closed else None, note=note)
-    view = StepView(run, palette, backward=closed or 2 * length <= LONGEST)
-    assembly = Assembly(view, palette, choice, direction)
-    scene = assembly.assembled()
-    if length > LONGEST and not closed:
-        return Picture("", _places(assembly, graph), _TOO_LONG)
+    assembly = Assembly(StepView(run, palette), palette, choice, direction)
+    drawing = Drawing(assembly.assembled(), palette, wrap=True)
     try:
-        svg = Drawing(scene, palette).svg()
+        svg, shown = drawing.svg(), drawing.rows
     except DrawingError as error:
-        return Picture("", _places(assembly, graph), str(error))
-    return Picture(_for_a_page(svg), _places(assembly, graph))
+        return Picture("", _places(assembly, graph, assembly.scene), str(error))
+    layers = tuple(_layers(run, palette, direction)) if closed else ()
+    return Picture(_for_a_page(svg), _places(assembly, graph, shown), layers=layers)
 
 
-def _length_of_arrows(graph: BaseGraph) -> int:
-    """Over how many nodes in a row all arrows go: what a layout takes grows with more than the square of it."""
-    ranks: list[int] = []
-    for sources in graph.sources:
-        ranks.append(1 + max((ranks[source] for source in sources), default=-1))
-    starts = [min((ranks[k] for k, _ in uses), default=1) - 1 for uses in graph.uses]  # leaves stand at their first use
-    places = [ranks[k] if graph.sources[k] else starts[k] for k in range(len(graph))]
-    return sum(places[k] - places[source] - 1 for k, sources in enumerate(graph.sources) for source in sources)
+def _layers(run: BaseRun, palette: Palette, direction: Direction) -> Iterator[Layer]:
+    """Every outermost layer alone, with what enters and leaves it; none that is too large for a picture."""
+    inside: dict[str, list[int]] = defaultdict(list)
+    for k, node in enumerate(run.graph.order):
+        if node.layer:
+            inside[node.layer[0]].append(k)
+    view = StepView(run, palette)
+    for number, (name, positions) in enumerate(inside.items()):
+        assembly = Assembly(view, palette, Choice(positions), direction)
+        with contextlib.suppress(DrawingError):
+            svg = _for_a_page(Drawing(assembly.assembled(), palette, wrap=True).svg())
+            known = (assembly.values, assembly.operations)
+            parts = {k: tuple(f"l{number}-{found[k]}" for found in known if k in found) for k in positions}
+            yield Layer(name, len(positions), svg.replace('<g id="', f'<g id="l{number}-'), parts)
 
 
-def _places(assembly: Assembly, graph: BaseGraph) -> Places:
+def _places(assembly: Assembly, graph: BaseGraph, shown: Scene) -> Places:
     """The ids that stand in the DOT text: items by node, arrows in the order of the uses."""
     boxes = {k: assembly.boxes.get(k) or assembly.values.get(k) for k in range(len(graph))}
     circles = {k: assembly.operations.get(k) for k in range(len(graph))}
@@ -138,7 +151,9 @@ def _places(assembly: Assembly, graph: BaseGraph) -> Places:
         for k in range(len(graph))
         if (circle := circles[k]) and (box := boxes[k])
     }
-    return Places(_known(boxes), _known(circles), given, forward, backward)
+    ends = zip(assembly.scene.arrows, shown.arrows, strict=True)
+    again = {f"e{k}": there.source for k, (here, there) in enumerate(ends) if here.source != there.source}
+    return Places(_known(boxes), _known(circles), given, forward, backward, again)
 
 
 def _take(arrows: list[str], taken: dict[Use, str], use: Use) -> None:

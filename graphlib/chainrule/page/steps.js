@@ -31,6 +31,8 @@ function bringIntoView(shown) {
   const frame = document.querySelector('.picture');
   if (!shown.length || (frame.scrollWidth <= frame.clientWidth && frame.scrollHeight <= frame.clientHeight)) return;
   const outer = frame.getBoundingClientRect();
+  shown = shown.filter((part) => frame.contains(part));
+  if (!shown.length) return;
   const boxes = shown.filter((part) => part.classList.contains('node')).map((part) => part.getBoundingClientRect());
   const all = boxes.length ? boxes : shown.map((part) => part.getBoundingClientRect());
   const last = all[all.length - 1];

@@ -1,1 +1,1 @@
-"""The recorded forward and backward, as one list of steps."""
+"""The recorded forward and backward, as one list of steps, and as nodes again."""

@@ -68,7 +68,10 @@ def inferred_shape(steps: Sequence[Step], step: Step) -> Shape | None:
     operands = map_refs(step.operands, lambda ref: Symbol.leaf(None, steps[ref.step].shape, steps[ref.step].dtype))
     if isinstance(step.operation, np.ufunc):  # a size such as m is a number there
         operands = tuple(Symbol.leaf(None, ()) if isinstance(operand, Dimension) else operand for operand in operands)
+    options = dict(step.options)
+    if step.operation is np.reshape:
+        operands = (*operands, options.pop("shape"))  # NumPy 2.0 has no keyword of that name
     try:
-        return known_shape(step.operation(*operands, **step.options))
+        return known_shape(step.operation(*operands, **options))
     except ChainruleError as error:
         raise ProgramError(f"{step_text(step)}: {error.what}") from error

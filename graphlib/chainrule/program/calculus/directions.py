@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from chainrule.calculus.backward import backward, fed_like, frame_of, gradients, next_name, translating
-from chainrule.calculus.sweeping import leading_to, pushed
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node
 from chainrule.core.placing import on_behalf_of
 from chainrule.errors import ArgumentError, ShapeError, UnknownNameError
+from chainrule.program.calculus.backward import backward, fed_like, frame_of, gradients, next_name, translating
+from chainrule.program.calculus.sweeping import leading_to, pushed
 from chainrule.symbols.dimensions import shape_text
 
 G = TypeVar("G", bound=BaseGraph)

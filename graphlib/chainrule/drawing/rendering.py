@@ -1,4 +1,4 @@
-"""Engines that lay out DOT text and render it: a ``dot`` program, or the libraries in pygraphviz's wheel."""
+"""Engines that render DOT text in which everything has its place, as PNG or PDF: ``dot``, or pygraphviz's wheel."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from typing import final
 
 from chainrule.errors import DrawingError
 
-PATIENCE = 120.0  # seconds: far more than the largest drawing takes that is laid out at all
-_PNG_RESOLUTION = 192  # sharp on a projector; SVG and PDF have none
+PATIENCE = 60.0  # seconds: far more than the largest drawing takes
+
+_INSTALLED = "pip install pygraphviz (or install Graphviz, so that 'dot' is on the PATH); .svg needs neither"
+_IN_A_BROWSER = "save .svg, which needs nothing; a browser shows it, and prints it to PDF"
 
 
 class Engine(ABC):
     """Something that can turn DOT text into a picture."""
 
     @abstractmethod
-    def command(self, format: str) -> list[str] | None:  # noqa: A002 — what Graphviz calls it
+    def command(self, format: str, dpi: int) -> list[str] | None:  # noqa: A002 — what Graphviz calls it
         """The command that reads DOT and writes the picture; None where the engine is not installed."""
 
 
@@ -28,10 +30,10 @@ class Engine(ABC):
 class DotProgram(Engine):
     """The program ``dot`` of an installed Graphviz."""
 
-    def command(self, format: str) -> list[str] | None:  # noqa: A002 — what Graphviz calls it
+    def command(self, format: str, dpi: int) -> list[str] | None:  # noqa: A002 — what Graphviz calls it
         found = shutil.which("dot")
-        options = [f"-Gdpi={_PNG_RESOLUTION}"] if format == "png" else []
-        return [found, f"-T{format}", *options] if found else None
+        options = [f"-Gdpi={dpi}"] if format == "png" else []
+        return [found, "-Knop2", f"-T{format}", *options] if found else None
 
 
 @final
@@ -41,11 +43,11 @@ class Pygraphviz(Engine):
     They write to standard error on their own, serve one thread only, and cannot be stopped: a process can.
     """
 
-    def command(self, format: str) -> list[str] | None:  # noqa: A002 — what Graphviz calls it
+    def command(self, format: str, dpi: int) -> list[str] | None:  # noqa: A002 — what Graphviz calls it
         spec = importlib.util.find_spec("pygraphviz")
         if spec is None or spec.origin is None or not sys.executable:
             return None
-        resolution = str(_PNG_RESOLUTION if format == "png" else 0)
+        resolution = str(dpi if format == "png" else 0)
         return [sys.executable, "-I", "-c", _PROGRAM, str(Path(spec.origin).parents[1]), format, resolution]
 
 
@@ -57,22 +59,22 @@ import pygraphviz
 graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
 if dpi != "0":
     graph.graph_attr["dpi"] = dpi
-sys.stdout.buffer.write(graph.draw(format=format, prog="dot"))
+sys.stdout.buffer.write(graph.draw(format=format, prog="nop2"))
 """
 
 ENGINES: tuple[Engine, ...] = (DotProgram(), Pygraphviz())
 
 
-def render(dot: str, format: str) -> bytes:  # noqa: A002 — what Graphviz calls it
-    """The picture that the first working engine makes of DOT text, as "svg", "png" or "pdf".
+def render(dot: str, format: str, dpi: int) -> bytes:  # noqa: A002 — what Graphviz calls it
+    """The picture that the first working engine makes of DOT text with places, as "png" or "pdf".
 
     Raises DrawingError, saying what to install, when there is no engine, and when none of them copes.
     """
-    commands = [command for engine in ENGINES if (command := engine.command(format))]
+    commands = [command for engine in ENGINES if (command := engine.command(format, dpi))]
     if not commands:
         raise DrawingError(
-            "there is nothing to lay out a drawing with",
-            remedy="pip install pygraphviz (or install Graphviz, so that 'dot' is on the PATH); .dot works without",
+            f"there is nothing here that renders {format.upper()}",
+            remedy=_IN_A_BROWSER if sys.platform == "emscripten" else _INSTALLED,
         )
     failures: list[str] = []
     for command in commands:
@@ -80,7 +82,7 @@ def render(dot: str, format: str) -> bytes:  # noqa: A002 — what Graphviz call
         if picture:
             return picture
         failures.append(complaint)
-    raise DrawingError("the drawing could not be laid out", given="; ".join(failures))
+    raise DrawingError("the drawing could not be rendered", given="; ".join(failures))
 
 
 def _piped(command: list[str], dot: str) -> tuple[bytes, str]:

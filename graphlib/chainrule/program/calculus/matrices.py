@@ -8,14 +8,14 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from chainrule.calculus.backward import backward, fed_like, frame_of, next_name, translating
-from chainrule.calculus.sweeping import between, leading_to, pushed, swept
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node
 from chainrule.core.placing import on_behalf_of
 from chainrule.core.translating import Translation
 from chainrule.errors import ArgumentError
+from chainrule.program.calculus.backward import backward, fed_like, frame_of, next_name, translating
+from chainrule.program.calculus.sweeping import between, leading_to, pushed, swept
 from chainrule.symbols.dimensions import Shape, shape_text
 
 G = TypeVar("G", bound=BaseGraph)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from chainrule.calculus.sweeping import leading_to, swept
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Input
 from chainrule.core.node import Node
 from chainrule.core.placing import on_behalf_of
 from chainrule.core.translating import Translation
 from chainrule.errors import ArgumentError, UnknownNameError
+from chainrule.program.calculus.sweeping import leading_to, swept
 
 G = TypeVar("G", bound=BaseGraph)
 _FRAME = "backward"

@@ -1,0 +1,41 @@
+"""Random graphs whose gradients are graphs, against JAX: `python tests/judges/jax_orders.py --graphs 500 --order 2`.
+
+It prints the seed of every graph that differs by more than 1e-12 of its largest derivative; it ends with 1 if any does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "oracles"), str(Path(__file__).parent)]
+
+from random_graphs import random_graph  # noqa: E402 — it stands in one of these folders
+from test_jax import judge  # noqa: E402 — and this one in the other
+
+
+def main() -> int:
+    """Try the seeds, and count."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--graphs", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--order", type=int, default=2, help="of the derivatives: 1, 2 or 3")
+    given = parser.parse_args()
+    differ = [seed for seed in range(given.first, given.first + given.graphs) if not _agree(seed, given.order)]
+    print(f"{given.graphs} random graphs up to order {given.order}: {len(differ)} differ from JAX {differ or ''}")
+    return 1 if differ else 0
+
+
+def _agree(seed: int, order: int) -> bool:
+    random = random_graph(seed)
+    try:
+        judge(random.graph, random.feeds, [name for name in random.moving if name in random.graph], order, seed)
+    except AssertionError as error:
+        print(f"random_graph({seed}): {str(error).splitlines()[0] if str(error) else error!r}", flush=True)
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
