@@ -34,6 +34,10 @@ cr.Parameter()
 cr.Parameter("W", 2, 3, 4)
 cr.Constant()
 cr.split(3, 3)
+cr.Gather(W, [0.5])
+cr.Gather(W, cr.Input("i", 2))
+cr.TakeAlong(W, [[0.5]])
+cr.ScatterAdd(W, "a", W)
 cr.Concatenate(X, Y, axis=1)
 cr.Transpose(X, axes=(1,))
 cr.Squeeze(X, axis=0)
@@ -161,3 +165,10 @@ def test_training_takes_nodes_in_the_place_of_names() -> None:
         for given in (said, ({W: FEEDS["W"]}, {X: FEEDS["X"], Y: FEEDS["Y"]}))
     )
     np.testing.assert_array_equal(by_node.params["W"], by_name.params["W"])
+
+
+def test_a_list_of_whole_numbers_looks_up() -> None:
+    looked_up = cr.Graph(cr.Gather(W, [0, 2, 2], name="y")).forward({"W": [[3.0, 4.0, 5.0]]})
+    assert looked_up["y"].tolist() == [[3, 5, 5]]
+    assert cr.TakeAlong(W, np.array([[1, 0]])).shape == (1, 2)
+    assert cr.ScatterAdd(W, [0], np.ones((1, 1))).shape == (1, 3)

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 
 from chainrule.core.accepting import check_arguments, checked_name
-from chainrule.core.computed_sizes import node_of_size
+from chainrule.core.computed_sizes import frozen, node_of_size
 from chainrule.core.no_backward import derived_backward, refuse_near_miss
 from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
 from chainrule.core.placing import constant_for, here, place
-from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.shown.tables import html_table, html_text
 from chainrule.shown.text import clipped, line_in, visible
@@ -400,16 +399,7 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
         problems += [f"needs {', '.join(missing)}"] if missing else []
         remedy = f"facts of {kind.__name__}: {', '.join(known) or 'none'}"
         raise ArgumentError(f"{kind.__name__} {' and '.join(problems)}", where=here(), remedy=remedy)
-    return {fact: _frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
-
-
-def _frozen(fact: Any) -> Any:
-    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies, also inside them."""
-    if isinstance(fact, (list, tuple)):
-        return tuple(map(_frozen, fact))
-    if isinstance(fact, Dimension):  # a fact is kept in tables for longer than nodes are
-        return fact.seen_at()
-    return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
+    return {fact: frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
 
 
 def unusual_facts(node: Node) -> list[str]:

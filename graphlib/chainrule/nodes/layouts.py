@@ -12,7 +12,7 @@ from chainrule.core.accepting import expect
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.rearranging import Index
-from chainrule.symbols.dimensions import shape_text
+from chainrule.symbols.dimensions import divided, shape_text
 from chainrule.symbols.elementary import put
 from chainrule.symbols.shapes import normal_axes, pairs_of
 from chainrule.symbols.symbol import Value
@@ -65,7 +65,7 @@ def _equal_pieces(x: Node, into: int, axis: int) -> list[Any]:
             where=x.where,
             remedy="split(x, [...], axis=...) with the places where the pieces begin",
         )
-    return [size // into * k for k in range(1, into)]
+    return [divided(size, into) * k for k in range(1, into)]
 
 
 # --- repeated --------------------------------------------------------------------------------------------------------

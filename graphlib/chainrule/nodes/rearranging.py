@@ -200,6 +200,20 @@ def filled_key(node: Node, key: Any, values: Sequence[Value], sized: Sequence[Va
     return filled if isinstance(key, tuple) else filled[0]
 
 
+def whole_numbers(indices: Operand) -> Node:
+    """Indices as a node; raises ArgumentError for what is no whole numbers, which a lookup would refuse in each run."""
+    if isinstance(indices, Node) and indices.dtype.kind != "f":
+        return indices
+    if not isinstance(indices, Node) and (np.asarray(indices).dtype.kind in "iub" or np.size(indices) == 0):
+        return Constant(indices, dtype=int)
+    raise ArgumentError(
+        "indices are whole numbers",
+        where=here(),
+        given=repr(indices)[:80],
+        remedy='Input("ids", "m", dtype=int), or a list of whole numbers',
+    )
+
+
 @final
 class Gather(Node, computes=np.take):
     """Columns of a table by whole number (``axis=-1``), or rows (``axis=0``): how a learned input is looked up.
@@ -209,11 +223,13 @@ class Gather(Node, computes=np.take):
 
     axis: int = -1
 
+    def __init__(self, table: Operand, indices: Operand, *, axis: int = -1, name: str | None = None) -> None:
+        super().__init__(table, whole_numbers(indices), axis=axis, name=name)
+
     @classmethod
     def of_call(cls, table: Operand, indices: Operand, axis: int | None = None) -> Node:
         """The node for ``np.take(table, indices, axis)``; without an axis, of all entries in a row."""
-        places = indices if isinstance(indices, Node) else Constant(indices, dtype=int)
-        return cls(Reshape(table), places, axis=0) if axis is None else cls(table, places, axis=axis)
+        return cls(Reshape(table), indices, axis=0) if axis is None else cls(table, indices, axis=axis)
 
     def forward(self, table: Value, indices: Value) -> Value:
         return _taken(table, indices, self.axis)
@@ -231,6 +247,11 @@ class ScatterAdd(Node):
     """
 
     axis: int = -1
+
+    def __init__(
+        self, table: Operand, indices: Operand, updates: Operand, *, axis: int = -1, name: str | None = None
+    ) -> None:
+        super().__init__(table, whole_numbers(indices), updates, axis=axis, name=name)
 
     def forward(self, table: Value, indices: Value, updates: Value) -> Value:
         before = (slice(None),) * (self.axis % table.ndim)

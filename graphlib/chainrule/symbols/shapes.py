@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ShapeError, Untraceable
-from chainrule.symbols.dimensions import Dimension, Shape, Size, as_size, rest, shape_text
+from chainrule.symbols.dimensions import Dimension, Shape, Size, as_size, divided, rest, shape_text
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -113,9 +113,9 @@ def _remaining(total: Size, known: Size, shape: Shape, sizes: tuple[Any, ...]) -
     if isinstance(total, int) and isinstance(known, int):
         if known == 0 or total % known:
             raise ShapeError(f"{shape_text(shape)} does not divide into {shape_text(sizes)}")
-        return total // known
+        return divided(total, known)  # type: ignore[no-any-return]  # a size
     try:
-        return total // known
+        return divided(total, known)  # type: ignore[no-any-return]  # a size
     except (TypeError, ZeroDivisionError):  # a sum with a name in it has no inverse, nor has 0
         raise Untraceable(f"the size of {shape_text(shape)} reshaped to {sizes} depends on the data") from None
 
