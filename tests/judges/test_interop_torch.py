@@ -9,9 +9,9 @@ import nets
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402 — it needs torch
-from torch_modules import MODULES, Residual, SmallGPT, difference  # noqa: E402
+from torch_modules import MODULES, Residual, SmallGPT, difference  # noqa: E402 — as above
 
-from chainrule.interop.torch import from_module, to_function, to_source  # noqa: E402
+from chainrule.interop.torch import from_module, to_function, to_source  # noqa: E402 — as above
 
 JUDGE = "PyTorch autograd"
 M = cr.Input("x", ("m",)).shape[0]

@@ -72,7 +72,27 @@ class Remaining(cr.Node):
         return (grad * (1 + x.shape[1] % 3),)
 
 
-@pytest.mark.parametrize("rule", [Halved, RoundedUp, FirstHalf, Looped, Decided, Remaining])
+class Told(cr.Node):
+    """x times 7 where there are three columns, or as many columns as rows."""
+
+    def forward(self, x: Any) -> Any:
+        return x * (7 if x.shape[1] == 3 or x.shape[0] == x.shape[1] else 2)
+
+    def backward(self, grad: Any, y: Any, x: Any) -> tuple[Any]:
+        return (grad * (7 if x.shape == (2, 3) or x.shape[1] in (1 + 1, x.shape[0]) else 2),)
+
+
+class Single(cr.Node):
+    """x times 5 where there is one column."""
+
+    def forward(self, x: Any) -> Any:
+        return x * 5 if x.shape[-1] == 1 else x
+
+    def backward(self, grad: Any, y: Any, x: Any) -> tuple[Any]:
+        return (grad * 5 if 1 in x.shape else grad,)
+
+
+@pytest.mark.parametrize("rule", [Halved, RoundedUp, FirstHalf, Looped, Decided, Remaining, Told, Single])
 def test_a_plan_is_its_run(rule: type[cr.Node]) -> None:
     z = cr.MatMul(cr.Parameter("W", (2, 3)), cr.Input("X", (3, "m")), name="Z")
     graph = cr.Graph(cr.Sum(cr.Square(rule(z, name="S")), name="L"))

@@ -201,11 +201,21 @@ def test_sizes_are_equal_when_they_are_for_all_numbers():
     assert m == Dimension.named("m")
     assert m + n == n + m
     assert (m + 1) * (m - 1) == m * m - 1
-    assert m != n
-    assert m != 2 * m
-    assert m != m + 1
+    seen = m.seen_at("a node")
+    assert seen != n
+    assert seen != 2 * m
+    assert seen != m + 1
+    assert seen != 3
     assert m != "m"
     assert m != m.terms
+
+
+@pytest.mark.parametrize("other", [3, 1, np.int64(3), n, 2 * m])
+def test_whether_a_size_of_a_rule_is_another_is_not_known(other):
+    with pytest.raises(Untraceable, match=r"whether the size m is .* is not known"):
+        _ = m == other
+    with pytest.raises(Untraceable, match=r"whether the size m is .* is not known"):
+        _ = m != other
 
 
 def test_equal_sizes_are_one_key():

@@ -90,6 +90,7 @@ _ATTRIBUTES: Final[Mapping[str, str]] = {
     "put": "np.where(mask, value, x)",
     "resize": "x.reshape(shape)",
     "flat": "x.ravel()",
+    "sort": "np.sort(x), which is a new node: nodes never change",
     "real": "x itself: nodes are real",
     "imag": "np.zeros_like(x): nodes are real",
     "view": "x.astype(dtype), or x.reshape(shape)",

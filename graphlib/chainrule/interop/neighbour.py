@@ -19,15 +19,15 @@ class Neighbour:
       try:   pip install 'chainrule[torch]'
     """
 
-    def __init__(self, module: str, extra: str) -> None:
-        self._module, self._extra = module, extra
+    def __init__(self, path: str, extra: str) -> None:
+        self._path, self._extra = path, extra
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.load(), name)
+        return getattr(self.module(), name)
 
-    def load(self) -> Any:
+    def module(self) -> Any:
         """The module itself; raises MissingExtraError where the library is not installed."""
-        library = self._module.partition(".")[0]
+        library = self._path.partition(".")[0]
         try:
             import_module(library)
         except ModuleNotFoundError as error:
@@ -35,7 +35,7 @@ class Neighbour:
                 raise
             remedy = f"pip install 'chainrule[{self._extra}]'"
             raise MissingExtraError(f"{library} is not installed", remedy=remedy) from None
-        return import_module(self._module)
+        return import_module(self._path)
 
 
 torch: Any = Neighbour("torch", "torch")

@@ -57,27 +57,19 @@ def _autograd_function(asked: Asked) -> Any:
         }
         return Given(fed, sizes_of(asked.graph, fed), arrays)
 
-    @final
-    class OfGraph(torch.autograd.Function):  # type: ignore[misc]  # PyTorch is optional
-        """The values of a graph, and its gradients by its own rules."""
+    def forward(*leaves: Any) -> tuple[Any, ...]:
+        return tuple(value.clone() for value in asked.values(given(leaves)))
 
-        generate_vmap_rule = True
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs)
 
-        @staticmethod
-        def forward(*leaves: Any) -> tuple[Any, ...]:
-            return tuple(value.clone() for value in asked.values(given(leaves)))
+    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
+        leaves = ctx.saved_tensors
+        found = asked.gradients(given(leaves), grads)
+        return tuple(found[n].to(x.dtype) if n in found else None for n, x in zip(asked.names, leaves, strict=True))
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.save_for_backward(*inputs)
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
-            leaves = ctx.saved_tensors
-            found = asked.gradients(given(leaves), grads)
-            return tuple(found[n].to(x.dtype) if n in found else None for n, x in zip(asked.names, leaves, strict=True))
-
-    return OfGraph
+    methods = {f.__name__: staticmethod(f) for f in (forward, setup_context, backward)}
+    return type("OfGraph", (torch.autograd.Function,), {**methods, "generate_vmap_rule": True})
 
 
 @final

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor, prod
@@ -12,8 +13,9 @@ from typing import Any, Final, NoReturn, TypeAlias, final
 
 import numpy as np
 
-from chainrule.errors import Untraceable
+from chainrule.errors import ArgumentError, Untraceable
 
+_PACKAGE: Final = __file__[: -len("symbols/dimensions.py")]
 Monomial: TypeAlias = tuple[tuple[str, int], ...]  # m²n is (("m", 2), ("n", 1)), sorted by name; 1 is ()
 Size: TypeAlias = "int | Dimension"
 Shape: TypeAlias = "tuple[Size, ...]"
@@ -181,7 +183,7 @@ class Dimension:
     __index__ = __int__ = __float__ = _refuse_number
 
     def _refuse_order(self, other: Any) -> NoReturn:
-        raise Untraceable(
+        raise (ArgumentError if self.seen else Untraceable)(
             f"whether the size {self} is more or less than {other} is not known before there is data",
             remedy=f"a comparison with another size: x.shape[1] == y.shape[1]; np.maximum({self}, {other})",
         )
@@ -192,7 +194,14 @@ class Dimension:
         return Dimension, (dict(self.terms),)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dimension) and self.terms == other.terms
+        if isinstance(other, Dimension) and self.terms == other.terms:
+            return True
+        if not self.seen and isinstance(other, (Dimension, int, np.integer)) and not _asked_from(_PACKAGE):
+            raise Untraceable(  # a rule would be recorded as for a size that is never that number
+                f"whether the size {self} is {other} is not known before there is data",
+                remedy=f"a rule that does not ask; NumPy's functions broadcast where {self} is 1",
+            )
+        return False
 
     def __hash__(self) -> int:
         try:
@@ -297,6 +306,11 @@ def _terms(value: Any) -> tuple[tuple[Monomial, Fraction], ...] | None:
     if isinstance(value, Dimension):
         return value.terms
     return (((), Fraction(int(value))),) if isinstance(value, (int, np.integer)) else None
+
+
+def _asked_from(package: str) -> bool:
+    """Whether the comparison that is running stands in a file of this package, and not in somebody's rule."""
+    return sys._getframe(2).f_code.co_filename.startswith(package)
 
 
 def _seen(x: Any, y: Any) -> tuple[Any, ...]:
