@@ -1,0 +1,43 @@
+"""The libraries beside this one, each loaded when it is first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, final
+
+from chainrule.errors import MissingExtraError
+
+
+@final
+class Neighbour:
+    """A module of a library that an extra installs: its names are there as soon as one of them is asked for.
+
+    >>> Neighbour("no_such_library", "torch").nn
+    Traceback (most recent call last):
+      ...
+    chainrule.errors.MissingExtraError: no_such_library is not installed
+      try:   pip install 'chainrule[torch]'
+    """
+
+    def __init__(self, module: str, extra: str) -> None:
+        self._module, self._extra = module, extra
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.load(), name)
+
+    def load(self) -> Any:
+        """The module itself; raises MissingExtraError where the library is not installed."""
+        try:
+            return import_module(self._module)
+        except ModuleNotFoundError as error:
+            library = self._module.partition(".")[0]
+            if error.name != library:
+                raise
+            raise MissingExtraError(
+                f"{library} is not installed", remedy=f"pip install 'chainrule[{self._extra}]'"
+            ) from None
+
+
+torch: Any = Neighbour("torch", "torch")
+jax: Any = Neighbour("jax", "jax")
+jnp: Any = Neighbour("jax.numpy", "jax")
