@@ -54,6 +54,7 @@ SLOW = {
     "test_sheet_in_a_browser.py": 6,
     "test_sheets.py": 13,
     "test_sizes.py": 15,
+    "test_standing_alone.py": 10,
     "test_state_machine.py": 6,
     "test_threads.py": 4,
     "test_traced.py": 6,
