@@ -74,6 +74,8 @@ SLOW = {
     "test_entries.py::test_entries_of_every_rule_equal_the_run": 3,
     "test_entries.py::test_entries_of_networks_equal_the_run": 21,
     "test_entries.py::test_entries_of_random_graphs_equal_the_run": 12,
+    "test_estimators.py::test_searches_pipelines_clones_and_pickles": 3,
+    "test_estimators.py::test_the_checks_of_scikit_learn": 12,
     "test_formula.py::test_any_text_is_a_formula_or_an_error_of_formulas": 2,
     "test_formula.py::test_no_function_lets_anything_but_an_error_of_formulas_out": 4,
     "test_house_rules.py::test_a_rule_that_is_switched_off_has_its_reason_on_the_line": 3,
