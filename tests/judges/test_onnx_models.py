@@ -12,6 +12,7 @@ import chainrule as cr
 import nets
 from chainrule.errors import ArgumentError, FeedError
 from chainrule.interop import onnx as interop
+from chainrule.interop import onnx_reading
 
 onnxruntime = pytest.importorskip("onnxruntime")
 onnxruntime.set_default_logger_severity(4)
@@ -153,3 +154,78 @@ def test_what_cannot_be_saved_is_named_and_nothing_is_written(tmp_path):
     with pytest.raises(ArgumentError, match="scalar"):
         interop.save(cr.Graph(cr.Sin(x)), path, gradients=["x"])
     assert not path.exists()
+
+
+ROUND = [name for name in EXAMPLES if name.partition(",")[0] in (
+    "Add", "MatMul", "Sigmoid", "Softplus", "Softmax", "LogSoftmax", "BCELoss", "SoftmaxCrossEntropyLoss", "LayerNorm",
+    "Concatenate", "Index", "Gather", "Clip", "GELU", "Where", "Conv2d", "MaxPool", "Max", "Transpose",
+)]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROUND)
+def test_what_is_saved_comes_back(name, tmp_path):
+    example = EXAMPLES[name]
+    values = {
+        leaf.name: example.feeds[leaf.name] for leaf in example.graph.parameters if "m" not in map(str, leaf.shape)
+    }
+    interop.save(example.graph, tmp_path / "net.onnx", values)
+    graph, loaded = interop.load(tmp_path / "net.onnx")
+    assert set(loaded) == set(values)
+    run = graph.forward({leaf.name: example.feeds[leaf.name] for leaf in graph.leaves if leaf.name in example.feeds})
+    (end,) = example.graph.outputs
+    compare([run[example.graph.name(end)]], [example.graph.forward(example.feeds)[end]])
+
+
+def test_a_network_comes_back_with_its_free_batch_its_names_and_its_gradients(tmp_path):
+    net, rng = nets.DNN(sizes=(2, 4, 3, 1)), np.random.default_rng(0)
+    interop.save(net.graph, tmp_path / "net.onnx", net.params)
+    graph, values = interop.load(tmp_path / "net.onnx")
+    assert {name: leaf.shape for name, leaf in zip(values, graph.parameters, strict=True)} == {
+        leaf.name: leaf.shape for leaf in net.graph.parameters
+    }
+    for m in (1, 6):
+        feeds = {**values, "A0": rng.normal(size=(2, m)), "Y": rng.integers(0, 2, (1, m)).astype(float)}
+        run, ours = graph.forward(feeds), net.graph.forward(feeds)
+        np.testing.assert_allclose(run["L"], ours["L"], rtol=1e-12)
+        expected = ours.backward()
+        for key, gradient in run.backward().items():
+            if key in values:
+                np.testing.assert_allclose(gradient, expected[key], rtol=1e-9, atol=1e-12)
+
+
+def test_a_model_with_its_gradients_comes_back_as_values(tmp_path):
+    w, x = cr.Parameter("w", (1, 2)), cr.Input("x", (2, "m"))
+    graph = cr.Graph(cr.Mean(cr.Square(w @ x), name="L"))
+    interop.save(graph, tmp_path / "net.onnx", {"w": [[1.0, 2.0]]}, gradients=["w"])
+    loaded, values = interop.load(tmp_path / "net.onnx")
+    run = loaded.forward({**values, "x": np.eye(2)})
+    assert [run["L"].tolist(), run["dw_"].tolist()] == [2.5, [[1.0, 2.0]]]
+
+
+def test_files_that_are_no_models_are_refused(tmp_path):
+    path = tmp_path / "net.onnx"
+    with pytest.raises(ArgumentError, match="cannot be read: No such file"):
+        interop.load(path)
+    interop.save(nets.DNN().graph, path, nets.DNN().params)
+    content, model = path.read_bytes(), onnx.load(path)
+    for damaged in (b"", b"\xff" * 50, content[:-20], content[: len(content) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(ArgumentError, match=r"net\.onnx"):
+            interop.load(path)
+    model.graph.initializer[0].data_location = onnx.TensorProto.EXTERNAL
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ArgumentError, match="numbers in other files"):
+        interop.load(path)
+    with pytest.raises(ArgumentError, match="more than 10 bytes"):
+        onnx_reading.read(path, 10)
+
+
+def test_an_operator_that_no_node_computes_is_named(tmp_path):
+    node = onnx.helper.make_node("Det", ["x"], ["y"])
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.DOUBLE, shape)
+        for name, shape in (("x", (2, 2)), ("y", ()))
+    ]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", ends[:1], ends[1:])), tmp_path / "net.onnx")
+    with pytest.raises(ArgumentError, match="no node for the operator: Det"):
+        interop.load(tmp_path / "net.onnx")

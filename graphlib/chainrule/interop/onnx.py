@@ -1,4 +1,4 @@
-"""ONNX: a graph with its gradients as a model that other engines run."""
+"""ONNX: a graph with its gradients as a model that other engines run, and models as graphs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from chainrule.core.saving import replaced
 from chainrule.errors import ArgumentError, FeedError, did_you_mean
 from chainrule.graph import Graph
 from chainrule.interop import onnx_operations, onnx_windows  # noqa: F401 — they enter what writes each operation
+from chainrule.interop.onnx_reading import graph_of, read
 from chainrule.interop.onnx_values import Model, Tensor, onnx
 from chainrule.plan.optimizing import typed
 from chainrule.program.calls import Call, pick
@@ -24,7 +25,7 @@ from chainrule.program.recording import record, record_forward
 from chainrule.program.step import Ref, Step, map_refs
 from chainrule.symbols.dimensions import Dimension
 
-__all__ = ["save"]
+__all__ = ["load", "save"]
 
 _OPSET: Final = 18  # the first in which every reduction takes its axes as an operand
 _FORMAT: Final = 9
@@ -63,6 +64,24 @@ def save(
     replaced(Path(path), content)
 
 
+def load(path: str | os.PathLike[str]) -> tuple[Graph, dict[str, npt.NDArray[Any]]]:
+    """The graph of an ONNX model, and the values of its parameters by name.
+
+    Floating initializers are parameters, other numbers constants; inputs have the model's names and shapes, free sizes
+    their names; outputs the model's names, with an underscore behind one that a gradient has: what ``save`` has written
+    as dW1 comes back as the value dW1_.
+
+    Raises ArgumentError, before anything is built, for a file that is no model, damaged, above 2 GB, or that keeps
+    numbers in other files, and for an operator that no node computes, which it names; MissingExtraError where onnx is
+    not installed.
+
+    >>> graph, values = load("net.onnx")  # doctest: +SKIP
+    >>> graph.forward({**values, "x": [[1.0], [2.0]]})["L"]  # doctest: +SKIP
+    """
+    model = read(Path(path))
+    return graph_of(model, Path(path))
+
+
 def _held(graph: Graph, values: Mapping[Any, Any]) -> dict[str, npt.NDArray[Any]]:
     known = {graph.name(leaf): leaf for leaf in graph.leaves if not isinstance(leaf, Constant)}
     named = {graph.name(key) if isinstance(key, Node) else key: np.asarray(value) for key, value in values.items()}
@@ -99,6 +118,7 @@ class _Writing:
     def __init__(self, program: Program, dtype: np.dtype[Any], held: Mapping[str, npt.NDArray[Any]]) -> None:
         self.model = Model(dtype)
         self.inputs: list[Any] = []
+        self.held: list[Any] = []
         self.made: list[Any] = []
         feeds = [step for step in program.steps if step.is_feed]
         self.model.names |= {str(step.name) for step in feeds}
@@ -136,7 +156,7 @@ class _Writing:
         name = str(step.name)
         if name in held:
             array = np.array(held[name], step.dtype.newbyteorder("="), order="C")
-            self.model.constants.append(onnx.numpy_helper.from_array(array, name))
+            self.held.append(onnx.numpy_helper.from_array(array, name))
         else:
             sizes = [str(size) if isinstance(size, Dimension) else size for size in step.shape or ()]
             kind = onnx.helper.np_dtype_to_tensor_dtype(step.dtype)
@@ -155,6 +175,8 @@ class _Writing:
             sizes = [str(size) if isinstance(size, Dimension) else size for size in step.shape or ()]
             kind = onnx.helper.np_dtype_to_tensor_dtype(step.dtype)
             outputs.append(onnx.helper.make_tensor_value_info(name, kind, sizes))
-        graph = onnx.helper.make_graph(self.model.nodes, "chainrule", self.inputs, outputs, self.model.constants)
+        known = [onnx.helper.make_node("Constant", [], [one.name], value=one) for one in self.model.constants]
+        nodes = [*known, *self.model.nodes]
+        graph = onnx.helper.make_graph(nodes, "chainrule", self.inputs, outputs, self.held)
         versions = [onnx.helper.make_opsetid("", _OPSET)]
         return onnx.helper.make_model(graph, opset_imports=versions, ir_version=_FORMAT, producer_name="chainrule")
