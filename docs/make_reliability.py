@@ -24,6 +24,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 PAGE, MUTATION = ROOT / "docs" / "reliability.md", ROOT / "tests" / "benchmarks" / "mutation.json"
+MISTAKES = ROOT / "tests" / "benchmarks" / "judge_mistakes.json"
 
 HEAD = """# Reliability
 
@@ -54,6 +55,15 @@ in units of the terms. `pytest tests/judges/test_ulp.py`.
 Each row is a test in `tests/behaviour/test_bad_input.py`, which holds the whole message.
 
 {faults}
+
+## The judge of formulas
+
+Formulas made wrong by a generator, and right ones written otherwise, in networks with sigmoid, tanh, ReLU and
+softmax, rows and columns, L2, batch normalization, recurrence, attention and convolution. What is planted, and what is
+right, is computed in plain NumPy.
+`python tests/benchmarks/judge_mistakes.py --json tests/benchmarks/judge_mistakes.json`, {steps}:
+
+{mistakes}
 
 ## Threads and load
 
@@ -103,6 +113,8 @@ def page(folder: Path) -> str:
         reasons=reasons(judges),
         ulps=ulp_table(properties(judged)),
         faults=fault_table(properties(faults)),
+        mistakes=mistake_table(mistakes := json.loads(MISTAKES.read_text("utf-8"))),
+        steps=steps_text(mistakes["steps"]),
         load=load_table(json.loads(load.read_text("utf-8"))),
         mutation=mutation_tables(json.loads(MUTATION.read_text("utf-8"))),
     )
@@ -188,6 +200,39 @@ def fault_table(tests: Iterable[tuple[str, dict[str, str]]]) -> str:
             rows.setdefault((known["fault"], known["outcome"]), []).append(outcome)
     held = [(fault, said, "yes" if set(found) == {"passed"} else "**no**") for (fault, said), found in rows.items()]
     return table(("fault", "outcome", "held"), held)
+
+
+def mistake_table(figures: dict[str, Any]) -> str:
+    """What the judge found, repaired and named, and how long a line takes."""
+    single, forgotten, rewrites = figures["single"], figures["forgotten"], figures["rewrites"]
+    shares = [
+        (
+            f"wrong formulas {word}",
+            f"{single['wrong']:,}",
+            f"{single[word]:,} ({100 * single[word] / single['wrong']:.1f} %)",
+        )
+        for word in ("found", "repaired", "named")
+    ]
+    rows = [
+        *shares,
+        ("forgotten contributions named", f"{forgotten['forgotten']:,}", f"{forgotten['named']:,}"),
+        ("right formulas in other words called wrong", f"{rewrites['right']:,}", f"{rewrites['flagged']:,}"),
+        (
+            "seconds of CPU for a wrong line",
+            f"{single['wrong']:,}",
+            f"median {single['median']:.2f}, worst {single['worst']:.2f}",
+        ),
+    ]
+    return table(("what", "of", "outcome"), rows)
+
+
+def steps_text(steps: dict[str, int]) -> str:
+    """Which share of all that can be made was judged."""
+    return (
+        f"every {steps['single']}th wrong formula, every {steps['rewrites']}th right one"
+        if max(steps.values()) > 1
+        else "all of them"
+    )
 
 
 def load_table(load: dict[str, Any]) -> str:

@@ -1,12 +1,13 @@
 """Prints how many wrong formulas the judge finds and repairs, by kind of mistake, and how long a judgement takes.
 
-    python tests/benchmarks/judge_mistakes.py [--doubles STEP]
+    python tests/benchmarks/judge_mistakes.py [--doubles STEP] [--every STEP] [--json FILE]
 
 Every mistake is made in plain Python and is really wrong there; every repair is computed by Python, too. A mistake is
 named rightly when the kinds of change that the verdict names are among those by which it is undone.
 """
 
 import argparse
+import json
 import re
 import sys
 import time
@@ -31,7 +32,7 @@ NAMED = {  # by which kinds of change a planted mistake is undone; where a kind 
     "keepdims": {"axis or keepdims"},
     "constant factor": {"constant factor", "factor extra", "number"},
     "factor missing": {"factor missing", "1/m missing", "constant factor", "operator", "matrix factor missing"},
-    "function": {"function", "name of the same layer"},
+    "function": {"function", "name of the same layer", "slope of another function"},
     "term missing": {"term missing", "contribution missing", "factor missing", "1 - missing", "contribution scaled"},
     "sign": {"sign", "operands swapped", "constant factor"},
     "σ′ of A in place of Z": {"name everywhere", "function"},
@@ -80,13 +81,19 @@ def single(nets, every):
     print()
     for name, results in by_net.items():
         print(row(name, results))
-    print(row("all", [result for results in by_net.values() for result in results]))
+    everything = [result for results in by_net.values() for result in results]
+    print(row("all", everything))
     print("\nnot repaired, or not named:")
     for name, results in by_net.items():
         for mistake, _, right, named, _, verdict in results:
             if not (right and named):
                 told = verdict.diagnosis if len(verdict.diagnosis) < 90 else verdict.diagnosis[:87] + "..."
                 print(f"  {name}: {mistake.kind}: {mistake.name} = {mistake.text}: {told}")
+    times = sorted(result[4] for result in everything)
+    counts = {
+        word: sum(result[k] for result in everything) for k, word in ((1, "found"), (2, "repaired"), (3, "named"))
+    }
+    return {"wrong": len(everything), **counts, "median": times[len(times) // 2], "worst": times[-1]}
 
 
 def forgotten(nets):
@@ -100,6 +107,7 @@ def forgotten(nets):
             if "missing" not in told or not all(part.removeprefix("-") in told for part in plain):
                 missed.append(f"{net.name}: {name} = {text}: {told}")
     print(f"\nforgotten contributions: {total}, named: {total - len(missed)}", *missed, sep="\n  ")
+    return {"forgotten": total, "named": total - len(missed)}
 
 
 def double(nets, step):
@@ -111,20 +119,22 @@ def double(nets, step):
         everything += results
         if results:
             print(row(net.name, results))
-    print(row("all", everything))
+    if everything:
+        print(row("all", everything))
 
 
-def rewritten(nets):
+def rewritten(nets, every):
     """How many right formulas raise a false alarm."""
     flagged, total = Counter(), Counter()
     for net in nets:
-        for name, text in dict.fromkeys([*mistakes.rewrites(net), *more_mistakes.everywhere(net)]):
+        for name, text in list(dict.fromkeys([*mistakes.rewrites(net), *more_mistakes.everywhere(net)]))[::every]:
             total[net.name] += 1
             report = net.graph.check({name: text})
             flagged[net.name] += not report.ok
             if not report.ok:
                 print(f"  flagged: {net.name}: {name} = {text}")
     print(f"\nright formulas in other words: {sum(total.values())}, flagged: {sum(flagged.values())}")
+    return {"right": sum(total.values()), "flagged": sum(flagged.values())}
 
 
 def eleven(nets):
@@ -142,13 +152,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--doubles", type=int, default=101, metavar="STEP", help="judge every STEP-th double mistake")
     parser.add_argument("--every", type=int, default=1, metavar="STEP", help="judge every STEP-th single mistake")
+    parser.add_argument("--rewrites", type=int, default=1, metavar="STEP", help="judge every STEP-th right formula")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     given = parser.parse_args()
     step, nets = given.doubles, [*mistakes.all_nets(), *more_mistakes.more_nets()]
     eleven(nets)
-    rewritten(nets)
+    figures = {"rewrites": rewritten(nets, given.rewrites)}
     print()
-    single(nets, given.every)
-    forgotten(nets)
+    figures |= {"single": single(nets, given.every), "forgotten": forgotten(nets)}
+    figures["steps"] = {"single": given.every, "rewrites": given.rewrites}
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     double(nets, step)
 
 

@@ -19,7 +19,7 @@ class Written(NamedTuple):
 @cache
 def graph(name: str) -> cr.Graph:
     """A network by name."""
-    return _NETWORKS[name]()
+    return NETWORKS[name]()
 
 
 def _columns(
@@ -51,7 +51,7 @@ def _linear() -> cr.Graph:
     return cr.Graph(cr.Mean(cr.Square(cr.Subtract(prediction, y, name="error")), name="loss"))
 
 
-_NETWORKS = {
+NETWORKS = {
     "document": lambda: nets.DNN(sizes=(2, 3, 3, 1)).graph,
     "tanh": lambda: _columns(cr.Tanh, cr.Sigmoid, sizes=(2, 4, 1)),
     "relu": lambda: _columns(cr.ReLU, cr.ReLU, cr.Sigmoid, sizes=(2, 4, 3, 1)),

@@ -129,7 +129,10 @@ class Derivation(Mapping[str, Formula], Printed):
 
     def __getitem__(self, name: str) -> Formula:
         if name not in self._by_name:
-            raise UnknownNameError(f"this derivation has no line {did_you_mean(name, self._by_name)}")
+            raise UnknownNameError(
+                f"this derivation has no line {did_you_mean(name, self._by_name)}",
+                remedy=f"its lines are {', '.join(list(self._by_name)[:8])}{', ...' * (len(self._by_name) > 8)}",
+            )
         return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:

@@ -27,15 +27,15 @@ class Neighbour:
 
     def load(self) -> Any:
         """The module itself; raises MissingExtraError where the library is not installed."""
+        library = self._module.partition(".")[0]
         try:
-            return import_module(self._module)
+            import_module(library)
         except ModuleNotFoundError as error:
-            library = self._module.partition(".")[0]
             if error.name != library:
                 raise
-            raise MissingExtraError(
-                f"{library} is not installed", remedy=f"pip install 'chainrule[{self._extra}]'"
-            ) from None
+            remedy = f"pip install 'chainrule[{self._extra}]'"
+            raise MissingExtraError(f"{library} is not installed", remedy=remedy) from None
+        return import_module(self._module)
 
 
 torch: Any = Neighbour("torch", "torch")

@@ -14,9 +14,20 @@ from chainrule.interop.onnx_values import Model, Tensor, shape_of, writes
 from chainrule.symbols import elementary
 from chainrule.symbols.dimensions import Dimension, as_shape
 from chainrule.symbols.operations import index
-from chainrule.symbols.shapes import normal_axes
+from chainrule.symbols.shapes import normal_axes, reshaped
 
 _END = np.iinfo(np.int64).max
+
+
+@writes(np.reshape)
+def _reshape(model: Model, x: Any, shape: Any) -> Any:
+    x = tensor(model, x)
+    shape = (shape,) if not isinstance(shape, (tuple, list)) else tuple(shape)
+    try:
+        new = reshaped(x.shape, shape)
+    except Exception as error:
+        raise ArgumentError(f"a shape that ONNX cannot be told: {error}") from error
+    return model.node("Reshape", x, model.sizes_of(new), shape=new, allowzero=1)
 
 
 @writes(np.transpose)

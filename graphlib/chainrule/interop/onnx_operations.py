@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import ArgumentError
 from chainrule.interop.onnx_values import Model, Tensor, shape_of, writes
 from chainrule.symbols import elementary, standardizing
 from chainrule.symbols.operations import number
-from chainrule.symbols.shapes import normal_axes, reshaped
+from chainrule.symbols.shapes import normal_axes
 from chainrule.symbols.symbol import Value
 
 
@@ -494,14 +493,3 @@ def _einsum(model: Model, subscripts: str, *operands: Any) -> Any:
 @writes(number)
 def _number(model: Model, size: Any, dtype: Any = None) -> Any:
     return model.number(size, model.dtype if dtype is None or np.dtype(dtype).kind == "f" else dtype)
-
-
-@writes(np.reshape)
-def _reshape(model: Model, x: Any, shape: Any) -> Any:
-    x = tensor(model, x)
-    shape = (shape,) if not isinstance(shape, (tuple, list)) else tuple(shape)
-    try:
-        new = reshaped(x.shape, shape)
-    except Exception as error:
-        raise ArgumentError(f"a shape that ONNX cannot be told: {error}") from error
-    return model.node("Reshape", x, model.sizes_of(new), shape=new, allowzero=1)

@@ -79,7 +79,7 @@ def graph_of(model: Any, path: Path) -> tuple[Graph, dict[str, npt.NDArray[Any]]
         ends = [_end(made, value, name) for value, name in zip(made.outputs, names, strict=True)]
     except UnsupportedError as reason:
         raise ArgumentError(
-            f"{path} does what no node does: {reason}", remedy="a model of the operators that docs/interop.md lists"
+            f"{path} does what no node does: {reason}", remedy="a model of the operators that docs/saving.md lists"
         ) from None
     graph = Graph(*ends)
     return graph, {leaf.name: array for leaf, array in made.feeds.items() if leaf in graph and leaf.name is not None}

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple, final
 
 import numpy as np
 
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.node import Node
+from chainrule.derivation.algebra import Algebra
+from chainrule.errors import ChainruleError
 from chainrule.judging.closeness import Values
 from chainrule.judging.given import GivenFormula
 from chainrule.judging.ground import Ground
 from chainrule.judging.reach import REACH, distances_from, reachable
+from chainrule.judging.reading.parsing import parse
 from chainrule.judging.repairs.change import Shape, Surroundings
 from chainrule.judging.repairs.renaming import shifted
-from chainrule.nodes.elementwise import Cos, Exp, Log, ReLU, Sigmoid, Sin, Sqrt, Square, Tanh
+from chainrule.nodes.elementwise import Cos, Exp, LeakyReLU, Log, ReLU, Sigmoid, Sin, Softplus, Sqrt, Square, Tanh
+from chainrule.nodes.further_activations import ELU, SiLU
+from chainrule.notation import TextPrinter
+from chainrule.symbols.symbol import Symbol
 
 _MADE_BY: Final[Mapping[type[Node], str]] = {
     Exp: "exp",
@@ -30,8 +37,51 @@ _MADE_BY: Final[Mapping[type[Node], str]] = {
     Sigmoid: "sigmoid",
     ReLU: "relu",
 }
+_ACTIVATIONS: Final[Mapping[type[Node], str]] = {
+    Sigmoid: "sigmoid",
+    Tanh: "tanh",
+    ReLU: "relu",
+    LeakyReLU: "leaky_relu",
+    Softplus: "softplus",
+    ELU: "elu",
+    SiLU: "silu",
+}
 _PLAIN: Final = (0.0, 1.0, 2.0, -1.0)
 _MOST_NUMBERS: Final = 8
+
+
+@final
+class Activation(NamedTuple):
+    """The function that a graph takes of a value, and its gradient from the one of its result."""
+
+    function: str
+    rule: ast.expr | None
+    upstream: str
+
+
+def activation_of(graph: BaseGraph, name: str) -> Activation | None:
+    """The activation that alone reads a value, read off its rule; None where there is none.
+
+    >>> from chainrule import Graph, Parameter, Sum, Tanh
+    >>> found = activation_of(Graph(Sum(Tanh(Parameter("z", (3,)), name="a"))), "z")
+    >>> found.function, ast.unparse(found.rule), found.upstream
+    ('tanh', 'da * (1 - a ** 2)', 'da')
+    """
+    uses = graph.uses[graph.position(name)] if name in graph else ()
+    node = graph.order[uses[0][0]] if len(uses) == 1 else None
+    if node is None or type(node) not in _ACTIVATIONS:
+        return None
+    a, z = graph.name(node), node.inputs[0]
+    upstream = graph.gradient_name(a)
+    symbols = [Symbol.leaf(label, of.shape, of.dtype) for label, of in ((upstream, node), (a, node), (name, z))]
+    try:
+        (part,) = node.backward(*symbols)
+        algebra = Algebra()
+        algebra.define(node.forward(symbols[2]), symbols[1])
+        rule = parse(TextPrinter().print(algebra.simplest(part)), [upstream, a, name]).tree
+    except ChainruleError:
+        return None
+    return Activation(_ACTIVATIONS[type(node)], rule, upstream)
 
 
 def candidates(ground: Ground, formula: GivenFormula) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -72,11 +122,14 @@ def surroundings(
     target: str = "",
     numbers: tuple[float, ...] = (),
     made_by: Mapping[str, str] | None = None,
+    activation: Activation | None = None,
 ) -> Surroundings:
     """What a formula can be written with, from the names near it and the values of all."""
     shapes = {name: np.shape(value) for name, value in values.items()}
     whole = frozenset(name for name, value in values.items() if np.array_equal(value, np.round(value)))
-    return Surroundings(*names, shapes, batch, shape_of, whole, examples, target, numbers, made_by or {})
+    taken = activation or Activation("", None, "")
+    found = Surroundings(*names, shapes, batch, shape_of, whole, examples, target, numbers, made_by or {})
+    return replace(found, function=taken.function, rule=taken.rule, upstream=taken.upstream)
 
 
 def numbers_of_rules(graph: BaseGraph) -> tuple[float, ...]:

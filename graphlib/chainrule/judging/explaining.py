@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.derivation.deriving import derivation
 from chainrule.derivation.formulas import Derivation
 from chainrule.judging.budget import A_LINE, A_REPORT, Budget
-from chainrule.judging.candidates import candidates, makers, numbers_of_rules, surroundings
+from chainrule.judging.candidates import activation_of, candidates, makers, numbers_of_rules, surroundings
 from chainrule.judging.closeness import Array, distance
 from chainrule.judging.contributions import Contributions, with_term
 from chainrule.judging.diagnosis import Case, Fix, Reading, Search, best_of
@@ -256,6 +256,7 @@ class Explainer:
                 target=formula.name.removeprefix("d"),
                 numbers=numbers_of_rules(self._ground.graph),
                 made_by=makers(self._ground.graph),
+                activation=activation_of(self._ground.graph, formula.name.removeprefix("d")),
             ),
             functools.partial(self._confirms, finding, convention),
         )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from chainrule.errors import ArgumentError, FormulaError, did_you_mean
 from chainrule.judging.closeness import Array, Values
 from chainrule.judging.ground import MEAN, Ground
-from chainrule.judging.reading.parsing import parse
+from chainrule.judging.reading.lines import formula_for
 from chainrule.judging.reading.scope import Scope
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.scoping import scope_of
@@ -60,7 +60,7 @@ def given_formula(name: str, given: AnyFormula, ground: Ground, others: Iterable
     if callable(given):
         reads, compute = _calling(name, given, known, without(ground.values(0, MEAN), name))
         return GivenFormula(name, _callable_text(given), reads, compute, draws=tuple(own) or everywhere)
-    array = _as_array(name, given)
+    array = numbers(name, given)
     if not own:
         raise ArgumentError(
             f"{name} is an array, which belongs to data",
@@ -72,16 +72,22 @@ def given_formula(name: str, given: AnyFormula, ground: Ground, others: Iterable
 def _parsed(name: str, text: str, known: Scope) -> UserFormula:
     example = known.get(name)
     try:
-        return parse(text, known, None if example is None else np.shape(example))
+        return formula_for(name, text, known, None if example is None else np.shape(example))
     except FormulaError as error:
         raise FormulaError(error.what, where=f"{name}: {error.where}", remedy=error.remedy) from None
 
 
-def _as_array(name: str, given: Any) -> Array:
-    array = np.asarray(given)
+def numbers(name: str, given: Any) -> Array:
+    """An array of real numbers; raises ArgumentError for all else, such as rows of different lengths."""
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        array = np.asarray(None)
     if array.dtype.kind not in "fiub":
         raise ArgumentError(
-            f"{name} is neither a formula, nor a callable, nor an array of real numbers", given=repr(given)[:80]
+            f"{name} is neither a formula, nor a callable, nor an array of real numbers",
+            given=repr(given)[:80],
+            remedy='text such as "dZ @ X.T", a function of values, or numbers in rows of one length',
         )
     return array
 

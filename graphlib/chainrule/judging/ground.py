@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
@@ -29,7 +30,7 @@ MEAN, PER_EXAMPLE = "mean", "per-example"
 
 _DRAWS = 3  # sets of random data: what is right on three of other sizes is not right by accident
 _FRESH = 1000  # the seed of data that repairs are confirmed on
-_WILD = 2  # sets of data that is large and tiny, of both signs and close to kinks
+_WILD = 2  # sets of data that is large and tiny, of both signs and close to kinks; and two that go far
 
 # --- one draw ------------------------------------------------------------------------------------------------------
 
@@ -44,6 +45,8 @@ class Draw:
     sizes: dict[str, int]
     given: bool
     starts: dict[int, Array] = field(default_factory=dict)  # where gradients start, and which: by position of a node
+    tame: bool = False  # normal numbers, on which a formula that is right is exact
+    far: bool = False  # larger numbers than those on which every way to compute the same is exact
     only: str = ""  # what to remark of a formula that is right on all draws but this one, which is more than asked
 
 
@@ -74,7 +77,7 @@ def _draw(
 
 
 def _starts(graph: BaseGraph, values: Values, seed: int) -> dict[Node, Any]:
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     shapes = {node: values[graph.name(node)].shape for node in graph.outputs}
     return {node: rng.uniform(0.5, 1.5, shape) if shape else 1.0 for node, shape in shapes.items()}
 
@@ -127,9 +130,8 @@ def random_draws(graph: BaseGraph, seed: int, given: bool) -> list[Draw]:
     try:
         sizes = generic_sizes(graph, _DRAWS)
         feeds = [sample_feeds(graph, seed + k, sizes=numbers) for k, numbers in enumerate(sizes)]
-        return [drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)] + _wild_draws(
-            graph, feeds, sizes, seed
-        )
+        tame = [drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)]
+        return [replace(draw, tame=True) for draw in tame] + _wild_draws(graph, feeds, sizes, seed)
     except ChainruleError as error:
         if given:
             return []
@@ -143,10 +145,12 @@ def _wild_draws(
 ) -> list[Draw]:
     """Draws that are not tame, as many as there are."""
     found = []
-    for k in range(_WILD):
-        wild = spread_feeds(graph, feeds[k], sizes[k], seed + k)
+    for k in range(_WILD + 2):
+        far, j = k >= _WILD, min(k, _WILD)
+        wild = spread_feeds(graph, feeds[j], sizes[j], seed + j, far=far, turned=k > _WILD)
         with contextlib.suppress(ChainruleError), np.errstate(all="ignore"):
-            found.append(drawn(graph, forward(graph, wild), seed + k))
+            draw = drawn(graph, forward(graph, wild), seed + j, given=far)  # far off only a fused loss is exact
+            found.append(replace(draw, given=False, far=far))
     soft = soft_feeds(graph, feeds[0], sizes[0], seed)
     if soft is not None:
         only = f"right for {'one-hot labels' if soft[1] else 'labels 0 and 1'} only"

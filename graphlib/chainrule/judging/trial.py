@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any, final
 
@@ -25,6 +25,8 @@ from chainrule.judging.rounding import Jitter, slack
 from chainrule.judging.upstream import pushed
 from chainrule.symbols.dimensions import names_in
 
+_COARSE = 1e-6  # what a formula may lose to its own rounding on tame data, of the largest entry: more is no answer
+_LESS, _MULTIPLES = 0.7, (1e5, -1e5, -1e-8)  # of the loss; less of it, so that no bound is met anew
 _DECADES, _TINY = 4.0, -8.0  # by how many powers of ten the gradients that a formula is tried on differ, or are smaller
 
 
@@ -144,6 +146,8 @@ class Trial:
         if formula.parsed is None:
             return self._agrees_as_array(formula, outcome, expected, allowed=allowed, values=values)
         own = slack(outcome, lambda jitter: self._jittered(formula, values, jitter))
+        if self.ground.draws[k].tame:
+            own = np.minimum(own, _COARSE * largest_entry(expected))
         near |= agrees(outcome, expected, allowed + own)
         if given and not all(self.ground.draws[j].given for j in formula.draws):
             near |= ~(np.isfinite(outcome) & np.isfinite(expected))  # 1 / (1 - A) where A has rounded to 1
@@ -178,16 +182,29 @@ class Trial:
     def _is_local(self, finding: Finding, convention: str) -> bool:
         """Whether a formula that is right for other gradients than the loss's is right for large and tiny ones, too.
 
-        One that uses more than the gradients that it reads, such as that labels are 0 and 1, need not be.
+        One that uses more than the gradients that it reads, such as that two of them are equal, is tried on multiples
+        of the loss. One that is right for this loss alone, since it reads labels, too, need not be any more.
         """
         name, reads = finding.formula.name, self.gradients_read(finding.formula)
         if not reads or not name.startswith("d") or name not in self.ground.draws[0].gradients:
             return True
         first = self._push(finding, reads, 0.0, convention)
-        if not self.agrees_on(finding, first, convention):
-            return True
-        for base, decades in ((0, _DECADES), (1, _DECADES), (1, _TINY)):
-            k = self._push(finding, reads, decades, convention, base)
+        if self.agrees_on(finding, first, convention):
+            return self._holds_on(finding, self._pushes(finding, reads, convention), convention)
+        if self.agrees_on(finding, self._scale(finding, _LESS, convention), convention):
+            return self._holds_on(finding, (self._scale(finding, by, convention) for by in _MULTIPLES), convention)
+        return True
+
+    def _pushes(self, finding: Finding, reads: Set[str], convention: str) -> Iterator[int]:
+        """Gradients of many sizes, the same turned about, others, and tiny ones."""
+        yield self._push(finding, reads, _DECADES, convention)
+        yield self._push(finding, reads, _DECADES, convention, sign=-1.0)
+        yield self._push(finding, reads, _DECADES, convention, base=1)
+        yield self._push(finding, reads, _TINY, convention, base=1)
+
+    def _holds_on(self, finding: Finding, draws: Iterable[int], convention: str) -> bool:
+        """Whether a formula is right on further draws; the first one on which it is not is kept."""
+        for k in draws:
             if not self.agrees_on(finding, k, convention):
                 finding.lucky = True
                 finding.formula = replace(finding.formula, draws=(*finding.formula.draws, k))
@@ -212,11 +229,30 @@ class Trial:
             waiting.extend(n for n in new if n in self.findings and not self.findings[n].judged)
         return found
 
-    def _push(self, finding: Finding, reads: Set[str], decades: float, convention: str, base: int = 0) -> int:
+    def _push(
+        self,
+        finding: Finding,
+        reads: Set[str],
+        decades: float,
+        convention: str,
+        *,
+        base: int = 0,
+        sign: float = 1.0,
+    ) -> int:
         ks = self.strict(finding.formula)
         rng = np.random.default_rng([len(finding.formula.name), base, int(abs(decades))])
         draw = self.ground.draws[ks[-1 if base else 0]]
-        draw = pushed(self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades)
+        draw = pushed(self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades, sign=sign)
+        return self._tried(finding, draw, convention)
+
+    def _scale(self, finding: Finding, by: float, convention: str) -> int:
+        """The data on which a formula has to be right, and the gradients of a multiple of the loss."""
+        draw = self.ground.draws[self.strict(finding.formula)[0]]
+        gradients = {name: gradient * by for name, gradient in draw.gradients.items()}
+        starts = {k: start * by for k, start in draw.starts.items()}
+        return self._tried(finding, replace(draw, gradients=gradients, starts=starts), convention)
+
+    def _tried(self, finding: Finding, draw: Draw, convention: str) -> int:
         k = self.ground.add(draw)
         self._try_pushed(finding, k, convention)
         return k

@@ -14,7 +14,14 @@ from chainrule.judging.rounding import swept_from
 
 
 def pushed(
-    graph: BaseGraph, draw: Draw, reads: Collection[str], target: str, *, rng: np.random.Generator, decades: float
+    graph: BaseGraph,
+    draw: Draw,
+    reads: Collection[str],
+    target: str,
+    *,
+    rng: np.random.Generator,
+    decades: float,
+    sign: float = 1.0,
 ) -> Draw:
     """The same values, and gradients that start where a formula reads them: of the same size, or of many.
 
@@ -23,7 +30,7 @@ def pushed(
     """
     at = [graph.position(name[1:]) for name in reads if name in draw.gradients and name not in draw.values]
     first = graph.position(target[1:])
-    starts = {k: _seed(draw.gradients[graph.gradient_names[k]], rng, decades) for k in at}
+    starts = {k: sign * _seed(draw.gradients[graph.gradient_names[k]], rng, decades) for k in at}
     if not _is_cut(graph, first, set(at)):
         starts = {k: starts.get(k, 0.0) + start for k, start in draw.starts.items()} | {
             k: start for k, start in starts.items() if k not in draw.starts
@@ -39,6 +46,7 @@ def _seed(gradient: Array, rng: np.random.Generator, decades: float) -> Array:
     """Random numbers of the size of a gradient, spread over so many powers of ten; or all so many powers smaller."""
     size = float(np.sqrt(np.mean(np.square(gradient)))) if gradient.size else 1.0
     size = size if 0 < size < np.inf else 1.0
+    size = max(size, 1.0) if decades > 0 else size  # the gradients of a mean are small, and a bound may be large
     powers = rng.uniform(-decades, decades, gradient.shape) if decades >= 0 else decades
     numbers = rng.standard_normal(gradient.shape) * 10**powers
     return np.asarray(size * numbers, gradient.dtype)

@@ -100,7 +100,7 @@ def _page_of_run(
     data = data_of(run, formulas, shown, taken)
     outputs = ", ".join(graph.name(node) for node in graph.outputs)
     texts = {
-        "title": as_text(title or f"Back propagation of {outputs}, step by step"),
+        "title": as_text(str(title) or f"Back propagation of {outputs}, step by step"),
         "picture": shown.svg or f'<p class="missing">{as_text(shown.note)}</p>',
         "layers": "".join(map(_layer, shown.layers)),
         "table": final_table(run, taken),

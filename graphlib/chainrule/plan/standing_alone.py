@@ -12,10 +12,11 @@ from typing import Any, Final
 import numpy as np
 
 from chainrule.errors import ArgumentError, ChainruleError
+from chainrule.symbols.dimensions import Dimension
 from chainrule.symbols.symbol import Symbol, record
 
-_NEVER_THERE: Final = {Symbol: "Symbol = ()", record: "record = None"}
-"""What stands for Symbols where arrays alone are computed: nothing is an instance of ()."""
+_NEVER_THERE: Final[dict[Any, str]] = {Symbol: "Symbol = ()", Dimension: "Dimension = ()", record: "record = None"}
+"""What stands for Symbols and named sizes where arrays alone are computed: nothing is an instance of ()."""
 _ERROR: Final = """class {name}({base}):
     def __init__(self, what, **parts):
         super().__init__(what)"""

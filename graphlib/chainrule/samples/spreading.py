@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Input, Parameter
 from chainrule.core.node import Node
@@ -15,11 +16,12 @@ from chainrule.core.passes import forward, in_reverse
 from chainrule.core.rules import call_backward, call_forward
 from chainrule.errors import ChainruleError, FeedError, RuleError
 from chainrule.nodes.arithmetic import Add, Maximum, Minimum, Multiply, Negate, Subtract, Where
-from chainrule.nodes.elementwise import Abs, Clip, LeakyReLU, ReLU, Square
+from chainrule.nodes.elementwise import Abs, Clip, Exp, LeakyReLU, ReLU, Square
 from chainrule.nodes.linear import MatMul, Transpose
 from chainrule.nodes.losses import HingeLoss, MSELoss
 from chainrule.nodes.rearranging import Concatenate, Index, Reshape
 from chainrule.nodes.reductions import Max, Mean, Sum
+from chainrule.nodes.transcendental import Cosh, Expm1, Sinh
 from chainrule.samples.domains import ANY, Domain, asked_of_inputs, domains
 from chainrule.samples.kinks import distances
 
@@ -42,19 +44,30 @@ _TAME = (
     Minimum,
     Where,
 )
-_TAME_TOO = (Reshape, Concatenate, Index, Sum, Mean, Max, MSELoss, HingeLoss)
+_ALL_TAME = (*_TAME, Reshape, Concatenate, Index, Sum, Mean, Max, MSELoss, HingeLoss)
+_EXPONENTIAL = (Exp, Expm1, Sinh, Cosh)
 _ADDED = (Add, Subtract, Negate, Transpose, Reshape, Concatenate, Index)
 _LARGE, _CURVED = 300.0, 12.0  # the largest entry where all that read it are linear in pieces or square, and elsewhere
+_FAR, _FAR_CURVED, _FAR_EXPONENT = 3000.0, 25.0, 8.0  # and in far data, where 1 - σ has a few digits, and exp is small
 _SHRINKS = 8  # of the leaves of a value that is too large
 _EXPONENTS = ((-3.0, 2.5), (-3.0, 1.5), (-1.0, 0.5), (-0.5, 0.2))  # of 10, tried until nothing overflows
 
 
-def spread_feeds(graph: BaseGraph, feeds: Mapping[str, Array], sizes: Mapping[str, int], seed: int) -> dict[str, Array]:
+def spread_feeds(
+    graph: BaseGraph,
+    feeds: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    seed: int,
+    *,
+    far: bool = False,
+    turned: bool = False,
+) -> dict[str, Array]:
     """Feeds such as the given ones, but large and tiny, of both signs, and with entries close to kinks.
 
     What is linear in pieces meets entries up to some hundreds, every other rule up to 12, where a sigmoid still has
-    digits. Labels, indices and conditions stay as they are. Where no such data gives finite values, the feeds are
-    returned as they were.
+    digits; ``far`` takes them up to 3,000, and to 300 where what a curved rule gives is used in lines.
+    ``turned`` gives what is read last the other sign, so that large sums have both. Labels, indices and conditions stay
+    as they are. Where no such data gives finite values, the feeds are returned as they were.
 
     >>> from chainrule import Graph, Input, Parameter, Sum
     >>> graph = Graph(Sum(Parameter("W", (40, 50)) @ Input("x", (50, 1))))
@@ -65,7 +78,7 @@ def spread_feeds(graph: BaseGraph, feeds: Mapping[str, Array], sizes: Mapping[st
     asked = domains(graph, sizes)
     free = [node for node in (*graph.inputs, *graph.parameters) if _is_free(node, asked[node])]
     for attempt, (low, high) in enumerate(_EXPONENTS):
-        rng = np.random.default_rng([seed, attempt, 2])
+        rng = generator(seed, attempt, 2)
         spread: dict[Node, Array] = {
             node: _spread(feeds[graph.name(node)], asked[node], rng, low, high) for node in free
         }
@@ -73,12 +86,21 @@ def spread_feeds(graph: BaseGraph, feeds: Mapping[str, Array], sizes: Mapping[st
             node: feeds[graph.name(node)] for node in graph.leaves if graph.name(node) in feeds
         } | spread
         with np.errstate(all="ignore"):
-            found = _settled(graph, leaves, free)
+            found = _settled(graph, leaves, free, _mosts(graph, far))
             if found is not None:
                 found = _with_both_signs(graph, found, [node for node in free if asked[node] != ANY], sizes, rng)
+                if turned:
+                    found = {
+                        n: -v if asked[n] == ANY and n in free and _is_late(graph, n) else v for n, v in found.items()
+                    }
                 found = _close_to_kinks(graph, found, [node for node in free if asked[node] == ANY], rng)
                 return {graph.name(node): value for node, value in found.items()}
     return dict(feeds)
+
+
+def _is_late(graph: BaseGraph, leaf: Node) -> bool:
+    """Whether a leaf is read in the second half of a graph alone."""
+    return all(2 * graph.position(use) > len(graph) for use in graph.consumers(leaf))
 
 
 def soft_feeds(
@@ -88,7 +110,7 @@ def soft_feeds(
 
     A loss that takes 0 or 1 for a label takes what lies between as well, and classes in shares that sum to 1.
     """
-    asked, rng = domains(graph, sizes), np.random.default_rng([seed, 3])
+    asked, rng = domains(graph, sizes), generator(seed, 3)
     found, classes = dict(feeds), False
     for leaf in graph.inputs:
         value, domain, name = feeds[graph.name(leaf)], asked[leaf], graph.name(leaf)
@@ -117,15 +139,19 @@ def _spread(value: Array, domain: Domain, rng: Rng, low: float, high: float) -> 
     return np.asarray(end + (value - end) * factor, dtype=value.dtype)
 
 
-def _settled(graph: BaseGraph, leaves: Mapping[Node, Array], free: Sequence[Node]) -> dict[Node, Array] | None:
+def _settled(
+    graph: BaseGraph, leaves: Mapping[Node, Array], free: Sequence[Node], mosts: Mapping[Node, float]
+) -> dict[Node, Array] | None:
     """The leaves, those that make a value too large made smaller; None where the values stay too large or infinite."""
     values: dict[Node, Array] = dict(leaves)
     dtype = next((value.dtype for value in leaves.values() if value.dtype.kind == "f"), np.dtype(float))
-    mosts, moved, ends = _mosts(graph), set(free), set(graph.outputs)
+    moved, ends = set(free), set(graph.outputs)
     for node in graph.order:
         if not node.inputs:
             if node not in values:
                 values[node] = np.asarray(getattr(node, "value"), dtype)  # noqa: B009  # a constant
+            elif node in moved:
+                values[node] = _within(values[node], mosts[node])
             continue
         most = mosts[node]
         for _ in range(_SHRINKS):
@@ -138,22 +164,39 @@ def _settled(graph: BaseGraph, leaves: Mapping[Node, Array], free: Sequence[Node
             if largest <= most or not own:
                 break
             for source in own:
-                values[source] = np.asarray(values[source] * (0.9 * most / largest) ** (1 / len(own)), dtype)
+                values[source] = np.asarray(values[source] * (0.9 * most / largest) ** (0.5 / len(own)), dtype)
         if not np.isfinite(values[node]).all() or (largest > 4 * most and node not in ends):
             return None
     return {node: values[node] for node in leaves}
 
 
-def _mosts(graph: BaseGraph) -> dict[Node, float]:
+def _within(value: Array, most: float) -> Array:
+    """The value, made smaller where its largest entry is larger than one may be."""
+    largest = np.abs(value).max(initial=0.0)
+    return value if largest <= most else np.asarray(value * (0.9 * most / largest), value.dtype)
+
+
+def _mosts(graph: BaseGraph, far: bool) -> dict[Node, float]:
     """How large the entries of every node may be: as what they are added to, where they are."""
     most: dict[Node, float] = {}
     for node in reversed(graph.order):
         ends = [
-            most[use] if isinstance(use, _ADDED) else _LARGE if isinstance(use, _TAME) else _CURVED
-            for use in graph.consumers(node)
+            most[use] if isinstance(use, _ADDED) else _most_read_by(graph, use, far) for use in graph.consumers(node)
         ]
-        most[node] = min(ends, default=_LARGE)
+        most[node] = min(ends, default=_FAR if far else _LARGE)
     return most
+
+
+def _most_read_by(graph: BaseGraph, use: Node, far: bool) -> float:
+    """How large the entries that a rule reads may be."""
+    if isinstance(use, _ALL_TAME):
+        return _FAR if far else _LARGE
+    if isinstance(use, _EXPONENTIAL):
+        return _FAR_EXPONENT if far else _CURVED
+    uses = graph.consumers(use)
+    if far and uses and all(isinstance(other, _ALL_TAME) for other in uses):
+        return _LARGE
+    return _FAR_CURVED if far else _CURVED
 
 
 # --- signs --------------------------------------------------------------------------------------------------------

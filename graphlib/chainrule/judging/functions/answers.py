@@ -85,7 +85,7 @@ def answers_of(function: Function, asked: Question) -> Answers:
             if line is not None:
                 found.lines.setdefault(name, line)
         if not found.made:
-            found.made = [(made.name, made.line, made.value) for made in recording.made[:_MOST_MADE] if _is_small(made)]
+            found.made = [(made.name, made.line, made.then) for made in recording.made[:_MOST_MADE] if _is_small(made)]
     found.formulas = _formulas(function, recipes, asked)
     return found
 
@@ -179,29 +179,58 @@ def _equal(made: Any, wanted: Array) -> bool:
 def _formulas(function: Function, recipes: Mapping[str, Recipe], asked: Question) -> dict[str, ast.expr]:
     """The formula of every key, and of variables that are called like gradients, as they came to be.
 
-    There are none where a Symbol cannot pass.
+    There are none where a Symbol cannot pass. Where the number of examples has to be a number, it is that of a draw,
+    which no other size is, and is called by its name again.
     """
+    first = next(iter(asked.draws.values()))
+    numbers = {name: int(first[name]) for name in asked.sizes}
+    for sizes in ({}, numbers):
+        try:
+            return _read_off(function, recipes, asked, sizes)
+        except Exception:  # whatever NumPy says to Symbols: the arrays are judged
+            continue
+    return {}
+
+
+def _read_off(
+    function: Function, recipes: Mapping[str, Recipe], asked: Question, numbers: Mapping[str, int]
+) -> dict[str, ast.expr]:
     recording = Recording(function)
-    try:
-        result = recording.run(lambda: called(function, recipes, _symbols(asked)))
-        symbols = by_name(function, result, recording, asked)
-        if not all(isinstance(value, Symbol) for value in symbols.values()):
-            return {}
-        names = {id(symbol): name for name, symbol in symbols.items()}
-        for label, symbol in {
-            made.name: made.value for made in recording.made if isinstance(made.value, Symbol)
-        }.items():
-            name = gradient_of(label, asked.gradients) if label.startswith("d") else None
-            if name is not None and name not in symbols and id(symbol) not in names:
-                symbols[name], names[id(symbol)] = symbol, name
-        place = {id(made.value): k for k, made in reversed(list(enumerate(recording.made)))}
-        ranked = sorted(symbols, key=lambda name: place.get(id(symbols[name]), len(place)))
-        trees = {name: expression_of(symbols[name], names, recording.line_of) for name in ranked}
-        for name, tree in trees.items():
-            _in_its_entry(tree, recording, partial(_means, name, asked.gradients))
-        return trees
-    except Exception:  # whatever NumPy says to Symbols: the arrays are judged
+    result = recording.run(lambda: called(function, recipes, _symbols(asked, numbers)))
+    symbols = by_name(function, result, recording, asked)
+    if not all(isinstance(value, Symbol) for value in symbols.values()):
         return {}
+    names = {id(symbol): name for name, symbol in symbols.items()}
+    for label, symbol in {made.name: made.value for made in recording.made if isinstance(made.value, Symbol)}.items():
+        name = gradient_of(label, asked.gradients) if label.startswith("d") else None
+        if name is not None and name not in symbols and id(symbol) not in names:
+            symbols[name], names[id(symbol)] = symbol, name
+    place = {id(made.value): k for k, made in reversed(list(enumerate(recording.made)))}
+    ranked = sorted(symbols, key=lambda name: place.get(id(symbols[name]), len(place)))
+    trees = {name: expression_of(symbols[name], names, recording.line_of) for name in ranked}
+    for name, tree in trees.items():
+        _in_its_entry(tree, recording, partial(_means, name, asked.gradients))
+    called_again = {number: name for name, number in numbers.items()}
+    return {name: _with_sizes(tree, called_again) for name, tree in trees.items()}
+
+
+def _with_sizes(tree: ast.expr, names: Mapping[int, str]) -> ast.expr:
+    """An expression with the names of sizes in the place of their numbers."""
+    whole = ast.Expression(tree)
+    for node in ast.walk(whole) if names else ():
+        for field_name, child in ast.iter_fields(node):
+            if _size(child, names):
+                setattr(node, field_name, _size(child, names))
+            elif isinstance(child, list):
+                child[:] = [_size(part, names) or part for part in child]
+    return whole.body
+
+
+def _size(node: Any, names: Mapping[int, str]) -> ast.expr | None:
+    """The name of the size that a number is, None for anything else."""
+    if not isinstance(node, ast.Constant) or type(node.value) is not int or node.value not in names:
+        return None
+    return ast.copy_location(ast.Name(names[node.value], ast.Load()), node)
 
 
 def _means(name: str, gradients: Collection[str], key: str) -> bool:
@@ -217,8 +246,12 @@ def _in_its_entry(tree: ast.expr, recording: Recording, is_meant: Callable[[str]
             node.lineno = line  # type: ignore[attr-defined]  # an expression
 
 
-def _symbols(asked: Question) -> dict[str, Any]:
-    """What a function is filled with in the place of arrays."""
-    sizes = {name: Dimension.named(name) for name in asked.sizes}
-    gradients = {f"d{name}": Symbol.leaf(f"d{name}", shape) for name, shape in asked.shapes.items()}
-    return {**sizes, **gradients, **{name: Symbol.leaf(name, shape) for name, shape in asked.shapes.items()}}
+def _symbols(asked: Question, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """What a function is filled with in the place of arrays; with numbers for sizes where there are any."""
+    shapes = {
+        name: shape if shape is None else tuple(numbers.get(str(size), size) for size in shape)
+        for name, shape in asked.shapes.items()
+    }
+    sizes = {name: numbers.get(name, Dimension.named(name)) for name in asked.sizes}
+    gradients = {f"d{name}": Symbol.leaf(f"d{name}", shape) for name, shape in shapes.items()}
+    return {**sizes, **gradients, **{name: Symbol.leaf(name, shape) for name, shape in shapes.items()}}

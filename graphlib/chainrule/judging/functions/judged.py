@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, final
 
@@ -13,7 +13,7 @@ import numpy as np
 from chainrule.core.graph import BaseGraph
 from chainrule.core.passes import forward
 from chainrule.errors import ChainruleError
-from chainrule.judging.closeness import Array, same
+from chainrule.judging.closeness import Array, agrees, same
 from chainrule.judging.functions import chain
 from chainrule.judging.functions.answers import Answers, Function, answers_of, question
 from chainrule.judging.functions.reading_off import line_of_change, parts_of
@@ -99,7 +99,7 @@ class _Submission:
         self.keys = [name for name in self.results[0, ground.conventions[0]] if name in answers.keys]
         self.all = list(self.results[0, ground.conventions[0]])
         self.formulas = _admitted(answers.formulas)
-        self.draws = [k for k, draw in enumerate(ground.draws) if not draw.only]
+        self.draws = [k for k, draw in enumerate(ground.draws) if not (draw.only or draw.far)]
 
     # - by numbers alone
 
@@ -124,22 +124,16 @@ class _Submission:
     def is_right(self, name: str, convention: str) -> bool:
         """Whether a key is right on every draw."""
         return all(
-            self._agrees(self.results[k, convention].get(name), self.ground.values(k, convention).get(name))
-            for k in self.draws
+            agrees_on(self.ground, k, convention, name, self.results[k, convention].get(name)) for k in self.draws
         )
 
     def remark(self, name: str, convention: str) -> str:
         """For which data alone a key is right, where it is not for all that could be asked."""
         for k, draw in enumerate(self.ground.draws):
-            mine, right = self.results[k, convention].get(name), self.ground.values(k, convention).get(name)
-            if draw.only and not self._agrees(mine, right):
+            mine = self.results[k, convention].get(name)
+            if draw.only and not agrees_on(self.ground, k, convention, name, mine):
                 return draw.only
         return ""
-
-    def _agrees(self, mine: Any, right: Any) -> bool:
-        return (
-            mine is not None and right is not None and mine.shape == np.shape(right) and same(mine, np.asarray(right))
-        )
 
     def all_right(self, conventions: tuple[str, ...]) -> bool:
         """Whether every key that the graph knows is right, in one convention."""
@@ -176,8 +170,9 @@ class _Submission:
         known = [np.asarray(value) for c in self.ground.conventions for value in self.ground.values(0, c).values()]
         count = self.ground.draws[0].sizes.get(self.ground.batch, 1)
         shapes = {value.shape for value in known}
+        sums = {name for name, _, array in self.answers.made if not array.any()}  # what is added to, from zeros on
         for name, line, array in self.answers.made:
-            if line > (verdict.line or line) or not _ON_THE_WAY.match(name) or not array.any():
+            if name in sums or not _ON_THE_WAY.match(name):
                 continue
             scaled = [array * factor for factor in (1.0, -1.0, count, 1 / count)]
             alike = any(one.shape == value.shape and same(one, value) for value in known for one in scaled)
@@ -190,7 +185,7 @@ class _Submission:
             return self._right(name, convention)
         shown, line = self.shown(name), self.line(name)
         given = self.results[0, convention]
-        draws = self.draws
+        draws = [k for k in self.draws if self.ground.draws[k].tame or self.ground.draws[k].given]
         if name in self.gradients and all(
             chain.follows(self.ground, k, convention, name, self._given(k, convention)) for k in draws
         ):
@@ -220,6 +215,15 @@ class _Submission:
         return self.answers.shown if line is None else f"{self.answers.shown}, line {line}"
 
 
+def agrees_on(ground: Ground, k: int, convention: str, name: str, mine: Array | None) -> bool:
+    """Whether an array is what is right on a draw, but for rounding, the engine's own included."""
+    right = ground.values(k, convention).get(name)
+    if mine is None or right is None or mine.shape != np.shape(right):
+        return False
+    right = np.asarray(right)
+    return same(mine, right) or bool(agrees(mine, right, ground.slack(k, convention, name)).all())
+
+
 def _admitted(trees: Mapping[str, ast.expr]) -> dict[str, UserFormula]:
     """The formulas that were read off, held to the whitelist; none where one is not on it."""
     try:
@@ -246,36 +250,80 @@ def _of_formulas(
     seed: int,
 ) -> Report:
     """The report on formulas; what one wrong line makes wrong is told by that line, and searched for once."""
-    graph, settled = submission.ground.graph, submission.conventions(convention)[0]
+    ground, settled = submission.ground, submission.conventions(convention)[0]
     wrong = {name: formula for name, formula in formulas.items() if _is_wrong(submission, formula, name, settled)}
     right = {name: formula for name, formula in formulas.items() if name not in wrong}
+    asked: Any = settled if len(ground.conventions) > 1 else "auto"
+    found = _verdicts_on_wrong(
+        submission,
+        wrong,
+        settled,
+        lambda name: check(ground.graph, {**right, name: wrong[name]}, feeds, convention=asked, seed=seed)[name],
+    )
+    report = check(ground.graph, right, feeds, convention=convention, seed=seed) if right else None
+    if report is not None:
+        found |= {name: _in_chain(report[name], formulas, wrong.keys(), found) for name in right}
+    keys = [name for name in formulas if name in submission.keys or not found[name].ok]
+    first = next((name for name in keys if not found[name].own), None)
+    if first is not None:
+        found[first] = _at_common_line(found[first], wrong, right)
+    label = report.convention if report is not None else None
+    return Report([found[name] for name in keys], label, first, batch=ground.batch, examples=ground.examples)
+
+
+def _verdicts_on_wrong(
+    submission: _Submission, wrong: Mapping[str, UserFormula], convention: str, alone: Callable[[str], Verdict]
+) -> dict[str, Verdict]:
+    """The verdicts on wrong formulas: one that the repair of another one mends is wrong because of that one."""
     found: dict[str, Verdict] = {}
     for name, formula in wrong.items():
         if name in found:
             continue
-        asked: Any = settled if len(submission.ground.conventions) > 1 else "auto"
-        alone = check(graph, {**right, name: formula}, feeds, convention=asked, seed=seed)
-        found[name] = verdict = _with_line(alone[name], formula)
+        found[name] = verdict = _with_line(alone(name), formula)
         if not verdict.repair:
             continue
         old, new = _smallest_difference(formula.tree, ast.parse(verdict.repair, mode="eval").body)
         for other, another in wrong.items():
             tree = None if other in found else _exchanged(another.tree, old, new)
-            if tree is not None and not _is_wrong(submission, UserFormula.from_tree(tree), other, settled):
+            if tree is not None and not _is_wrong(submission, UserFormula.from_tree(tree), other, convention):
                 found[other] = _because(other, another, (name,), f"line {verdict.line}" if verdict.line else name)
-    report = check(graph, right, feeds, convention=convention, seed=seed) if right else None
-    for name, formula in right.items():
-        assert report is not None
-        before = _led_to(name, formulas) & wrong.keys()
-        culprits = tuple(other for other in wrong if other in before and not found[other].own)
-        found[name] = (
-            _because(name, formula, culprits, ", ".join(culprits)) if culprits else _with_line(report[name], formula)
-        )
-    keys = [name for name in formulas if name in submission.keys or not found[name].ok]
-    first = next((name for name in keys if not found[name].own), None)
-    label = report.convention if report is not None else None
-    told, ground = [found[name] for name in keys], submission.ground
-    return Report(told, label, first, batch=ground.batch, examples=ground.examples)
+    return found
+
+
+def _in_chain(
+    verdict: Verdict, formulas: Mapping[str, UserFormula], wrong: Collection[str], found: Mapping[str, Verdict]
+) -> Verdict:
+    """The verdict on a formula that is right by itself: wrong where it reads one that is not."""
+    name = verdict.name
+    before = _led_to(name, formulas)
+    culprits = tuple(other for other in wrong if other in before and not found[other].own)
+    if culprits:
+        return _because(name, formulas[name], culprits, ", ".join(culprits))
+    return _with_line(verdict, formulas[name])
+
+
+def _at_common_line(verdict: Verdict, wrong: Mapping[str, UserFormula], right: Mapping[str, UserFormula]) -> Verdict:
+    """The verdict at the line that all wrong formulas share, and no right one, where its own is none of these."""
+    if len(wrong) == 1 or verdict.line is None or verdict.name not in wrong:
+        return verdict
+    shared = set.intersection(*map(_lines, wrong.values())) - set().union(*map(_lines, right.values()))
+    if not shared or verdict.line in shared:
+        return verdict
+    line = _first_of(wrong[verdict.name].tree, shared)
+    return replace(verdict, line=line, diagnosis=f"{verdict.diagnosis}; all that is wrong goes through line {line}")
+
+
+def _lines(formula: UserFormula) -> set[int]:
+    return {line for node in ast.walk(formula.tree) if (line := getattr(node, "lineno", None)) is not None}
+
+
+def _first_of(tree: ast.expr, lines: Collection[int]) -> int | None:
+    """Of some lines the one whose part of an expression stands deepest, so that it was computed first."""
+    level, found = [tree], None
+    while level:
+        found = next((node.lineno for node in level if getattr(node, "lineno", None) in lines), found)
+        level = [part for node in level for part in parts_of(node)]
+    return found
 
 
 def _because(name: str, formula: UserFormula, culprits: tuple[str, ...], shown: str) -> Verdict:
@@ -304,8 +352,7 @@ def _is_wrong(submission: _Submission, formula: UserFormula, name: str, conventi
             found = formula.evaluate(values)
         except ChainruleError:
             return True
-        right = np.asarray(values[name])
-        if found.shape != right.shape or not same(found, right):
+        if not agrees_on(ground, k, convention, name, found):
             return True
     return False
 

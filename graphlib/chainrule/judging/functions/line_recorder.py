@@ -13,18 +13,21 @@ from typing import Any, Final, NamedTuple, final
 
 import numpy as np
 
+from chainrule.judging.reading.quiet import tree_of
 from chainrule.symbols.symbol import Symbol
 
+_MOST_KEPT, _LARGEST_KEPT = 300, 10_000  # arrays that are kept as they were
 _MOST_LINES: Final = 100_000  # lines that are looked at; what is run after them is run all the same
 
 
 @final
 class Made(NamedTuple):
-    """A value that a line made: its name, itself, and the number of the line in its file."""
+    """A value that a line made: its name, itself, the number of the line in its file, and what it was then."""
 
     name: str
     value: Any
     line: int
+    then: Any
 
 
 @final
@@ -66,9 +69,8 @@ class Recording:
     @functools.cached_property
     def _entries(self) -> list[tuple[int, int, str, int]]:
         """The entries of the dicts in the file: from and to which line a dict stands, the key, and its line."""
-        try:
-            tree = ast.parse("".join(linecache.getlines(self._file or "")))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = tree_of("".join(linecache.getlines(self._file or "")))
+        if tree is None:
             return []
         found = []
         for node in ast.walk(tree):
@@ -104,8 +106,13 @@ class Recording:
     def _note(self, name: str, value: Any, line: int) -> None:
         for label, one in _parts(name, value):
             if self._is_new(one):
-                self.made.append(Made(label, one, line))
+                self.made.append(Made(label, one, line, self._snapshot(one)))
                 self._set_line(one, line)
+
+    def _snapshot(self, value: Any) -> Any:
+        """A copy of an array that may be changed later; of few and small ones."""
+        few = len(self.made) < _MOST_KEPT and isinstance(value, np.ndarray) and value.size < _LARGEST_KEPT
+        return value.copy() if few else value
 
     def _is_new(self, value: Any) -> bool:
         mark = _mark(value)
@@ -139,6 +146,14 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from ((str(key), one) for key, one in list(value.items()) if isinstance(one, Symbol | np.ndarray))
     elif isinstance(value, list | tuple):
         yield from ((name, one) for one in list(value) if isinstance(one, Symbol | np.ndarray))
+    elif _is_of_a_person(value):
+        for key, one in list(vars(value).items()):
+            yield from _parts(key, one) if isinstance(one, Symbol | np.ndarray | dict | list | tuple) else ()
+
+
+def _is_of_a_person(value: Any) -> bool:
+    """Whether a value is an object of a plain class: one whose attributes are those that its methods have set."""
+    return type(value).__class__ is type and type(value).__bases__ == (object,) and hasattr(value, "__dict__")
 
 
 def _keys(node: ast.Dict | ast.Call) -> list[tuple[str, int]]:

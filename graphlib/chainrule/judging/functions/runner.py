@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -17,7 +18,7 @@ CONFINED: Final = "confined"
 SECONDS_OF_A_PROCESSOR: Final = 300  # of one process: the time by the clock is bounded from outside
 
 
-def main(file: str, function: str, megabytes: str, answer: str, how: str = "") -> int:
+def main(file: str, function: str, megabytes: str, answer: str, how: str = "") -> None:
     """Run a file, call its function with what standard input asks, and write down the answers."""
     asked = unpacked_question(sys.stdin.buffer.read())
     _limit(int(megabytes))
@@ -25,7 +26,6 @@ def main(file: str, function: str, megabytes: str, answer: str, how: str = "") -
         _limit_further()
         confine(Path(answer).parent)
     pack_answers(_answered(Path(file), function, asked), Path(answer))
-    return 0
 
 
 def _limit(megabytes: int) -> None:
@@ -85,4 +85,5 @@ def _module(file: Path) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])
+    os._exit(0)  # a thread that the file has started may go on for ever

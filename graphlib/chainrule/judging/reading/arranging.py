@@ -149,7 +149,7 @@ def joined_by(function: Function) -> Function:
     """A function of NumPy that lays values side by side in the way of its name, such as vstack."""
 
     def join(work: Work, tup: Operand) -> Any:
-        parts = _parts(tup)
+        parts = list(tup) if isinstance(tup, np.ndarray) and tup.ndim else _parts(tup)  # the rows of an array
         work(size_of(parts), 2)
         return function(parts)
 
@@ -307,6 +307,13 @@ def length(work: Work, x: Operand) -> Any:
     if not np.ndim(as_operand(x)):
         raise FormulaError("a number has no length")
     return len(x)
+
+
+def size(work: Work, x: Operand, axis: Operand = None) -> Any:
+    """How many entries x has, or how many along an axis."""
+    work(0)
+    x = as_array(x)
+    return x.size if axis is None else x.shape[whole(axis, "an axis")]
 
 
 def as_float(work: Work, x: Operand) -> Any:

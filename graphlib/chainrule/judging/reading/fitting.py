@@ -18,7 +18,15 @@ from chainrule.judging.reading.scope import Scope
 Axes: TypeAlias = "tuple[int | None, ...]"
 
 SUMS: Final[Mapping[str, Axes]] = MappingProxyType(
-    {"columns": (1,), "rows": (0,), "all": (None, 1, 0), "examples": (1, 0), "i": (0, 1), "j": (1, 0), "open": (0, 1)}
+    {
+        "columns": (1,),
+        "rows": (0,),
+        "all": (None, 1, 0),
+        "examples": (1, 0, None),
+        "i": (0, 1, None),
+        "j": (1, 0, None),
+        "open": (0, 1, None),
+    }
 )
 """What a sum may run over, by how it is written; what comes first is taken where nothing speaks against it."""
 _MOST_TRIED: Final = 27
@@ -83,7 +91,9 @@ class OpenPlaces:
     def settle(self, tree: ast.expr, scope: Scope, shape: tuple[int, ...] | None) -> None:
         """Choose for every place what fits, so that the whole has the shape that it should, where that can be."""
         fitting = _Fitting(self, tree, scope)
-        chosen = next((axes for axes in self._choices() if fitting.shape(axes) == shape), None) if shape else None
+        chosen = (
+            None if shape is None else next((axes for axes in self._choices() if fitting.shape(axes) == shape), None)
+        )
         fitting.shape(next(self._choices()) if chosen is None else chosen)
 
     def _choices(self) -> Iterator[Axes]:

@@ -365,6 +365,8 @@ class ExpressionParser(TokenReader):
         if self._next.kind in ("(", "{"):
             opening = self._expect(self._next.kind)
             tree = self._call(self._make(called, token.start), token.start, CLOSING[opening.kind])
+            if name in ("max", "min") and isinstance(tree, ast.Call) and len(tree.args) == 2 and not tree.keywords:
+                tree.func = of_numpy(f"{name}imum")  # max(0, Z) is the larger one, entry by entry
         else:
             tree = self._make(ast.Call(called, [self._power()], []), token.start)
         return self._make(ast.BinOp(tree, ast.Pow(), power), token.start) if power else tree

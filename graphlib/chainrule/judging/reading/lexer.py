@@ -14,6 +14,7 @@ from chainrule.judging.reading.marks import Mark, closing, marks_above
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.passage import Passage
 from chainrule.judging.reading.scope import Scope
+from chainrule.judging.reading.summation import COMMANDS_AND_SPACE, summed_over
 from chainrule.judging.reading.vocabulary import FUNCTIONS
 
 
@@ -36,6 +37,7 @@ _STYLES: Final = tuple(
     " Bigg biggl biggr limits nolimits quad qquad".split()
 )
 _SKIPPED: Final = re.compile(
+    r"\\q?quad\s*(?:\\(?:text[a-z]*|mbox|mathrm)\s*\{[^{}]*\}|\(\s*\w{1,3}\s*\))[\s.,;$]*\Z|"
     r"\\(?:left|right)\s*\.|"
     rf"[\s\u2061-\u2064\ufe0e]+|\\[,;:!> ]|\\\\|\\[()]|\$+|\\(?:{'|'.join(_STYLES)})\*?(?![A-Za-z])"
     r"|\\(?:color|hspace|vspace|mspace|phantom|vphantom|hphantom|tag|label|ref|eqref)\*?\s*\{[^{}]*\}"
@@ -71,11 +73,15 @@ _NOTE: Final = re.compile(r"\s*[_^]\s*")
 _BRACED_NAME: Final = re.compile(r"\{\s*[A-Za-z]+\s*\^\s*\{\s*\[\s*\w+\s*\]\s*\}\s*\}(?=\s*(?:['′^]|\\prime))")
 _STYLED: Final = re.compile(rf"\\(?:{'|'.join(_STYLES)})\s*(?=\{{)")
 _WORDS: Final = re.compile(r"\{\s*(?:(?:np|numpy)\s*\.\s*\w+|axis|keepdims|True|False|\w+\s*=\s*\w+)\s*\}")
-_WORD_IN_BRACES: Final = re.compile(r"\{\s*([A-Za-z]\w*)\s*\}(?=\s*(?:['′(^]|\\prime|\\left))")
+_WORD_IN_BRACES: Final = re.compile(
+    r"\{\s*([A-Za-z]\w*)\s*\}(?=\s*(?:['′(^]|\\prime|\\left|\\[bB]igg?[lr]?(?![A-Za-z])))"
+)
 _BRACKET: Final = re.compile(r"\\(?:left|right|[bB]ig[lr]?|[bB]igg[lr]?)\s*([\[\]])")
 _INDICATOR: Final = re.compile(
     r"\\(?:math(?:bb|ds|bf)\s*\{?\s*[1I]\s*\}?|mathbbm\s*\{\s*1\s*\})\s*(?:(_)\s*(?=\{)|(?=\\?[({\[]|\\left))"
 )
+_ONES: Final = re.compile(r"\\(?:mathbf|boldsymbol|bm|vec)\s*\{?\s*1\s*\}?")
+_BEHIND_ONES: Final = re.compile(r"\s*(?:\^|[ᵀ⊤]|[A-Za-z]|\\(?:math|sigma|delta|tanh))")
 _ACCENT: Final = re.compile(
     r"\\(hat|widehat|bar|overline|tilde|widetilde|check)\s*\{?\s*(?:\\(?:mathbf|boldsymbol|bm|mathrm)\s*\{?\s*)?([A-Za-z])\s*\}{0,2}"
 )
@@ -88,7 +94,6 @@ _SUM: Final = re.compile(r"\\sum(?![A-Za-z])(?:\s*\\(?:no)?limits(?![A-Za-z]))?|
 _SUM_WORD: Final = re.compile(r"\\?_(columns|rows)(?![A-Za-z])")
 _SUM_BOUND: Final = re.compile(r"\s*\\?([_^])\s*(?:\{([^{}]*)\}|\{\s*\\\w+\s*\{([^{}]*)\}\s*\}|(\w))")
 _SUBSCRIPT_IN_SUBSCRIPT: Final = re.compile(r"\\?[_*]\s*\{.*", re.DOTALL)
-_COMMANDS_AND_SPACE: Final = re.compile(r"\\[A-Za-z]+|[\s{}\\]")
 _IN_BRACKETS: Final = re.compile(r"^\s*(?:\[\s*(?=\w+\s*\])|\(\s*(?=\w+\s*\)))(\w+)\s*[\])]\s*$")
 _ARGUMENT: Final = re.compile(r"\d+|\w")
 _SHAPE_NOTE: Final = re.compile(r"(?:\\ |\s)*\(?\s*\w+\s*(?:\\times|×|x)\s*\w+\s*\)?\s*")
@@ -172,8 +177,16 @@ class Lexer:
         found = _STRING.match(self.text, self.at) if self._last("(", "[") else None
         return self._add("string", found[0][1:-1], found.end()) if found else False
 
+    def _refuse_ones(self) -> None:
+        r"""A \mathbf{1} that is multiplied is a vector of ones; beside + and - it is as good as the number."""
+        found = _ONES.match(self.text, self.at)
+        if found and (self._last("name", ")", "}", "T", "example") or _BEHIND_ONES.match(self.text, found.end())):
+            told = "a vector of ones sums what it is multiplied with"
+            raise self.passage.error(self.at, told, r"\sum_{i=1}^{m} dZ^{(i)}")
+
     def _notes(self) -> bool:
         r"""Marks around what counts: \underbrace{...}_{note}, \text{axis}, the sign of an indicator."""
+        self._refuse_ones()
         noted, styled = _NOTED.match(self.text, self.at), _STYLED.match(self.text, self.at)
         bracket = _BRACKET.match(self.text, self.at)
         indicator, named = _INDICATOR.match(self.text, self.at), _BRACED_NAME.match(self.text, self.at)
@@ -282,7 +295,6 @@ class Lexer:
         return self._add("number", found[0], found.end()) if found else False
 
     def _fraction(self) -> bool:
-        """½ and its like."""
         found = _ONE_SIGN_FRACTION.fullmatch(unicodedata.normalize("NFKC", self.text[self.at]))
         return self._add("fraction", f"{found[1]}/{found[2]}", self.at + 1) if found else False
 
@@ -301,22 +313,12 @@ class Lexer:
         while bound := _SUM_BOUND.match(self.text, self.at):
             bounds[bound[1]] = next(group for group in bound.groups()[1:] if group is not None)
             self.at = bound.end()
-        index = _COMMANDS_AND_SPACE.sub("", bounds["_"]).partition("=")[0]
-        return self._put(Token("sum", self._summed(start, index, bounds["_"], bounds["^"]), start, self.at, index))
-
-    def _summed(self, start: int, index: str, low: str, high: str) -> str:
-        """What a sum runs over: "columns", "rows", "examples", "all", or what the shapes tell."""
-        if index == "examples" or (high.strip() == "m" and index not in ("columns", "rows")):
-            return "examples"
-        if index in ("columns", "rows", "i", "j"):
-            return index
-        if not index:
-            return "all"
-        if len(index) == 1 and index.isalpha() and any(value is not None for value in self._examples()):
-            return "open"
-        raise self.passage.error(
-            start, f"a sum over {readable(low)} could mean rows or columns", r"\sum_{columns} or \sum_{rows}"
-        )
+        index = COMMANDS_AND_SPACE.sub("", bounds["_"]).partition("=")[0]
+        try:
+            over = summed_over(bounds["_"], bounds["^"], [value for value in self._examples() if value is not None])
+        except ValueError as error:
+            raise self.passage.error(start, *error.args) from None
+        return self._put(Token("sum", over, start, self.at, index))
 
     def _examples(self) -> Collection[Any]:
         return self.known.values() if isinstance(self.known, Scope) else ()
@@ -366,6 +368,10 @@ class Lexer:
             return self._name(GREEK[command], end)
         if command in ("mathbb", "mathds"):
             raise self.passage.error(self.at, "an indicator is written as its condition", "(Z_1 > 0)")
+        if command in ("dot", "ddot"):
+            raise self.passage.error(
+                self.at, "a dot above a name is no part of a formula", "dZ_3, \\frac{\\partial L}{\\partial Z_3}"
+            )
         if command in FUNCTIONS or command in FUNCTION_WORDS:
             return self._put(Token("name", command, self.at, end, command))
         if command in REFUSED_COMMANDS:
@@ -439,7 +445,7 @@ class Lexer:
         if _SHAPE_NOTE.fullmatch(content):
             return "", end
         content = _IN_BRACKETS.sub(r"\1", content)
-        plain = _COMMANDS_AND_SPACE.sub("", _SUBSCRIPT_IN_SUBSCRIPT.sub("", content))
+        plain = COMMANDS_AND_SPACE.sub("", _SUBSCRIPT_IN_SUBSCRIPT.sub("", content))
         if not plain.isalnum():
             raise self.passage.error(mark.end(), f"{readable(content)} cannot number a name")
         return plain, end

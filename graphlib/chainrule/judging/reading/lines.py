@@ -17,6 +17,7 @@ from chainrule.judging.reading.forms import name_in, name_node, put_in_place, si
 from chainrule.judging.reading.messages import readable
 from chainrule.judging.reading.parsing import NESTING, name_on_the_left, parsed
 from chainrule.judging.reading.passage import Passage
+from chainrule.judging.reading.quiet import value_of
 from chainrule.judging.reading.scope import Scope, as_scope
 from chainrule.judging.reading.user_formula import UserFormula, formula_of
 
@@ -24,7 +25,8 @@ _SIGNS: Final[dict[str, type[ast.operator]]] = {
     "+": ast.Add, "-": ast.Sub, "*": ast.Mult, "/": ast.Div, "@": ast.MatMult,
 }  # fmt: skip
 _PASSED_OVER: Final = re.compile(
-    r"\s*(?:import\s|from\s+[\w.]+\s+import\s|return\b|pass\s*$|(?:\$\$|\\\[|\\\]|\\(?:begin|end)\s*\{[a-z]+\*?\}\s*)+$)"
+    r"\s*(?:import\s|from\s+[\w.]+\s+import\s|return\b|pass\s*$|print\s*\(|assert\b|(?:'''|\"\"\").*(?:'''|\"\"\")\s*$"
+    r"|(?:\$\$|\\\[|\\\]|\\(?:begin|end)\s*\{[a-z]+\*?\}\s*)+$)"
 )
 _OF_A_PROGRAM: Final = re.compile(r"\s*(def|class|for|while|if|elif|else|with|try)\b[^=]*:\s*$|\s*def\s")
 _MOST_LINES_JOINED: Final = 60
@@ -51,8 +53,34 @@ def parse_lines(text: str, names: Iterable[str] | None = None) -> dict[str, User
         raise FormulaError(f"formulas are text, not {type(text).__name__}")
     reading = _File(as_scope(names))
     for number, content in _logical_lines(text):
-        reading.line(Passage(content, number))
+        for line in _undisplayed(Passage(content, number)):
+            reading.line(line)
     return reading.formulas()
+
+
+def formula_for(name: str, text: str, known: Scope, shape: tuple[int, ...] | None = None) -> UserFormula:
+    """The formula of a text that is handed in under a name; it may give the name once more, ``dZ3 = A3 - Y``.
+
+    Raises FormulaError for a text that gives another name.
+    """
+    lines = list(_undisplayed(Passage(text)))
+    if len(lines) > 1:
+        raise lines[1].error(0, "one formula at a time", "the lines of a file, in a file")
+    *lefts, right = _parts_between_equals(lines[0])
+    for left in lefts:
+        given = _name_or_none(left, known)
+        if given is None or (given != name and given not in known):
+            raise left.error(left.indent, f"{readable(left.text.strip())} is no name to the left of =", f"{name} = ...")
+        if given != name:
+            raise left.error(left.indent, f"this gives {given}, and stands under the name {name}")
+    return parsed(right if lefts else Passage(text), known, shape)
+
+
+def _name_or_none(left: Passage, known: Scope) -> str | None:
+    try:
+        return name_on_the_left(left, known)
+    except FormulaError:
+        return None
 
 
 @final
@@ -99,12 +127,13 @@ class _File:
     def _give(self, name: str, left: Passage, sign: str, right: Passage) -> None:
         formula = parsed(right, self.known, self._shape(name))  # held to the list before anything is put in place
         tree = self._changed(name, left, sign, formula.tree)
-        formula = formula_of(tree, right.text, right, self.known)
+        shown = _shown(name, sign, right.text) if tree is not formula.tree else right.text
+        formula = formula_of(tree, shown, right, self.known)
         earlier = self.given.setdefault(name, [])
         again = bool(earlier)
         if again and name in formula.names:
             tree = _replaced(formula, {name: earlier[-1].formula.tree}, right)
-            formula = formula_of(tree, right.text, right, self.known)
+            formula = formula_of(tree, shown, right, self.known)
         elif again and not earlier[-1].read:
             raise left.error(left.indent, f"{name!r} is given in line {earlier[-1].left.line} already")
         for other in formula.names:
@@ -148,6 +177,12 @@ class _File:
                 one.formula = formula_of(tree, one.formula.source, passage, self.known)
 
 
+def _shown(name: str, sign: str, text: str) -> str:
+    """What ``name += text`` says in full."""
+    word = text.strip()
+    return f"{name} {sign} {word}" if word.isidentifier() else f"{name} {sign} ({word})"
+
+
 def _replaced(formula: UserFormula, trees: dict[str, ast.expr], passage: Passage) -> ast.expr:
     """The expression with expressions in the place of names; bounded before it is made."""
     names = [name_in(node) for node in ast.walk(formula.tree) if isinstance(node, ast.expr)]
@@ -171,6 +206,9 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     k = 0
     while k < len(lines):
         last = _last_of(lines, k)
+        while lines[last].endswith("\\") and last + 1 < min(len(lines), k + _MOST_LINES_JOINED):
+            lines[last] = lines[last][:-1]
+            last = _last_of(lines, last + 1)
         yield k + 1, "\n".join(lines[k : last + 1])
         k = last + 1
 
@@ -212,7 +250,15 @@ def _assignments(line: Passage) -> Iterator[tuple[Passage, str, Passage]]:
 
 
 def _sides(line: Passage) -> list[Passage]:
-    """The texts between the equals signs that stand in no brackets and compare nothing; the last is the formula."""
+    """The texts between the equals signs; the last is the formula."""
+    found = _parts_between_equals(line)
+    if len(found) == 1:
+        raise line.error(line.indent, f"{readable(line.text.strip())} is no line of the form name = formula")
+    return found
+
+
+def _parts_between_equals(line: Passage) -> list[Passage]:
+    """The texts between the equals signs that stand in no brackets and compare nothing."""
     text, depth, begins, found = line.text, 0, 0, list[Passage]()
     for at, character in enumerate(text):
         depth += NESTING.get(character, 0)
@@ -220,9 +266,35 @@ def _sides(line: Passage) -> list[Passage]:
         if character == "=" and depth == 0 and alone:
             found.append(_part(line, begins, at, end="&"))
             begins = at + 1
-    if not found:
-        raise line.error(line.indent, f"{readable(text.strip())} is no line of the form name = formula")
     return [*found, _part(line, begins, len(text))]
+
+
+_OPENED: Final = re.compile(r"\s*(?:\$\$?|\\\[|\\\(|\\begin\s*\{[a-z]+\*?\}(?:\{\d+\})?|&(?!&))")
+_CLOSED: Final = re.compile(
+    r"(?:\$\$?|\\\]|\\\)|\\end\s*\{[a-z]+\*?\}|\\(?:label|tag)\s*\{[^{}]*\}|\\no(?:number|tag)|[.,;]|\\\\)\s*\Z"
+)
+_NEXT_STATEMENT: Final = re.compile(r";(?=\s*[A-Za-z_][\w.]*(?:\[[^\]=]*\])?\s*[-+*/@]?=[^=])")
+_NEXT_ROW: Final = re.compile(r"\\\\(?=[^\n=]*=)")
+
+
+def _undisplayed(line: Passage) -> Iterator[Passage]:
+    r"""The formulas of a line without what displays them: ``$$ $$``, ``\[ \]``, ``\begin{aligned}`` with its rows."""
+    text, begins = line.text, 0
+    if "\\" not in text and "$" not in text:
+        starts = [0, *(end.end() for end in _NEXT_STATEMENT.finditer(text))]
+        yield from (_part(line, at, to, end=";") for at, to in itertools.pairwise([*starts, len(text) + 1]))
+        return
+    while opened := _OPENED.match(text, begins):
+        begins = opened.end()
+    ends = len(text.rstrip())
+    while begins and (closed := _CLOSED.search(text[:ends])) and closed.start() >= begins:
+        ends = len(text[: closed.start()].rstrip())
+    rows = [begins, *(row.end() for row in _NEXT_ROW.finditer(text, begins, ends))]
+    for k, row in enumerate(rows):
+        last = rows[k + 1] - 2 if k + 1 < len(rows) else ends
+        start = re.compile(r"[\s&]*").match(text, row)
+        at = row if start is None or k == 0 else min(start.end(), last)
+        yield _part(line, at, last) if (begins or k) else line
 
 
 def _part(line: Passage, begins: int, ends: int, end: str = "") -> Passage:
@@ -237,9 +309,8 @@ def _entries(left: Passage, right: Passage) -> list[tuple[Passage, str, Passage]
     """Of ``grads = {"dW1": ...}`` every entry, of ``A, B = x, y`` every pair; None where a line gives one value."""
     if not (right.text.strip().startswith(("{", "dict(")) or "," in left.text):
         return None
-    try:
-        target, value = (ast.parse(side.text.strip(), mode="eval").body for side in (left, right))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    target, value = value_of(left.text), value_of(right.text)
+    if target is None or value is None:
         return None
     if isinstance(value, ast.Dict):
         return _entries_of_dict(value, left, right)

@@ -58,6 +58,12 @@ def name_on_the_left(left: Passage, known: Collection[str] | None) -> str:
     """The name to the left of an equals sign, in whichever notation."""
     if left.text.strip() in (known or ()):
         return left.text.strip()
+    kept = re.fullmatch(r"\s*(?:self|grads?|gradients?)\.(\w+)\s*", left.text)
+    if kept:
+        return kept[1]
+    if re.fullmatch(r"\s*[A-Za-z_]\w*\s*\[[^'\"]*\]\s*", left.text):
+        told = f"{readable(left.text.strip())} changes a part of a value, and formulas give whole ones"
+        raise left.error(left.indent, told, "np.where(Z1 > 0, dA1, 0), probs - Y")
     name = name_in(expression(left, known))
     if name is None:
         raise left.error(left.indent, f"{readable(left.text.strip())} is no name to the left of =")

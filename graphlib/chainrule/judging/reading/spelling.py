@@ -8,38 +8,46 @@ from typing import Final
 
 from chainrule.judging.reading.forms import MODULES, name_node, of_numpy
 from chainrule.judging.reading.passage import Passage
+from chainrule.judging.reading.tensors import MODULES_OF_TENSORS, in_numpy, is_of_tensors
 from chainrule.judging.reading.vocabulary import FUNCTIONS, NUMPY
 
 _LIKE_NUMPY: Final = frozenset(("jnp", "cp", "xp", "anp", "onp", "math", "cmath"))
 _WITHIN: Final = frozenset(("linalg", "special", "core", "scipy", "numpy"))  # np.linalg.norm, scipy.special.expit
-_FOREIGN: Final = frozenset("torch F nn tf K keras theano jax paddle mx nd tl chainer".split())
-_OTHERWISE: Final = {
-    "mm": "matmul", "bmm": "matmul", "reduce_sum": "sum", "reduce_mean": "mean", "reduce_max": "max", "pow": "power",
-    "mul": "multiply", "div": "divide", "sub": "subtract", "neg": "negative", "tensor": "array", "cat": "concatenate",
-    "clamp": "clip", "t": "transpose", "permute": "transpose", "concat": "concatenate", "norm": "linalg.norm",
-}  # fmt: skip
 _GRADIENTS: Final = frozenset("grads gradients grad gradient grad_dict dparams derivatives gradient_dict".split())
 
 
 def plain(tree: ast.expr, passage: Passage, known: Collection[str] | None) -> ast.expr:
     """The expression in the words of formulas; raises FormulaError for what is written for another library."""
     whole = ast.Expression(tree)
+    _refuse_tensors(tree, passage, known or ())
     for node in ast.walk(whole):  # a node before its parts, so what is put in its place is looked at, too
         for field, child in ast.iter_fields(node):
             if isinstance(child, ast.expr):
-                setattr(node, field, _respelled(child, passage, known or ()))
+                setattr(node, field, _respelled(child, known or ()))
             elif isinstance(child, list):
-                child[:] = [
-                    _respelled(part, passage, known or ()) if isinstance(part, ast.expr) else part for part in child
-                ]
+                child[:] = [_respelled(part, known or ()) if isinstance(part, ast.expr) else part for part in child]
     return whole.body
 
 
-def _respelled(node: ast.expr, passage: Passage, known: Collection[str]) -> ast.expr:
+def _refuse_tensors(tree: ast.expr, passage: Passage, known: Collection[str]) -> None:
+    """Raise FormulaError, which says it in NumPy, for an expression of tensors."""
+    for node in ast.walk(tree):
+        what = ""
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in MODULES_OF_TENSORS - set(known):
+                what = f"{module}.{name:.40}"
+            case ast.Call():
+                what = is_of_tensors(node)
+        if what:
+            at = getattr(node, "col_offset", 0)
+            raise passage.error(at, f"{what} is another library's; formulas are NumPy", in_numpy(tree, known)[:400])
+
+
+def _respelled(node: ast.expr, known: Collection[str]) -> ast.expr:
     found = node
     match node:
         case ast.Attribute(value=ast.Name(id=module), attr=name) if module not in known and module not in MODULES:
-            found = _of_module(module, name, node, passage, known)
+            found = _of_module(module, name, node)
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id=module), attr=within), attr=name) if (
             within in _WITHIN and module not in known
         ):
@@ -55,22 +63,12 @@ def _respelled(node: ast.expr, passage: Passage, known: Collection[str]) -> ast.
     return found
 
 
-def _of_module(module: str, name: str, node: ast.expr, passage: Passage, known: Collection[str]) -> ast.expr:
+def _of_module(module: str, name: str, node: ast.expr) -> ast.expr:
     if module in _LIKE_NUMPY:
         return of_numpy(name)
     if module in _WITHIN:
         return _function(name)
-    if module == "self":
-        return name_node(name)
-    if module not in _FOREIGN:
-        return node
-    other = _OTHERWISE.get(name, name)
-    there_is = other.rpartition(".")[2]
-    shown = f"np.{other}" if there_is in NUMPY else other if other in FUNCTIONS else ""
-    remedy = f"{shown}(A)" if shown else "np.sum(A, axis=1, keepdims=True), np.where(A > 0, x, y), A.T"
-    raise passage.error(
-        getattr(node, "col_offset", 0), f"{module}.{name:.40} is another library's; formulas are NumPy", remedy
-    )
+    return name_node(name) if module == "self" else node
 
 
 def _function(name: str) -> ast.expr:

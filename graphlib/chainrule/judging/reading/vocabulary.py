@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.judging.reading import activations, arranging, computing, windowed
+from chainrule.judging.reading.operands import as_array
 from chainrule.judging.reading.work import Function
 from chainrule.symbols import elementary
 
@@ -60,7 +61,9 @@ _NUMPY: dict[str, Function] = {
     **dict.fromkeys(("asarray", "asanyarray", "ascontiguousarray"), arranging.array),
     **{name: arranging.conversion(dtype) for name, dtype in DTYPES.items() if name not in ("float", "int", "bool")},
     "identity": arranging.eye,
-    "size": lambda work, x: arranging.length(work, arranging.ravel(work, x)),
+    "size": arranging.size,
+    "shape": lambda work, x: as_array(x).shape,
+    "ndim": lambda work, x: as_array(x).ndim,
 }
 
 

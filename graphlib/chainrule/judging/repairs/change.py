@@ -21,7 +21,8 @@ class Surroundings:
     whose values are whole numbers, such as labels. ``shape_of`` gives the shape of an expression, or None.
     ``examples`` is what they are called, columns or rows. ``target`` is the value whose gradient the formula is for,
     ``numbers`` are those that the graph's own rules are written with, and ``made_by`` tells the function that gave a
-    value: tanh for ``A1 = np.tanh(Z1)``.
+    value: tanh for ``A1 = np.tanh(Z1)``. Where one ``function`` alone is taken of the target, ``rule`` is its gradient,
+    from the ``upstream`` one.
     """
 
     values: tuple[str, ...]
@@ -34,6 +35,9 @@ class Surroundings:
     target: str = ""
     numbers: tuple[float, ...] = ()
     made_by: Mapping[str, str] = field(default_factory=dict)
+    function: str = ""
+    rule: ast.expr | None = None
+    upstream: str = ""
 
 
 @final

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias, final
 
+from chainrule.judging.reading.forms import put_in_place
 from chainrule.judging.repairs.change import Proposal, Proposals, Site, Surroundings
 from chainrule.judging.repairs.expressions import LOAD, binary, named, number, operands, transposed
 from chainrule.judging.repairs.slips import SLIPS, Slip
@@ -29,6 +30,8 @@ def proposed(name: str, site: Site, near: Surroundings) -> Proposals:
 
 
 def _proposed(slip: Slip, node: ast.expr, near: Surroundings) -> Proposals:
+    if slip.unless and slip.unless == near.function:
+        return
     written, meant = _form(slip.written), _form(slip.meant)
     is_product = isinstance(written, ast.BinOp) and isinstance(written.op, ast.Mult)
     matches = _products(written, node) if is_product else ((found, None) for found in _matches(written, node, {}))
@@ -119,6 +122,7 @@ def _parts(node: ast.expr) -> tuple[str, list[ast.expr]] | None:
 
 def _filled(form: ast.expr, found: Found, near: Surroundings) -> Iterator[tuple[ast.expr, Found]]:
     """The form with what its names stand for; a name that stands for nothing yet with all that it may stand for."""
+    found = found | {"function": named(near.function)}
     free = [name for name in dict.fromkeys(_names(form)) if name not in found]
     for chosen in itertools.product(*(_may_be(name, found, near) for name in free)):
         table = found | dict(zip(free, chosen, strict=True))
@@ -134,6 +138,8 @@ def _may_be(name: str, found: Found, near: Surroundings) -> list[ast.expr]:
         return [number(axis) for axis in _AXES]
     if name == "c":
         return [number(value) for value in near.numbers]
+    if name == "rule":
+        return [] if near.rule is None else [put_in_place(near.rule, {near.upstream: found["g"]})]
     shapes = {near.shape_of(part) for part in found.values()}
     fitting = [value for value in near.values if near.shapes.get(value) in shapes]
     own = [value for value in fitting if value == near.target]

@@ -11,7 +11,9 @@ class Slip(NamedTuple):
 
     In ``written`` every name stands for any expression, the same one wherever it occurs, and a product may hold more
     factors, in any order, which stay. A name that occurs in ``meant`` alone is tried with every value near by, except
-    that ``axis`` is 0 or 1 and ``c`` a number of the graph. In ``said`` names in braces are what they stand for.
+    that ``axis`` is 0 or 1, ``c`` a number of the graph, ``function`` the one that the graph takes of the value whose
+    gradient the line is for, and ``rule`` its gradient, from ``g``. A slip that is ``unless`` a function is none where
+    the graph takes that one. In ``said`` names in braces are what they stand for.
     ``cost`` orders explanations that are all right: the usual mistake has the lowest.
     """
 
@@ -20,6 +22,7 @@ class Slip(NamedTuple):
     meant: str
     said: str
     cost: float
+    unless: str = ""
 
 
 _SOFTMAX = "softmax is not taken entry by entry: every entry of {a} depends on all entries that are summed to 1"
@@ -31,6 +34,15 @@ _OUTER = "np.outer pairs examples with others: {a} and {b} need the matrix produ
 _EPSILON = "under the root {c} is missing"
 _FLIP = "{a} must not be flipped"
 _FLIPPED = "{a} has to be flipped"
+_OTHER = "the slope of {} is taken, and that of {{function}} belongs here"
+_LEAKY = "leaky ReLU is applied to the gradient {g}; its slope has to be taken instead"
+_SLOPES: Final = {
+    "sigmoid": ("g * a * (1 - a)", "g * (a - a ** 2)", "g * (a - a * a)", "g * sigmoid_slope(z)"),
+    "tanh": ("g * (1 - a ** 2)", "g * (1 - a * a)", "g * (1 - np.square(a))", "g * tanh_slope(z)"),
+    "relu": ("g * (z > 0)", "g * (z >= 0)", "np.where(z > 0, g, 0)", "g * np.where(z > 0, 1, 0)", "g * relu_slope(z)"),
+    "leaky_relu": ("np.where(z > 0, g, k * g)", "g * np.where(z > 0, 1, k)", "g * np.maximum(k, z > 0)"),
+    "softplus": ("g * sigmoid(z)",),
+}
 
 SLIPS: Final = (
     Slip("softmax entry by entry", "g * a * (1 - a)", _WHOLE, _SOFTMAX, 1.0),
@@ -40,6 +52,13 @@ SLIPS: Final = (
     Slip("ReLU of a gradient", "np.maximum(0, g)", "g * (z > 0)", _RELU, 1.0),
     Slip("ReLU of a gradient", "np.maximum(g, 0)", "g * (z > 0)", _RELU, 1.0),
     Slip("ReLU of a gradient", "relu(g)", "g * (z > 0)", _RELU, 1.0),
+    Slip("ReLU of a gradient", "np.maximum(k * g, g)", "rule", _LEAKY, 1.0),
+    Slip("ReLU of a gradient", "np.maximum(g, k * g)", "rule", _LEAKY, 1.0),
+    *(
+        Slip("slope of another function", written, "rule", _OTHER.format(function), 1.0, function)
+        for function, forms in _SLOPES.items()
+        for written in forms
+    ),
     Slip("mask of a gradient", "g * (g > 0)", "g * (z > 0)", _MASK, 1.0),
     Slip("mask of a gradient", "np.where(g > 0, g, 0)", "g * (z > 0)", _MASK, 1.0),
     Slip("bound", "np.maximum(a, b)", "a", _BOUND, 1.1),
