@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.run import BaseRun
+from chainrule.core.saving import replaced
 from chainrule.derivation.deriving import derivation
 from chainrule.drawing.assembly import Assembly, Choice
 from chainrule.drawing.caption import with_rows
@@ -24,7 +25,6 @@ from chainrule.drawing.mermaid import mermaid_text
 from chainrule.drawing.pinning import pinned
 from chainrule.drawing.rendering import render
 from chainrule.drawing.rows import in_rows
-from chainrule.drawing.saving import replaced
 from chainrule.drawing.scene import Direction, Scene
 from chainrule.drawing.svg import scaling, svg_text
 from chainrule.drawing.theme import Palette, palette_named

@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from chainrule.checking.numerical import Slopes, numerical_gradients
 from chainrule.core.run import BaseRun
-from chainrule.drawing.saving import replaced
+from chainrule.core.saving import replaced
 from chainrule.drawing.scene import Direction
 from chainrule.drawing.theme import Palette, palette_named
 from chainrule.errors import ArgumentError, did_you_mean

@@ -53,6 +53,10 @@ class PredictionPlan(UponPlan, Generic[Predicted]):
     def _about(self) -> tuple[str, ...]:
         return self.outputs
 
+    @property
+    def _returned(self) -> str:
+        return f"results[1][{self.outputs[0]!r}]" if self._alone else "results[1]"
+
     def __call__(self, feeds: Mapping[Any, Any], *, executor: Any = None) -> Predicted:
         """The output, or all of them by name; ``executor`` as for ``Plan``. Raises FeedError as ``Graph.forward``."""
         _, values = self.plan(feeds, executor=executor)

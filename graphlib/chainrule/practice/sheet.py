@@ -16,8 +16,8 @@ from chainrule.core.accepting import expect
 from chainrule.core.leaves import Constant, Input, Parameter
 from chainrule.core.node import Node
 from chainrule.core.passes import forward
+from chainrule.core.saving import replaced
 from chainrule.derivation.deriving import derivation
-from chainrule.drawing.saving import replaced
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.judging.ground import MEAN, PER_EXAMPLE, Convention, Ground, random_draws
