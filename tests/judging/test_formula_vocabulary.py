@@ -478,6 +478,7 @@ def test_an_elementary_function_is_told_from_what_stands_beside_it():
     assert set(vocabulary.ELEMENTARY) == {
         *("sigmoid", "sigmoid_slope", "tanh_slope", "softplus", "normal_cdf", "weighted", "xlogy", "xlog1m", "ratio"),
         *("power_slope", "logsumexp", "softmax", "log_softmax", "softmax_rest", "put", "centered"),
+        *("carried", "cumprod_slope", "erf", "product_of_others", "put_along"),
     }
 
 

@@ -298,6 +298,7 @@ ITS_OWN = {
     "derivation.rearranged._RESHAPES": "what leaves the entries one behind the other as they were",
     "derivation.rearranged._RULES": "how arrangements that follow each other are one",
     "derivation.textbook._READ_AS": "forms that are shorter for some operands only",
+    "interop.onnx_values.WRITTEN": "how ONNX writes a function",
     "judging.evaluator._MATRIX_PRODUCTS": "what a search for the mistake multiplies by",
     "plan.columns._BY_IMAGE": "functions of images, which stand along the first axis",
     "plan.columns._LAYS_AS_THEY_WERE": "arrangements in which columns never change places",
