@@ -1078,3 +1078,9 @@ def test_what_is_reached_from_a_node_and_what_reaches_it():
     assert reached("Z2", forward=False) == {"A0", "W1", "B1", "Z1", "A1", "W2"}
     assert reached("L", forward=True) == set()
     assert reached("A0", forward=False) == set()
+
+
+@pytest.mark.parametrize("key", ["Z1_grad", "dzz1", "W1_gradient", "W1grad", "dZ"])
+def test_a_name_that_nothing_reads_and_that_is_nearly_a_gradient_is_wrong_beside_right_lines(key):
+    report = SMALL.check({"dA1": "(A1 - Y) / A1 / (1 - A1) / m", key: "A1 + Y"})
+    assert (report.ok, report[key].verdict) == (False, "unknown name")
