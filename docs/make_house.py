@@ -22,7 +22,7 @@ LONGEST = 500  # lines of a file
 # above. What stands in a room imports from its own and from lower ones, wherever the import stands.
 ORDER = (
     "shown errors symbols core nodes notation program derivation checking plan samples drawing judging "
-    "page training graph tracing practice __init__ nets commands __main__"
+    "page training graph practice interop __init__ nets commands __main__"
 ).split()
 
 

@@ -18,6 +18,7 @@ from chainrule.plan.columns import Unsplittable
 from chainrule.plan.loop.scalars import NotScalar, scalars_of
 
 ROOT = Path(__file__).parents[1]
+INTEROP = ROOT / "graphlib" / "chainrule" / "interop"
 PAGE = ROOT / "docs" / "nodes.md"
 sys.path.append(str(ROOT / "tests" / "oracles"))
 from every_rule import EXAMPLES, Example  # noqa: E402 — the folder has just been named
@@ -170,8 +171,9 @@ def has_next(graph: cr.Graph, name: str) -> bool:
 def judges(name: str) -> str:
     """Who has judged the class, read in the files of the judges, which need packages of their own."""
     torch = {key for file in ("torch_graph.py", "torch_more.py", "torch_large.py") for key in keys(file)}
-    written = [node for file in ("onnx_adapter.py", "onnx_large_rules.py") for node in ast.walk(tree(file))]
-    onnx = {node.attr for node in written if isinstance(node, ast.Attribute)}
+    rules = ("onnx_rules.py", "onnx_further_rules.py", "onnx_large_rules.py")
+    written = [node for file in rules for node in ast.walk(ast.parse((INTEROP / file).read_text("utf-8")))]
+    onnx = {node.id for node in written if isinstance(node, ast.Name)}
     onnx |= {
         SIGNS[type(node.op)]
         for node in written

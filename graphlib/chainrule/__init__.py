@@ -109,9 +109,10 @@ if TYPE_CHECKING:
     from chainrule.checking.report import GradientReport
     from chainrule.core.array_file import ArrayFile
     from chainrule.derivation.formulas import Derivation, Formula
+    from chainrule.interop.tracing.trace import trace
+    from chainrule.interop.weights import load, save
     from chainrule.judging.verdicts import Report, Verdict
     from chainrule.practice.sheet import exercise
-    from chainrule.tracing.trace import trace
     from chainrule.training.history import History
     from chainrule.training.optimizers import SGD, Adam, Momentum, Optimizer
     from chainrule.training.train import train
@@ -265,8 +266,10 @@ __all__ = [
     "errors",
     "exercise",
     "layer",
+    "load",
     "practice",
     "running_statistics",
+    "save",
     "split",
     "trace",
     "train",
@@ -289,7 +292,9 @@ _LOADED_WHEN_USED = {  # a plain run does not need it, and it would add half of 
     "check_node": "chainrule.checking.local_gradients",
     "derived_rule": "chainrule.program.calculus.derived_rule",
     "exercise": "chainrule.practice.sheet",
-    "trace": "chainrule.tracing.trace",
+    "load": "chainrule.interop.weights",
+    "save": "chainrule.interop.weights",
+    "trace": "chainrule.interop.tracing.trace",
     "train": "chainrule.training.train",
 }
 

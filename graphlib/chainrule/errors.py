@@ -184,14 +184,18 @@ class Untraceable(ChainruleError, TypeError):  # noqa: N818 — it says what a r
     """A rule does something that a Symbol cannot record; on arrays it still runs."""
 
 
-def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+def did_you_mean(name: object, known: Iterable[str], cutoff: float = 0.5) -> str:
     """``name`` in quotes, with the closest known name behind it when that is more alike, from 0 to 1, than a cutoff.
+
+    What is no text has no name that is close to it.
 
     >>> did_you_mean("W_1", ["W1", "B1"])
     "'W_1' (did you mean 'W1'?)"
     """
     import difflib  # only needed once something has gone wrong
 
+    if not isinstance(name, str):
+        return repr(name)
     folded = {other.casefold(): other for other in known}
     close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=cutoff)
     return f"{name!r} (did you mean {folded[close[0]]!r}?)" if close else repr(name)

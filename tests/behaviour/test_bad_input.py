@@ -28,9 +28,9 @@ import pytest
 import chainrule as cr
 from chainrule.commands import cli
 from chainrule.commands.loading import load_graph
-from chainrule.commands.npz import load_feeds
 from chainrule.drawing import rendering
 from chainrule.errors import ChainruleError
+from chainrule.interop.npz import load_feeds
 from nets.training import SGD, train
 
 Row = Any  # what pytest.param returns

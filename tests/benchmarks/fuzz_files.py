@@ -34,8 +34,8 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.commands.loading import load_graph
-from chainrule.commands.npz import load_feeds
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
+from chainrule.interop.npz import load_feeds
 
 MEMORY = 3 << 30  # bytes of address space
 

@@ -7,8 +7,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.commands.loading import load_graph
-from chainrule.commands.npz import load_feeds
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.interop.npz import load_feeds
 
 ONE = """
 import chainrule as cr

@@ -47,9 +47,9 @@ def test_values_and_gradients_print_their_shapes_and_the_first_eight_names(run):
 
 
 def test_a_name_that_nobody_has_gets_the_nearest_of_values_and_gradients(run):
-    assert message(run, "lables") == "no value or gradient is called 'lables' (did you mean 'labels'?)"
-    assert message(run, "dlables") == "no value or gradient is called 'dlables' (did you mean 'dlabels'?)"
-    assert message(run, "d") == "no value or gradient is called 'd' (did you mean 'dz'?)"
+    assert message(run, "lables").startswith("no value or gradient is called 'lables' (did you mean 'labels'?)")
+    assert message(run, "dlables").startswith("no value or gradient is called 'dlables' (did you mean 'dlabels'?)")
+    assert message(run, "d").startswith("no value or gradient is called 'd' (did you mean 'dz'?)")
     assert message(run, "qz").startswith("no value or gradient is called 'qz'")
 
 

@@ -115,3 +115,10 @@ def test_the_gradients_of_one_call_are_told_apart():
     derivation = small_graph(Scaled).derivation()
     assert derivation["dk"].text != derivation["dh"].text
     assert "broadcast" not in derivation["dh"].text
+
+
+def test_a_slice_of_unknown_shape_is_written_as_numpy_writes_it():
+    x = cr.Input("x", (2, "m"))
+    for key, text in (((slice(None), slice(None, None, 2)), "x[:, ::2]"), ((0, slice(-3, None, -1)), "x[0, -3::-1]")):
+        line = cr.Graph(cr.Sum(cr.Index(x, key=key, name="s"), name="L")).derivation()["s"]
+        assert line.text == text

@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from onnx.backend.test.loader import load_model_tests
-from onnx_adapter import NOTHING, RULES, Translation, UnsupportedError, numbers
-from onnx_large_rules import LARGE_RULES
 
 import chainrule as cr
-
-RULES.update(LARGE_RULES)
+from chainrule.interop.onnx_reading import EVERY_RULE
+from chainrule.interop.onnx_translation import NOTHING, Translation, UnsupportedError, Value, numbers
 
 
 class Case(NamedTuple):
@@ -66,12 +64,20 @@ def _tensor(path: Path, description: onnx.ValueInfoProto) -> np.ndarray | None:
 CASES = {**_generated(), **_stored()}
 
 
+def translated(model: onnx.ModelProto, arrays: list[Any]) -> Translation:
+    """A model on its way to a graph, fed with arrays: floating numbers as parameters, so that gradients reach them."""
+    known = {tensor.name for tensor in model.graph.initializer}
+    fed = [(one.name, array) for one, array in zip(model.graph.input, arrays, strict=True)]
+    given = {name: Value(numbers(array), fed=name) for name, array in fed if array is not None or name not in known}
+    return Translation(model, EVERY_RULE, given)
+
+
 @functools.cache
 def judged(name: str) -> Judged | UnsupportedError:
     """A case as one of our graphs, or why it cannot be judged."""
     case = CASES[name]
     try:
-        return _judged(Translation(case.model, case.arrays), case)
+        return _judged(translated(case.model, case.arrays), case)
     except UnsupportedError as reason:
         return reason
 

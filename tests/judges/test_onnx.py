@@ -3,10 +3,10 @@
 import numpy as np
 import onnx
 import pytest
-from onnx_adapter import Translation, UnsupportedError
-from onnx_cases import CASES, judged
+from onnx_cases import CASES, judged, translated
 
 import chainrule as cr
+from chainrule.interop.onnx_translation import UnsupportedError
 
 JUDGE = "ONNX backend tests"
 
@@ -40,7 +40,7 @@ def test_gradients_are_what_onnx_expects(name):
     model.CopyFrom(case.model)
     del model.graph.node[:], model.graph.output[1:]
     model.graph.node.extend(forward)
-    made = Translation(model, case.arrays)
+    made = translated(model, case.arrays)
     run = cr.Graph(made.values[loss].node).forward(made.feeds)
     gradients = run.backward()
     found = [run[made.values[loss].node], *(gradients[made.values[source].node] for source in sources)]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from onnx_adapter import UnsupportedError
 from onnx_cases import CASES, judged
 
 import chainrule as cr
+from chainrule.interop.onnx_translation import UnsupportedError
 
 JUDGE = "Run of the ONNX models, for the plans"
 

@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from chainrule.errors import ArgumentError
-from chainrule.symbols.dimensions import Dimension, as_shape, names_in, rest, shape_text
+from chainrule.errors import Untraceable
+from chainrule.symbols.dimensions import Dimension, as_shape, divided, names_in, rest, shape_text
 from chainrule.symbols.symbol import Symbol
 
 m, n, p = map(Dimension.named, "mnp")
@@ -72,11 +72,18 @@ def test_a_size_counts_as_its_numbers_do(function, numbers):
             function(m, n, p).evaluate(sizes)
 
 
-def test_a_floor_division_is_for_where_the_division_is_exact():
-    assert m // 2 == m / 2
+def test_a_floor_division_is_a_size_where_it_is_whole_for_every_number():
     assert str(m * n // n) == "m"
+    assert str((6 * m + 9) // 3) == "2*m + 3"
+    for recorded, operands in ((m // 2, (m, 2)), (7 // m, (7, m)), ((m + 1) // 2, (m + 1, 2))):
+        assert recorded.operation is np.floor_divide
+        assert recorded.operands == operands
+
+
+def test_what_is_divided_exactly_keeps_its_fraction():
+    assert divided(m, 2) == m / 2
     with pytest.raises(ValueError, match=r"m/2 is 7/2 for \{'m': 7\}, which is no whole number"):
-        (m // 2).evaluate({"m": 7})
+        divided(m, 2).evaluate({"m": 7})
 
 
 @pytest.mark.parametrize(
@@ -180,7 +187,7 @@ def test_whole_numbers_of_numpy_are_whole_numbers():
     "function", [lambda: np.zeros((3, m)), lambda: range(m), lambda: float(m), lambda: int(m), lambda: [1, 2][m]]
 )
 def test_where_a_number_is_needed_it_says_that_it_has_none(function):
-    with pytest.raises(ArgumentError, match="the size m has no number before there is data") as caught:
+    with pytest.raises(Untraceable, match="the size m has no number before there is data") as caught:
         function()
     assert "np.zeros_like(x)" in caught.value.remedy
 
@@ -194,11 +201,21 @@ def test_sizes_are_equal_when_they_are_for_all_numbers():
     assert m == Dimension.named("m")
     assert m + n == n + m
     assert (m + 1) * (m - 1) == m * m - 1
-    assert m != n
-    assert m != 2 * m
-    assert m != m + 1
+    seen = m.seen_at("a node")
+    assert seen != n
+    assert seen != 2 * m
+    assert seen != m + 1
+    assert seen != 3
     assert m != "m"
     assert m != m.terms
+
+
+@pytest.mark.parametrize("other", [3, 1, np.int64(3), n, 2 * m])
+def test_whether_a_size_of_a_rule_is_another_is_not_known(other):
+    with pytest.raises(Untraceable, match=r"whether the size m is .* is not known"):
+        _ = m == other
+    with pytest.raises(Untraceable, match=r"whether the size m is .* is not known"):
+        _ = m != other
 
 
 def test_equal_sizes_are_one_key():

@@ -140,13 +140,13 @@ def test_an_input_among_the_parameters_is_learned():
 
 def test_a_graph_with_two_outputs_is_refused():
     w = cr.Parameter("w")
-    with pytest.raises(ValueError, match="one output"):
+    with pytest.raises(cr.errors.ArgumentError, match="one output"):
         quiet(cr.Graph(w * 2, w * 3), {"w": 1.0}, {})
 
 
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}, {"epochs": -1}, {"batch_size": -5}])
 def test_counts_below_one_are_refused(options):
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(cr.errors.ArgumentError, match="at least 1"):
         quiet(means(), {"w": [[0.0]]}, {"x": [[1.0]]}, **options)
 
 

@@ -12,6 +12,7 @@ from chainrule.checking.differences import probes_of
 from chainrule.checking.local_gradients import LocalRule, check_rule
 from chainrule.checking.report import Comparison, GradientReport, counted
 from chainrule.checking.whole import Swept, Whole, swept_from_all, values_in_double
+from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Input, Leaf
 from chainrule.core.node import Node
@@ -59,7 +60,7 @@ def check_gradients(
     if nodes is None:
         chosen = tuple(node for node in graph.order if node.inputs or graph.position(node) in whole.varying)
     else:
-        chosen = tuple(graph[key] for key in ([nodes] if isinstance(nodes, str | Node) else nodes))
+        chosen = tuple(graph.order[k] for k in graph.positions(nodes))
     rules = [_check_at_node(whole, node, single) for node in chosen if not isinstance(node, Leaf)]
     ends = [node for node in chosen if nodes is not None or isinstance(node, Leaf)]
     gradients = _check_ends(whole, ends, rules)
@@ -133,7 +134,7 @@ def _check_end(whole: Whole, node: Node, swept: Swept, wrong: Sequence[str]) -> 
         gradients=np.array([np.zeros_like(x) if gradient is None else gradient for gradient in sent]),
         grads=swept.grads,
         kinks_meet=True,
-        probes=probes_of(x, whole.limit, np.random.default_rng((whole.seed, k))),
+        probes=probes_of(x, whole.limit, generator(whole.seed, k)),
         says="the run gives",
         hint=_hint(whole, name, labels, wrong),
     )

@@ -17,6 +17,7 @@ from chainrule.checking.derived_rules import noted
 from chainrule.checking.differences import Array, probes_of
 from chainrule.checking.promises import SINGLE, PromisedRule
 from chainrule.checking.report import Comparison, GradientReport
+from chainrule.core.accepting import expect, generator
 from chainrule.core.leaves import Input
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError, GradientCheckError
@@ -42,6 +43,8 @@ def check_node(kind: type[Node], *examples: npt.ArrayLike, seed: int = 0, **fact
     was written into; state; a gradient that is not linear in grad, or disagrees with the differences; an example at
     which the rule is not finite. Raises ArgumentError for examples that are no real numbers, or have none floating.
     """
+    what = "check_node takes a class of nodes, then examples for its inputs"
+    expect(kind, type, what, f"check_node({type(kind).__name__}, ...), or another class")
     arrays = [_example(value, kind) for value in examples]
     if not any(array.dtype.kind == "f" for array in arrays):
         raise ArgumentError(
@@ -66,7 +69,9 @@ def check_node(kind: type[Node], *examples: npt.ArrayLike, seed: int = 0, **fact
 def _example(value: npt.ArrayLike, kind: type[Node]) -> Array:
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
-        raise ArgumentError(f"check_node({kind.__name__}) takes arrays of real numbers, not {array.dtype}")
+        raise ArgumentError(
+            f"check_node({kind.__name__}) takes arrays of real numbers, not {array.dtype}", remedy="[[0.5, -1.0]]"
+        )
     return array.astype(float) if array.dtype.kind == "f" else array
 
 
@@ -99,7 +104,7 @@ class LocalRule(NamedTuple):
 
     def rng(self, *more: int) -> np.random.Generator:
         """A generator of its own for every purpose, so that one check does not change what another draws."""
-        return np.random.default_rng((self.seed, *more))
+        return generator(self.seed, *more)
 
 
 def check_rule(local: LocalRule) -> list[Comparison]:

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.checking.agreement import bracketed, upstream
 from chainrule.checking.differences import Array, Function
 from chainrule.checking.local_gradients import as_float
+from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Input, Parameter
 from chainrule.core.passes import forward, sweep
@@ -67,7 +68,7 @@ class Whole:
                     self.values[s] if (at, place) in held else new.get(s, self.values[s])
                     for place, s in enumerate(self.sources[at])
                 ]
-                new[at] = np.asarray(self.graph.order[at].forward(*read))
+                new[at] = np.asanyarray(self.graph.order[at].forward(*read))
             return np.concatenate([np.ravel(new.get(end, self.values[end])) for end in self.outputs])
 
         return outputs
@@ -93,7 +94,7 @@ class Swept(NamedTuple):
 def swept_from_all(whole: Whole) -> Swept:
     """The gradients from every upstream gradient that a check starts from."""
     size = sum(whole.values[k].size for k in whole.outputs)
-    grads = upstream(size, np.random.default_rng(whole.seed))
+    grads = upstream(size, generator(whole.seed))
     sweeps = [sweep(whole.graph, whole.values, whole.seeds(grad)) for grad in grads]
     blocked = (use for gradients, received in sweeps for use in _blocked(whole, gradients, received))
     return Swept(grads, [gradients for gradients, _ in sweeps], frozenset(blocked))

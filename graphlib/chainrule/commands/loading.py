@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from chainrule.commands.shortening import beginning
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.graph import Graph
+from chainrule.shown.shortening import beginning
 
 _LISTED = 20  # names of a module, where the one asked for is missing
 _FORM = "module:attribute or path/to/file.py[:attribute]"

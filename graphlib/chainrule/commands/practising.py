@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from chainrule.commands.loading import load_graph
-from chainrule.drawing.saving import replaced
+from chainrule.core.saving import replaced
 from chainrule.errors import ArgumentError
 from chainrule.practice import exercise, grade, traps
 from chainrule.practice.grader import SECONDS

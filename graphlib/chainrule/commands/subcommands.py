@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, final
 
 from chainrule.commands.loading import load_graph
-from chainrule.commands.npz import load_feeds
 from chainrule.commands.practising import exercise_arguments, grade_arguments, grade_files, write_exercise
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
+from chainrule.interop.npz import load_feeds
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 
 DONE, WRONG, UNUSABLE = 0, 1, 2  # exit codes

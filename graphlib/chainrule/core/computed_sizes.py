@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError
 from chainrule.symbols import operations
-from chainrule.symbols.dimensions import Dimension
+from chainrule.symbols.dimensions import Dimension, divided
 from chainrule.symbols.symbol import Symbol
+
+
+def frozen(fact: Any) -> Any:
+    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies, also inside them.
+
+    A size over another, x.shape[1] // 2, is exact in a shape or a slice: where it leaves a rest, a run says so.
+    """
+    if isinstance(fact, (list, tuple)):
+        return tuple(map(frozen, fact))
+    if isinstance(fact, Symbol) and fact.operation is np.floor_divide:
+        return frozen(divided(*fact.operands))
+    if isinstance(fact, slice):
+        return slice(frozen(fact.start), frozen(fact.stop), frozen(fact.step))
+    if isinstance(fact, Dimension):  # a fact is kept in tables for longer than nodes are
+        return fact.seen_at()
+    return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
 
 
 def node_of_size(value: Dimension | Symbol) -> Any:
@@ -30,6 +49,8 @@ def node_of_size(value: Dimension | Symbol) -> Any:
 def _node(value: Dimension | Symbol, operands: list[Any]) -> Any:
     if isinstance(value, Dimension):
         return operations.NODES[operations.number](value)
+    if value.operation is np.floor_divide:
+        return operands[0] // operands[1]
     if value.operation not in operations.NODES:
         raise ArgumentError(
             f"{value!r} is no number that nodes can compute with",

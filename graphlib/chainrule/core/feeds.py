@@ -167,17 +167,18 @@ def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) 
     for leaf in leaves:
         value = feeds[leaf]
         try:
-            arrays[leaf] = (_as_array(value), hasattr(value, "dtype"))
+            arrays[leaf] = (as_array(value), hasattr(value, "dtype"))
         except (TypeError, ValueError, OverflowError) as error:
             name = name_of(leaf)
-            what, remedy = _unfit(name, value, error)
+            what, remedy = unfit(name, value, error)
             problems.append(_Problem(leaf, f"{name} {what}", f"{name} {_description(value)}", remedy))
     if problems:
         _refuse(problems)
     return arrays
 
 
-def _as_array(value: Any) -> Array:
+def as_array(value: Any) -> Array:
+    """A value as an array of real numbers; raises what ``unfit`` puts into words."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError("masked")
     array: Array = value if is_stored(value) else np.asarray(value)
@@ -198,7 +199,7 @@ _KINDS = {
 _REAL_NUMBERS = "real numbers: an array, a number, or a list of rows of one length"
 
 
-def _unfit(name: str, value: Any, error: Exception) -> tuple[str, str]:
+def unfit(name: str, value: Any, error: Exception) -> tuple[str, str]:
     """What a value is in place of an array of real numbers, and what to do about it."""
     if isinstance(value, np.ma.MaskedArray):
         return (

@@ -7,11 +7,13 @@ import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from chainrule.core.accepting import expect
 from chainrule.core.leaves import Constant, Input, Leaf, Parameter
 from chainrule.core.node import Node, flatten, unflatten, unusual_facts
 from chainrule.core.ordering import topological_order
+from chainrule.core.other_words import no_such_attribute
 from chainrule.core.variables import named_by
 from chainrule.errors import ArgumentError, NameConflictError, UnknownNameError, did_you_mean
 from chainrule.shown.text import clipped, in_columns, visible
@@ -26,6 +28,7 @@ class BaseGraph(ABC):
 
     @abstractmethod
     def __init__(self, *outputs: Node, watch: Iterable[Node] = (), names: Mapping[str, Any] | None = None) -> None:
+        expect(watch, Iterable, "watch is a list of nodes", "Graph(loss, watch=[prediction])")
         self.outputs, self.watch = outputs, tuple(watch)
         given: tuple[Any, ...] = (*self.outputs, *self.watch)
         for node in given:
@@ -50,6 +53,9 @@ class BaseGraph(ABC):
 
     def _take_names(self, variables: Mapping[str, Any]) -> None:
         """Put nodes with names in the place of those without; who holds one of these finds its twin here."""
+        expect(variables, Mapping, "names is a dict of names and nodes", "names=locals()")
+        for name in variables:
+            expect(name, str, "names is a dict of names and nodes", "names=locals()")
         twins = named_by(self.order, variables)
         self.outputs, self.watch = (tuple([twins[node] for node in ends]) for ends in (self.outputs, self.watch))
         self.order = tuple([twins[node] for node in self.order])
@@ -102,9 +108,9 @@ class BaseGraph(ABC):
         """What the gradient of a node is called."""
         return self.gradient_names[self.position(key)]
 
-    def of_gradient(self, name: str) -> str | None:
+    def of_gradient(self, name: object) -> str | None:
         """The name of the node whose gradient has a name; None where that is a value, or nothing in this graph."""
-        k = None if name in self._by_name else self._of_gradients.get(name)
+        k = None if name in self or not isinstance(name, str) else self._of_gradients.get(name)
         return None if k is None else self.names[k]
 
     @property
@@ -126,7 +132,7 @@ class BaseGraph(ABC):
         return self.order[self.position(key)]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._position if isinstance(key, Node) else key in self._by_name
+        return key in self._position if isinstance(key, Node) else isinstance(key, str) and key in self._by_name
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.order)
@@ -141,10 +147,18 @@ class BaseGraph(ABC):
     def position(self, key: str | Node) -> int:
         """Where a node stands in the order; raises UnknownNameError for one that is not in the graph."""
         if key not in self:
-            shown = repr(key) if isinstance(key, Node) else did_you_mean(str(key), self.names)
+            shown = repr(key) if isinstance(key, Node) else did_you_mean(key, self.names)
             names = f"{', '.join(self.names[:_NAMED])}{', ...' * (len(self.names) > _NAMED)}"
             raise UnknownNameError(f"this graph has no node {shown}", remedy=f"its nodes are {names}")
         return self._position[key] if isinstance(key, Node) else self._by_name[key]
+
+    def positions(self, keys: str | Node | Iterable[str | Node]) -> list[int]:
+        """Where nodes stand that are asked for, one alone or several; raises ArgumentError for what is neither."""
+        if isinstance(keys, (str, Node)):
+            return [self.position(keys)]
+        remedy = f"one of them, or [{', '.join(map(repr, self.names[-2:]))}]"
+        expect(keys, Iterable, "nodes are asked for by name", remedy)
+        return [self.position(key) for key in keys]
 
     def consumers(self, key: str | Node) -> tuple[Node, ...]:
         """The nodes that read a node, once for every use."""
@@ -155,6 +169,11 @@ class BaseGraph(ABC):
         """The leaves that losses read as labels in a certain range, each with such a loss."""
         losses = [node for node in self.order if node.label_range is not None]
         return {node.inputs[1]: node for node in losses if isinstance(node.inputs[1], Leaf)}
+
+    if not TYPE_CHECKING:  # for type checkers nothing is there but what is declared
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_such_attribute(self, name)
 
     def __copy__(self) -> Self:
         return self  # a graph never changes, so a copy is the graph itself

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, final
 
 import numpy as np
 
 from chainrule.core.node import Node
-from chainrule.core.placing import here
 from chainrule.core.read_only import read_only
-from chainrule.errors import ArgumentError, did_you_mean
+from chainrule.errors import ArgumentError
 from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Shape, as_shape
 
@@ -22,14 +19,6 @@ if TYPE_CHECKING:
 
 class Leaf(Node):
     """A node that computes nothing: its value is given."""
-
-    def __new__(cls, *arguments: Any, **facts: Any) -> Self:
-        """Refuse a keyword that there is not, with those that there are."""
-        known = _keywords(cls)
-        if unknown := [did_you_mean(fact, known) for fact in facts if fact not in known]:
-            what, remedy = f"{cls.__name__} has no fact {', '.join(unknown)}", f"{cls.__name__}({', '.join(known)})"
-            raise ArgumentError(what, where=here(), remedy=remedy)
-        return super().__new__(cls)
 
     @abstractmethod
     def __init__(self, name: str | None) -> None:
@@ -104,11 +93,6 @@ class Constant(Leaf, computes=operations.constant):
         self.__dict__["dtype"] = _declared_dtype(self, dtype)
         array = _constant_array(self, value)
         self.__dict__.update(value=read_only(array), shape=array.shape)
-
-
-@functools.cache
-def _keywords(kind: type[Leaf]) -> tuple[str, ...]:
-    return tuple(inspect.signature(kind.__init__).parameters)[1:]
 
 
 def _constant_array(node: Constant, value: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -12,17 +12,17 @@ import inspect
 import itertools
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
-from chainrule.core.computed_sizes import node_of_size
+from chainrule.core.accepting import check_arguments, checked_name
+from chainrule.core.computed_sizes import frozen, node_of_size
 from chainrule.core.no_backward import derived_backward, refuse_near_miss
 from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
 from chainrule.core.placing import constant_for, here, place
-from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.shown.tables import html_table, html_text
 from chainrule.shown.text import clipped, line_in, visible
@@ -96,6 +96,12 @@ class Node(Operable["Node"]):
         for function, facts in _computed(computes).items():
             operations.NODES[function] = functools.partial(cls.of_call, **facts) if facts else cls.of_call
 
+    def __new__(cls, *inputs: Any, **facts: Any) -> Self:
+        """Refuse what the ``__init__`` of the class does not take, with what it takes."""
+        if cls.__init__ is not Node.__init__:
+            check_arguments(cls, inputs, facts)
+        return super().__new__(cls)
+
     def __init__(self, *inputs: Operand, name: str | None = None, **facts: Any) -> None:
         _check_arity(type(self), inputs)
         nodes = tuple(as_node(value, self) for value in inputs)
@@ -107,7 +113,7 @@ class Node(Operable["Node"]):
     def _describe(self, inputs: tuple[Node, ...], name: str | None) -> None:
         """Everything that all nodes have: what they read, what they are called, where they were built."""
         layer, line = place(self)
-        self.__dict__.update(inputs=inputs, name=_checked_name(name), layer=layer, _line=line, facts={}, _given=())
+        self.__dict__.update(inputs=inputs, name=checked_name(name), layer=layer, _line=line, facts={}, _given=())
         self.__dict__["built"] = (next(_built),)
 
     def _complete(self, given: tuple[str, ...]) -> None:
@@ -393,30 +399,13 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
         problems += [f"needs {', '.join(missing)}"] if missing else []
         remedy = f"facts of {kind.__name__}: {', '.join(known) or 'none'}"
         raise ArgumentError(f"{kind.__name__} {' and '.join(problems)}", where=here(), remedy=remedy)
-    return {fact: _frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
-
-
-def _frozen(fact: Any) -> Any:
-    """A fact that nobody can change from outside: lists become tuples, arrays read-only copies, also inside them."""
-    if isinstance(fact, (list, tuple)):
-        return tuple(map(_frozen, fact))
-    if isinstance(fact, Dimension):  # a fact is kept in tables for longer than nodes are
-        return fact.seen_at()
-    return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
+    return {fact: frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
 
 
 def unusual_facts(node: Node) -> list[str]:
     """The facts given to a node that differ from the class's own, as they are written: a fact may be an array."""
     written = {fact: repr(literal(value)) for fact, value in node.given_facts.items()}
     return [f"{fact}={text}" for fact, text in written.items() if text != repr(getattr(type(node), fact, None))]
-
-
-def _checked_name(name: Any) -> str | None:
-    if name is not None and (not isinstance(name, str) or not name):
-        raise ArgumentError(
-            f"a name is a text that is not empty, not {name!r}", where=here(), remedy="any text, such as 'W1'"
-        )
-    return name
 
 
 def _traced_shape(node: Node) -> Shape | None:

@@ -254,7 +254,7 @@ class Operable(ABC, Generic[N]):
     swapaxes, squeeze, dot, take = _method(np.swapaxes), _method(np.squeeze), _method(np.dot), _method(np.take)
     repeat, diagonal, round, astype = _method(np.repeat), _method(np.diagonal), _method(np.round), _method(np.astype)
     trace, conj, conjugate = _method(np.trace), _method(np.positive), _method(np.positive)
-    argsort, sort, cumprod, nonzero = _method(np.argsort), _method(np.sort), _method(np.cumprod), _method(np.nonzero)
+    argsort, cumprod, nonzero = _method(np.argsort), _method(np.cumprod), _method(np.nonzero)
 
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """The same entries in another shape: ``Reshape``."""
@@ -405,8 +405,6 @@ _WRITTEN: Mapping[Any, str] = {
     np.array_split: "cr.split(x, 3), or x[:2], x[2:]",
     np.vsplit: "cr.split(x, 3)",
     np.hsplit: "cr.split(x, 3, axis=1)",
-    np.sort: "np.max, np.min, or a class of your own with np.sort in its forward",
-    np.argsort: "np.argmax(x); positions of a run: np.argsort(run[x])",
     np.unique: "np.unique(run[x]) after a run",
     np.nan_to_num: "np.where(np.isnan(x), 0.0, x)",
     np.count_nonzero: "np.sum(np.where(mask, 1.0, 0.0))",

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from chainrule.errors import did_you_mean
+from chainrule.errors import NoAttributeError, did_you_mean
 
 _HERE: Final = {
     "Input(name, shape) is fed, Parameter(name, shape) is trained, Constant(numbers) stays": (
@@ -44,12 +44,53 @@ def no_such_name(name: str, known: Iterable[str]) -> str:
     return f"{name!r}; here: {_MEANT[name]}" if name in _MEANT else did_you_mean(name, known, cutoff=0.65)
 
 
+_OF_GRAPHS: Final = {
+    "chainrule.train(graph, params, feeds), or graph.compile(update=chainrule.SGD(0.1)) for steps of one's own": (
+        "train", "fit", "step", "optimize", "minimize", "update",
+    ),
+    'graph.compile(outputs="A")(feeds), or Graph(graph["A"]).forward(feeds)': ("predict", "evaluate", "infer"),
+    "graph.forward(feeds)": ("run", "eval", "apply", "execute"),
+    "run = graph.forward(feeds), which holds the numbers": (
+        "loss", "value", "values", "page", "contributions", "compare",
+    ),
+    "run.backward() after run = graph.forward(feeds)": ("grad", "grads", "gradient", "gradients", "zero_grad"),
+    "graph.parameters, and graph.initialize() for their numbers": ("params", "weights", "variables"),
+    "graph.order": ("nodes", "operations", "topological_order"),
+    "graph.draw()": ("plot", "show", "render", "visualize"),
+    "print(graph)": ("summary", "describe"),
+}  # fmt: skip
+_OF_RUNS: Final = {
+    'run["dX"] or run.gradients["X"] after run.backward()': ("grad", "grads", "gradient"),
+    'run["X"] or run.values["X"]': ("value", "outputs", "output", "data", "feeds", "cache"),
+    "run.graph.forward(feeds): a run is computed already": ("forward", "run", "eval"),
+    "run.draw()": ("plot", "show", "render", "visualize"),
+    "run.graph.check_gradients(feeds)": ("check_gradients", "gradcheck"),
+    "run.compare(formulas)": ("check", "judge"),
+}  # fmt: skip
+_OF: Final = {"Graph": _OF_GRAPHS, "Run": _OF_RUNS}
+
+
+def no_such_attribute(held: object, name: str) -> Exception:
+    """The error for an attribute that a graph or a run does not have, with what to write in its place."""
+    kind = type(held).__name__
+    what = f"{kind!r} object has no attribute {name!r}"
+    if name.startswith("_"):  # what protocols ask for, also of an object that is being rebuilt
+        return AttributeError(what)
+    meant = next((here for here, words in _OF.get(kind, {}).items() if name in words), "")
+    if not meant and name in held.__dict__.get("graph", held.__dict__.get("_by_name", ())):
+        meant = f"{kind.lower()}[{name!r}]"
+    known = [known for known in dir(type(held)) if not known.startswith("_")]
+    close = did_you_mean(name, known, cutoff=0.65).removeprefix(repr(name))
+    return NoAttributeError(f"{what}{close}", remedy=meant or f"what there is: {', '.join(known)}")
+
+
 _NUMBERS: Final = "run[node] after run = graph.forward(feeds)"
 _ATTRIBUTES: Final[Mapping[str, str]] = {
     "fill": "np.full_like(x, value)",
     "put": "np.where(mask, value, x)",
     "resize": "x.reshape(shape)",
     "flat": "x.ravel()",
+    "sort": "np.sort(x), which is a new node: nodes never change",
     "real": "x itself: nodes are real",
     "imag": "np.zeros_like(x): nodes are real",
     "view": "x.astype(dtype), or x.reshape(shape)",

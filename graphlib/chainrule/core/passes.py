@@ -152,15 +152,29 @@ def _seeds(graph: BaseGraph, values: Sequence[Array], seed: Any) -> dict[int, Ar
     starts = {}
     for name, start in _named_seeds(graph, values, seed).items():
         k = graph.position(name)
-        array = np.array(start, dtype=values[k].dtype)  # a copy: the caller may write to the seed again
+        array = _seed(graph.names[k], start, values[k].dtype)
         if array.shape != values[k].shape or graph.order[k] not in graph.ends:
             raise FeedError(
                 f"a seed for {graph.names[k]} has its shape {values[k].shape}, not {array.shape}"
                 if graph.order[k] in graph.ends
-                else f"{graph.names[k]} is no output of this graph, so no gradient starts there"
+                else f"{graph.names[k]} is no output of this graph, so no gradient starts there",
+                remedy=f"a seed for {', '.join(map(graph.name, graph.outputs))}",
             )
         starts[k] = read_only(array)
     return starts
+
+
+def _seed(name: str, start: Any, dtype: np.dtype[Any]) -> Array:
+    """A gradient to start from, as a copy: the caller may write to it again. Raises FeedError for no real numbers."""
+    try:
+        array = np.asarray(start)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"dtype {array.dtype}")
+        return array.astype(dtype)
+    except (TypeError, ValueError):
+        given = repr(start)[:80]
+        remedy = "run.backward(seed=array), or a dict of arrays by output"
+        raise FeedError(f"a seed for {name} is an array of real numbers", given=given, remedy=remedy) from None
 
 
 def _named_seeds(graph: BaseGraph, values: Sequence[Array], seed: Any) -> Mapping[Any, Any]:

@@ -69,7 +69,14 @@ def layer(name: str) -> Iterator[None]:
 @contextmanager
 def on_behalf_of(node: Any, *frame: str) -> Iterator[None]:
     """Nodes built inside come from the line of this node, and stand in its layer, within an outer frame."""
-    token = _place.set(((*frame, *node.layer), node.__dict__["_line"]))
+    with standing_at(((*frame, *node.layer), node.__dict__["_line"])):
+        yield
+
+
+@contextmanager
+def standing_at(place: Place) -> Iterator[None]:
+    """Nodes built inside come from this line, and stand in these layers."""
+    token = _place.set(place)
     try:
         yield
     finally:

@@ -132,3 +132,8 @@ def _rebuild(graph: BaseGraph, change: Change) -> dict[Node, Node]:
 def _renewed(graph: G, new: dict[Node, Node], watched: Iterable[Node] = ()) -> G:
     watch = dict.fromkeys([*(new[node] for node in graph.watch), *watched])
     return type(graph)(*(new[node] for node in graph.outputs), watch=watch)
+
+
+def rebuilt(graph: G, change: Change) -> G:
+    """The graph whose every node but the leaves is what ``change`` makes of it and of its new inputs."""
+    return _renewed(graph, _rebuild(graph, change))

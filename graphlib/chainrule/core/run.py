@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, final
 
 from chainrule.core.graph import BaseGraph
 from chainrule.core.listed import Arrays, Contribution, Contributions, as_html, as_text, rows_of
 from chainrule.core.node import Node
+from chainrule.core.other_words import no_such_attribute
 from chainrule.core.passes import sweep
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
@@ -56,7 +57,8 @@ class BaseRun(Shown):
         if (source := self.graph.of_gradient(key)) is not None:
             return self.gradients[source]
         names = [*self.graph.names, *self.graph.gradient_names]
-        raise UnknownNameError(f"no value or gradient is called {did_you_mean(key, names)}")
+        some = f"{', '.join(self.graph.names[:8])}{', ...' * (len(self.graph) > 8)}"
+        raise UnknownNameError(f"no value or gradient is called {did_you_mean(key, names)}", remedy=f"{some}, dX for X")
 
     def backward(self, seed: Any = None, *, check_finite: bool | None = None) -> Mapping[str | Node, Array]:
         """Every gradient of the loss, from the outputs back to the leaves.
@@ -85,6 +87,11 @@ class BaseRun(Shown):
         if self._gradients is None:
             raise UnknownNameError("this run has no gradients yet", remedy="run.backward()")
         return self._gradients
+
+    if not TYPE_CHECKING:  # for type checkers nothing is there but what is declared
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise no_such_attribute(self, name)
 
     def __getstate__(self) -> dict[str, Any]:
         found = {"values": self._values, "gradients": self._gradients, "received": self._received}

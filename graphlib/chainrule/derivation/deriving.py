@@ -64,7 +64,7 @@ def derivation(graph: BaseGraph, convention: Convention = "mean", *, shapes: boo
     with the shapes of what is in it. Raises ArgumentError for another convention.
     """
     if convention not in ("mean", "per-example"):
-        raise ArgumentError(f"convention={convention!r} is neither 'mean' nor 'per-example'")
+        raise ArgumentError(f"convention={convention!r} is neither 'mean' nor 'per-example'", remedy="one of them")
     return _Deriving(graph, per_example=convention == "per-example", shapes=shapes).derived()
 
 

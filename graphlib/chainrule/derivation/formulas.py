@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -14,6 +15,7 @@ from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
 from chainrule.nodes.batch_of_graph import batch_name
 from chainrule.notation import LatexPrinter, Line, MathmlPrinter, Printer, TextPrinter, UnicodePrinter
 from chainrule.notation.printed import Printed, PrintedLine
+from chainrule.notation.printer import Section
 from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.symbol import Symbol
 
@@ -127,7 +129,10 @@ class Derivation(Mapping[str, Formula], Printed):
 
     def __getitem__(self, name: str) -> Formula:
         if name not in self._by_name:
-            raise UnknownNameError(f"this derivation has no line {did_you_mean(name, self._by_name)}")
+            raise UnknownNameError(
+                f"this derivation has no line {did_you_mean(name, self._by_name)}",
+                remedy=f"its lines are {', '.join(list(self._by_name)[:8])}{', ...' * (len(self._by_name) > 8)}",
+            )
         return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:
@@ -180,7 +185,42 @@ class Derivation(Mapping[str, Formula], Printed):
             return sweep.value(self._graph[name])
         return sweep.gradient(self._graph[self._graph.of_gradient(name) or ""])
 
-    def _in(self, printer: Printer, shapes: bool | None = None) -> str:
+    def document(self, title: str = "") -> str:
+        r"""A LaTeX file with all lines that pdflatex compiles as it is; a line that is too wide is made smaller.
+
+        >>> from chainrule import Graph, Parameter, Square
+        >>> text = Graph(Square(Parameter("w"), name="L")).derivation().document("By hand")
+        >>> text.splitlines()[0], "dw &= 2 w" in text
+        ('\\documentclass{article}', True)
+        """
+        from chainrule.derivation.written_out import document
+
+        return document(self.sections(LatexPrinter()), self.notes, title)
+
+    def markdown(self, title: str = "") -> str:
+        """All lines as Markdown with mathematics between dollar signs, as GitHub, Jupyter and pandoc read it."""
+        from chainrule.derivation.written_out import markdown
+
+        return markdown(self.sections(LatexPrinter()), self.notes, title)
+
+    def cell(self, title: str = "") -> dict[str, Any]:
+        """The same as a cell of a notebook, as its file has it: ``notebook["cells"].append(derivation.cell())``."""
+        from chainrule.derivation.written_out import cell
+
+        return cell(self.markdown(title))
+
+    def save(self, path: str | PathLike[str], title: str = "") -> None:
+        """Write it to a file, replaced as a whole: ``.tex``, ``.md`` or, as runnable text, ``.txt``.
+
+        Raises ArgumentError for another extension.
+        """
+        from chainrule.derivation.written_out import write
+
+        forms = {".tex": lambda: self.document(title), ".md": lambda: self.markdown(title)}
+        write(path, {**forms, ".txt": lambda: f"{self.text()}\n"})
+
+    def sections(self, printer: Printer, shapes: bool | None = None) -> list[Section]:
+        """The lines of the constants, the forward and the backward as a printer writes them."""
         shapes = self._shapes if shapes is None else shapes
         sections = [
             (title, [formula.line(printer, shapes) for formula in formulas if formula.listed])
@@ -190,7 +230,10 @@ class Derivation(Mapping[str, Formula], Printed):
             Line(printer.name(name).text, [printer.print(Symbol(None, (array,), shape=array.shape))])
             for name, array in self.constants.items()
         ]
-        return printer.page([*([("constants", named)] if named else []), *sections], self.notes)
+        return [*([("constants", named)] if named else []), *sections]
+
+    def _in(self, printer: Printer, shapes: bool | None = None) -> str:
+        return printer.page(self.sections(printer, shapes), self.notes)
 
     def __str__(self) -> str:
         return self.text()

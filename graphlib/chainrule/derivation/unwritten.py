@@ -8,6 +8,7 @@ from typing import Any, final
 
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
+from chainrule.nodes.rearranging import Index, filled_key
 from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.operations import index
@@ -27,7 +28,10 @@ class UnwrittenRule:
 
 
 def called_forward(node: Node, operands: Sequence[Any], shape: Shape | None) -> Symbol:
-    """The call of a rule, with its facts: ``Sorted(x, axis=1)``."""
+    """The call of a rule, with its facts: ``Sorted(x, axis=1)``; an index as it is written, whatever its shape."""
+    if isinstance(node, Index):
+        key = filled_key(node, node.key, operands, operands)
+        return Symbol(index, (operands[0], key), shape=shape, dtype=node.dtype)
     rule = UnwrittenRule(type(node).__name__)
     return Symbol(rule, tuple(operands), _facts(node), shape=shape, dtype=node.dtype)
 

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.run import BaseRun
+from chainrule.core.saving import replaced
 from chainrule.derivation.deriving import derivation
 from chainrule.drawing.assembly import Assembly, Choice
 from chainrule.drawing.caption import with_rows
@@ -24,7 +25,6 @@ from chainrule.drawing.mermaid import mermaid_text
 from chainrule.drawing.pinning import pinned
 from chainrule.drawing.rendering import render
 from chainrule.drawing.rows import in_rows
-from chainrule.drawing.saving import replaced
 from chainrule.drawing.scene import Direction, Scene
 from chainrule.drawing.svg import scaling, svg_text
 from chainrule.drawing.theme import Palette, palette_named
@@ -229,7 +229,7 @@ def _view(graph: BaseGraph, run: BaseRun | None, show: str, colors: Palette) -> 
 def _choice(graph: BaseGraph, layer: str | None, collapse: bool | None, highlight: Any) -> Choice:
     """Which nodes are drawn, and which layers are closed."""
     positions, level = _inside(graph, layer)
-    marked = {graph.position(key) for key in ([highlight] if isinstance(highlight, str | Node) else highlight)}
+    marked = set(graph.positions(highlight))
     closable = any(len(graph.order[k].layer) > level for k in positions)
     automatic = collapse is None and len(positions) > COLLAPSE_ABOVE and closable
     if not (collapse or automatic):
@@ -242,7 +242,7 @@ def _inside(graph: BaseGraph, layer: str | None) -> tuple[list[int], int]:
     """The positions of a layer's nodes and how many layers are around them; the whole graph for None."""
     if layer is None:
         return list(range(len(graph))), 0
-    wanted = tuple(part.strip() for part in layer.split(" / "))
+    wanted = tuple(part.strip() for part in str(layer).split(" / "))
     found = {k: place for k, node in enumerate(graph.order) if (place := _depth(node.layer, wanted))}
     if not found:
         names = {" / ".join(node.layer[:depth]) for node in graph.order for depth in range(1, len(node.layer) + 1)}
@@ -250,6 +250,9 @@ def _inside(graph: BaseGraph, layer: str | None) -> tuple[list[int], int]:
         raise ArgumentError(
             f"this graph has no layer {did_you_mean(layer, names | inner)}",
             given=f"layers {', '.join(sorted(names)) or 'none'}",
+            remedy="one of these"
+            if names
+            else "draw() without layer; layers are made by `with chainrule.layer(name):`",
         )
     return list(found), next(iter(found.values()))
 

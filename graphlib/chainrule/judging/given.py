@@ -60,7 +60,7 @@ def given_formula(name: str, given: AnyFormula, ground: Ground, others: Iterable
     if callable(given):
         reads, compute = _calling(name, given, known, without(ground.values(0, MEAN), name))
         return GivenFormula(name, _callable_text(given), reads, compute, draws=tuple(own) or everywhere)
-    array = _as_array(name, given)
+    array = numbers(name, given)
     if not own:
         raise ArgumentError(
             f"{name} is an array, which belongs to data",
@@ -77,11 +77,17 @@ def _parsed(name: str, text: str, known: Scope) -> UserFormula:
         raise FormulaError(error.what, where=f"{name}: {error.where}", remedy=error.remedy) from None
 
 
-def _as_array(name: str, given: Any) -> Array:
-    array = np.asarray(given)
+def numbers(name: str, given: Any) -> Array:
+    """An array of real numbers; raises ArgumentError for all else, such as rows of different lengths."""
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        array = np.asarray(None)
     if array.dtype.kind not in "fiub":
         raise ArgumentError(
-            f"{name} is neither a formula, nor a callable, nor an array of real numbers", given=repr(given)[:80]
+            f"{name} is neither a formula, nor a callable, nor an array of real numbers",
+            given=repr(given)[:80],
+            remedy='text such as "dZ @ X.T", a function of values, or numbers in rows of one length',
         )
     return array
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
@@ -76,7 +77,7 @@ def _draw(
 
 
 def _starts(graph: BaseGraph, values: Values, seed: int) -> dict[Node, Any]:
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     shapes = {node: values[graph.name(node)].shape for node in graph.outputs}
     return {node: rng.uniform(0.5, 1.5, shape) if shape else 1.0 for node, shape in shapes.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
+from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
 from chainrule.core.passes import forward
 from chainrule.core.run import BaseRun
@@ -51,6 +52,7 @@ def check(
     asks for something unknown, and for "per-example" where the loss is a mean over no named size, FeedError for feeds
     that do not fit.
     """
+    generator(seed)
     given = [] if feeds is None else [drawn(graph, forward(graph, feeds), seed, given=True)]
     random = random_draws(graph, seed, bool(given))
     return _judge(graph, formulas, given, random, convention=convention, require=require)
@@ -86,9 +88,14 @@ def _judge(
     require: Sequence[str],
 ) -> Report:
     if convention not in ("auto", MEAN, PER_EXAMPLE):
-        raise ArgumentError(f"convention={convention!r} is none of 'auto', 'mean', 'per-example'")
+        raise ArgumentError(
+            f"convention={convention!r} is none of 'auto', 'mean', 'per-example'", remedy="one of these"
+        )
     if not isinstance(formulas, Mapping):
-        raise ArgumentError(f"formulas are a dict of names and formulas, not {type(formulas).__name__}")
+        raise ArgumentError(
+            f"formulas are a dict of names and formulas, not {type(formulas).__name__}",
+            remedy='{"dW": "dZ @ X.T"}, or a function that returns gradients by name',
+        )
     ground = Ground(graph, [*random, *given])
     if convention == PER_EXAMPLE and PER_EXAMPLE not in ground.conventions and takes_a_mean(graph):
         raise ArgumentError(

@@ -12,6 +12,8 @@ from chainrule.judging.verdicts import Verdict
 
 def required(names: Sequence[str], ground: Ground) -> list[str]:
     """The names that have to be given, as the graph has them; raises ArgumentError for one that it has not."""
+    if not isinstance(names, Sequence):
+        raise ArgumentError(f"require is a list of names, not {names!r}", remedy='require=["dW1", "db1"]')
     found = canonical([names] if isinstance(names, str) else map(str, names), ground.names).values()
     unknown = [did_you_mean(name, ground.judged) for name in found if name not in ground.judged]
     if unknown:

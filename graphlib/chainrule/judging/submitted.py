@@ -17,7 +17,7 @@ from chainrule.judging.functions.chain import causes, follows
 from chainrule.judging.functions.judged import check_function
 from chainrule.judging.functions.keys_of_gradients import gradient_of, names_of_keys
 from chainrule.judging.functions.script import check_script
-from chainrule.judging.given import AnyFormula, Unread
+from chainrule.judging.given import AnyFormula, Unread, numbers
 from chainrule.judging.ground import Ground, drawn_from, random_draws
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.scoping import scope_of
@@ -84,12 +84,14 @@ def compare(run: BaseRun, given: Mapping[Any, AnyFormula], **options: Any) -> Re
     them. An array is judged in the chain, too: wrong only because another one is.
     """
     if not isinstance(given, Mapping):
-        raise ArgumentError(f"run.compare takes a dict of names and arrays, not {type(given).__name__}")
+        raise ArgumentError(
+            f"run.compare takes a dict of names and arrays, not {type(given).__name__}", remedy='{"dW": array}'
+        )
     ground = Ground(run.graph, [drawn_from(run)])
     named = {str(key): value for key, value in given.items()}
     renamed = _as_gradients(named, ground)
     report = judge.compare(run, renamed, **options)
-    arrays = {name: np.asarray(value) for name, value in renamed.items() if _is_array(value)}
+    arrays = {name: numbers(name, value) for name, value in renamed.items() if _is_array(value)}
     convention = report.convention if report.convention in ground.conventions else ground.conventions[0]
     verdicts = [_in_chain(verdict, arrays, ground, str(convention)) for verdict in report]
     first = next((verdict.name for verdict in verdicts if not verdict.own), None)
@@ -105,7 +107,7 @@ def _as_gradients(given: Mapping[str, AnyFormula], ground: Ground) -> dict[str, 
     graph, gradients = ground.graph, ground.draws[0].gradients
     parameters = {graph.name(node) for node in graph.parameters}
     values = ground.draws[0].values
-    arrays = {key: np.asarray(value) for key, value in given.items() if key in parameters and _is_array(value)}
+    arrays = {key: numbers(key, value) for key, value in given.items() if key in parameters and _is_array(value)}
     numeric = {key: array for key, array in arrays.items() if array.dtype.kind in "fiub"}
     if all(array.shape == values[key].shape and same(array, values[key]) for key, array in numeric.items()):
         return dict(given)

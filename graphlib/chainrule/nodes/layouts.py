@@ -8,10 +8,11 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.accepting import expect
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.rearranging import Index
-from chainrule.symbols.dimensions import shape_text
+from chainrule.symbols.dimensions import divided, shape_text
 from chainrule.symbols.elementary import put
 from chainrule.symbols.shapes import normal_axes, pairs_of
 from chainrule.symbols.symbol import Value
@@ -47,6 +48,7 @@ def split(x: Node, into: int | Sequence[int], axis: int = 0) -> tuple[Node, ...]
 
     Raises ArgumentError where the axis does not divide into equal pieces.
     """
+    expect(x, Node, "split takes a node, and into how many pieces", "split(Constant(x), 3)")
     if x.shape is None:
         raise ArgumentError("a value of unknown shape cannot be split", where=x.where, remedy="x[...] for each piece")
     (k,) = normal_axes(axis, len(x.shape))
@@ -63,7 +65,7 @@ def _equal_pieces(x: Node, into: int, axis: int) -> list[Any]:
             where=x.where,
             remedy="split(x, [...], axis=...) with the places where the pieces begin",
         )
-    return [size // into * k for k in range(1, into)]
+    return [divided(size, into) * k for k in range(1, into)]
 
 
 # --- repeated --------------------------------------------------------------------------------------------------------

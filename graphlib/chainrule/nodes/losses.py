@@ -71,7 +71,9 @@ class Loss(Node):
     def _reduced(self, losses: Value) -> Value:
         """The losses of all entries, summed over each example and reduced over the examples."""
         if self.reduction not in _REDUCTIONS:
-            raise ArgumentError(f"reduction={self.reduction!r} is none of {', '.join(_REDUCTIONS)}")
+            raise ArgumentError(
+                f"reduction={self.reduction!r} is none of {', '.join(_REDUCTIONS)}", remedy="one of these"
+            )
         if self.reduction == "none":
             return losses.sum(axis=_inside(losses.ndim, self.examples), keepdims=True) if losses.ndim > 1 else losses
         return losses.sum() / self._count(losses) if self.reduction == "mean" else losses.sum()

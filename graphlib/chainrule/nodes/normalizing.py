@@ -30,7 +30,7 @@ from chainrule.nodes.rearranging import Reshape
 from chainrule.nodes.reductions import Axis, Mean
 from chainrule.nodes.spread import Var
 from chainrule.symbols.broadcasting import unbroadcast
-from chainrule.symbols.dimensions import Dimension, Shape, shape_text
+from chainrule.symbols.dimensions import Dimension, Shape, divided, shape_text
 from chainrule.symbols.shapes import normal_axes
 from chainrule.symbols.standardizing import EPSILON, standardized, standardized_backward
 from chainrule.symbols.symbol import Value
@@ -234,7 +234,7 @@ class GroupNorm(Normalization):
         """The groups apart, each standardized, and put together again."""
         x, *scale_and_shift = inputs
         shape = x.shape or ()
-        parts = Reshape(x, to=(shape[0], self.groups, shape[1] // self.groups, *shape[2:]))
+        parts = Reshape(x, to=(shape[0], self.groups, divided(shape[1], self.groups), *shape[2:]))
         alone = _standardized_nodes(parts, tuple(range(2, len(shape) + 1)), self.epsilon)
         return _scaled(Reshape(alone, x), scale_and_shift, (1,))
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node, Operand
+from chainrule.core.placing import here
+from chainrule.errors import ArgumentError
 from chainrule.nodes.named_sizes import in_numbers
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import as_shape
@@ -198,6 +200,20 @@ def filled_key(node: Node, key: Any, values: Sequence[Value], sized: Sequence[Va
     return filled if isinstance(key, tuple) else filled[0]
 
 
+def whole_numbers(indices: Operand) -> Node:
+    """Indices as a node; raises ArgumentError for what is no whole numbers, which a lookup would refuse in each run."""
+    if isinstance(indices, Node) and indices.dtype.kind != "f":
+        return indices
+    if not isinstance(indices, Node) and (np.asarray(indices).dtype.kind in "iub" or np.size(indices) == 0):
+        return Constant(indices, dtype=int)
+    raise ArgumentError(
+        "indices are whole numbers",
+        where=here(),
+        given=repr(indices)[:80],
+        remedy='Input("ids", "m", dtype=int), or a list of whole numbers',
+    )
+
+
 @final
 class Gather(Node, computes=np.take):
     """Columns of a table by whole number (``axis=-1``), or rows (``axis=0``): how a learned input is looked up.
@@ -207,11 +223,13 @@ class Gather(Node, computes=np.take):
 
     axis: int = -1
 
+    def __init__(self, table: Operand, indices: Operand, *, axis: int = -1, name: str | None = None) -> None:
+        super().__init__(table, whole_numbers(indices), axis=axis, name=name)
+
     @classmethod
     def of_call(cls, table: Operand, indices: Operand, axis: int | None = None) -> Node:
         """The node for ``np.take(table, indices, axis)``; without an axis, of all entries in a row."""
-        places = indices if isinstance(indices, Node) else Constant(indices, dtype=int)
-        return cls(Reshape(table), places, axis=0) if axis is None else cls(table, places, axis=axis)
+        return cls(Reshape(table), indices, axis=0) if axis is None else cls(table, indices, axis=axis)
 
     def forward(self, table: Value, indices: Value) -> Value:
         return _taken(table, indices, self.axis)
@@ -229,6 +247,11 @@ class ScatterAdd(Node):
     """
 
     axis: int = -1
+
+    def __init__(
+        self, table: Operand, indices: Operand, updates: Operand, *, axis: int = -1, name: str | None = None
+    ) -> None:
+        super().__init__(table, whole_numbers(indices), updates, axis=axis, name=name)
 
     def forward(self, table: Value, indices: Value, updates: Value) -> Value:
         before = (slice(None),) * (self.axis % table.ndim)
@@ -268,6 +291,16 @@ class FullLike(
         return None, unbroadcast(grad, fill_value)
 
 
+def _number_kind(to: Any) -> np.dtype[Any]:
+    try:
+        kind = np.dtype(to)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind.kind not in "fiub":
+        raise ArgumentError(f"AsType converts to float, int or bool, not to {to!r}", where=here(), remedy="to=float")
+    return np.dtype(float) if kind.kind == "f" else kind
+
+
 @final
 class AsType(Node, computes=np.astype):
     """x converted to another kind of number: ``to`` is float, int or bool.
@@ -278,7 +311,7 @@ class AsType(Node, computes=np.astype):
     to: Any = float
 
     def __init__(self, x: Operand, *, to: Any = float, name: str | None = None) -> None:
-        super().__init__(x, to=np.dtype(float if np.dtype(to).kind == "f" else to), name=name)
+        super().__init__(x, to=_number_kind(to), name=name)
 
     @classmethod
     def of_call(cls, x: Operand, dtype: Any) -> Node:

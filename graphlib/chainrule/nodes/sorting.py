@@ -6,10 +6,9 @@ from typing import Any, final
 
 import numpy as np
 
-from chainrule.core.leaves import Constant
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
-from chainrule.nodes.rearranging import Reshape
+from chainrule.nodes.rearranging import Reshape, whole_numbers
 from chainrule.symbols.elementary import put_along
 from chainrule.symbols.shapes import normal_axes
 from chainrule.symbols.symbol import Value
@@ -97,11 +96,13 @@ class TakeAlong(Node, computes=np.take_along_axis):
 
     axis: int = -1
 
+    def __init__(self, x: Operand, indices: Operand, *, axis: int = -1, name: str | None = None) -> None:
+        super().__init__(x, whole_numbers(indices), axis=axis, name=name)
+
     @classmethod
     def of_call(cls, x: Operand, indices: Operand, axis: int | None = -1) -> Node:
         """The node for ``np.take_along_axis(x, indices, axis)``; without an axis, from all entries in a row."""
-        places = indices if isinstance(indices, Node) else Constant(indices, dtype=int)
-        return cls(Reshape(x), places) if axis is None else cls(x, places, axis=axis)
+        return cls(Reshape(x), indices) if axis is None else cls(x, indices, axis=axis)
 
     def forward(self, x: Value, indices: Value) -> Value:
         return np.take_along_axis(x, indices, axis=self.axis)

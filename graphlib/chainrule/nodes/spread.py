@@ -10,7 +10,7 @@ from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.reductions import Axis, count_along
 from chainrule.symbols.broadcasting import restore_axes
-from chainrule.symbols.elementary import centered, ratio
+from chainrule.symbols.elementary import centered, direction
 from chainrule.symbols.symbol import Value
 
 
@@ -51,7 +51,7 @@ class Std(Node, computes=np.std):
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
         each, spread = (restore_axes(value, self.axis, self.keepdims) for value in (grad, y))
-        return (each * ratio(centered(x, axis=self.axis), spread * _freedom(self, x)),)
+        return (each * direction(centered(x, axis=self.axis), spread * _freedom(self, x)),)
 
 
 def _freedom(node: Var | Std, x: Value) -> Value:
@@ -85,4 +85,4 @@ class Norm(Node, computes=np.linalg.norm):
 
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
         each, length = (restore_axes(value, self.axis, self.keepdims) for value in (grad, y))
-        return (each * ratio(x, length),)
+        return (each * direction(x, length),)

@@ -159,6 +159,8 @@ class NumpyText(Printer):
         if x.operation in _LIKE_THE_LAST and _is_number(x.operands[-1]):
             arguments[-1] = _array_text(arguments[-1])
         options = self._options(x)
+        if x.operation is np.reshape:  # by its place, as the keyword is newshape in NumPy 2.0
+            options = options.removeprefix("shape=")
         return Piece(
             f"{self._function_name(x.operation)}({', '.join([*arguments, *([options] if options else [])])})", ATOM
         )

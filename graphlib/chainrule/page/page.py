@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from chainrule.checking.numerical import Slopes, numerical_gradients
 from chainrule.core.run import BaseRun
-from chainrule.drawing.saving import replaced
+from chainrule.core.saving import replaced
 from chainrule.drawing.scene import Direction
 from chainrule.drawing.theme import Palette, palette_named
 from chainrule.errors import ArgumentError, did_you_mean
@@ -100,7 +100,7 @@ def _page_of_run(
     data = data_of(run, formulas, shown, taken)
     outputs = ", ".join(graph.name(node) for node in graph.outputs)
     texts = {
-        "title": as_text(title or f"Back propagation of {outputs}, step by step"),
+        "title": as_text(str(title) or f"Back propagation of {outputs}, step by step"),
         "picture": shown.svg or f'<p class="missing">{as_text(shown.note)}</p>',
         "layers": "".join(map(_layer, shown.layers)),
         "table": final_table(run, taken),

@@ -27,7 +27,7 @@ def wanted_program(graph: BaseGraph, gradients: Iterable[str | Node] | None) -> 
     """
     if gradients is None:
         return _program(graph, [graph.name(node) for node in graph.parameters])
-    names = [graph.name(graph[node]) for node in ([gradients] if isinstance(gradients, (str, Node)) else gradients)]
+    names = [graph.names[k] for k in graph.positions(gradients)]
     program = _program(graph, names)
     if missing := [name for name in names if name not in program.gradients]:
         raise UnknownNameError(

@@ -18,7 +18,7 @@ def check_targets(out: Any, names: Sequence[str]) -> None:
     if not isinstance(out, Mapping):
         raise ArgumentError(f"out is a dict of names and arrays, not {type(out).__name__}", remedy=remedy)
     if unknown := [name for name in out if name not in names]:
-        raise ArgumentError(f"out: no gradient {', '.join(map(repr, unknown))}", given=", ".join(names))
+        raise ArgumentError(f"out: no gradient {', '.join(map(repr, unknown))}", given=", ".join(names), remedy=remedy)
     for name, array in out.items():
         if not isinstance(array, np.ndarray):
             given = f"{name} of type {type(array).__name__}"

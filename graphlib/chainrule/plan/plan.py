@@ -7,6 +7,7 @@ import os
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
@@ -17,14 +18,16 @@ from chainrule.core.leaves import Constant, Input, Leaf
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.core.predicting import how_to_predict
+from chainrule.core.saving import replaced
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
 from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.explained import Explained
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
+from chainrule.plan.module_text import Written, module_text
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
-from chainrule.plan.optimizing import optimized, typed
+from chainrule.plan.optimizing import evaluated, optimized, typed
 from chainrule.plan.out import check_targets, written
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.sizes import Assured
@@ -146,6 +149,49 @@ class Plan(Explained):
         last = getattr(self._local, "last", None)
         return str((last or self._computation(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))).text)
 
+    def save(
+        self, path: str | os.PathLike[str], *sizes: Mapping[str, int], dtype: Any = None, returned: str = "results"
+    ) -> None:
+        """Write the plan as a module with ``compute(feeds)``, which runs where chainrule is not: NumPy is enough.
+
+        It is written for the data of the last call, or for these sizes, ``{"m": 32}, {"m": 1000}``, and dtype, and
+        refuses others. What it computes is what the plan does, to the bit where that takes all columns at once; blocks
+        and compiled loops add up in another order.
+
+        >>> import tempfile
+        >>> from chainrule import Graph, Parameter, Square
+        >>> step = Graph(Square(Parameter("w"), name="L")).compile()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     step.save(f"{folder}/net.py")
+        ...     with open(f"{folder}/net.py") as file:
+        ...         "import chainrule" in file.read()
+        False
+
+        Raises ArgumentError where a size is missing, and for a rule that Symbols cannot pass through.
+        """
+        known, kind = getattr(self._local, "fed", ({}, np.dtype(float)))
+        number = np.dtype(kind if dtype is None else dtype)
+        parts = [self._written(chosen, number) for chosen in sizes or (known,)]
+        dtypes = {self._name(leaf): number if leaf.dtype.kind == "f" else leaf.dtype for leaf in self._fed}
+        doc = f"What plan(feeds) is, for feeds by name, of {', '.join(map(ascii, dtypes))}."
+        text = module_text(repr(self), parts, dtypes, f"return {returned}", doc.replace('"', "'"))
+        replaced(Path(path), text.encode("utf-8", "backslashreplace"))
+
+    def _written(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Written:
+        if missing := [name for name in self._size_names() if name not in sizes]:
+            remedy = (
+                f"plan.save(path, {{{', '.join(f'{name!r}: 32' for name in self._size_names())}}}), or call it first"
+            )
+            raise ArgumentError(f"a module is written for sizes: {', '.join(missing)}", remedy=remedy)
+        if not self._assured.of(sizes):
+            raise ArgumentError(
+                "this plan computes as a run for these sizes, which needs chainrule",
+                given=str(dict(sizes)),
+                remedy="plan.explain() says why",
+            )
+        source = Whole(self._program_for(dtype), sizes, f"{dtype.name}, {dict(sizes)}").part.source
+        return Written(source, {self._name(leaf): evaluated(leaf.shape or (), sizes) for leaf in self._fed})
+
     def _size_names(self) -> list[str]:
         sizes = [size for leaf in self._fed for size in leaf.shape or () if isinstance(size, Dimension)]
         return sorted({name for size in sizes for name in size.names})
@@ -235,6 +281,7 @@ class Plan(Explained):
         if not self._assured.of(self._sizes(arrays)):
             return arrays, None
         self._local.last = computation = self.computation_for(arrays)
+        self._local.fed = self._sizes(arrays), _floating(arrays)
         return arrays, computation
 
     def _checked(self, feeds: Mapping[Any, Any]) -> dict[str, Any]:
@@ -289,7 +336,7 @@ class Plan(Explained):
         key: Key = tuple((array.shape, array.dtype) for array in arrays.values())
         found = self._computations.get(key)
         if found is None:
-            dtype = next((a.dtype for a in arrays.values() if a.dtype.kind == "f"), np.dtype(float))
+            dtype = _floating(arrays)
             with self._lock_here():
                 found = self._computations.get(key) or self._computation(self._sizes(arrays), dtype)
                 while len(self._computations) >= _KEPT:
@@ -357,6 +404,10 @@ class Plan(Explained):
         if self._recorded.predicts:
             return _predicting, (self.graph, self.backend, self._block)
         return _rebuilt, (self.graph, self._gradients, self.backend, self.update, self._block)
+
+
+def _floating(arrays: Mapping[str, Array]) -> np.dtype[Any]:
+    return next((array.dtype for array in arrays.values() if array.dtype.kind == "f"), np.dtype(float))
 
 
 def _gradient(found: Array | None, value: Array) -> Array:

@@ -20,7 +20,7 @@ def compile_prediction(
     graph: BaseGraph, outputs: str | Node | Iterable[str | Node], backend: Backend
 ) -> PredictionPlan[Any]:
     """The plan of one output, or of several as a dict; raises ArgumentError for none, UnknownNameError."""
-    names = [graph.name(graph[node]) for node in ([outputs] if isinstance(outputs, (str, Node)) else outputs)]
+    names = [graph.names[k] for k in graph.positions(outputs)]
     if not names:
         raise ArgumentError("a plan of outputs has one or more", remedy=f"outputs={graph.names[-1]!r}")
     if any(graph[name].name is None for name in names):
@@ -52,6 +52,10 @@ class PredictionPlan(UponPlan, Generic[Predicted]):
     @property
     def _about(self) -> tuple[str, ...]:
         return self.outputs
+
+    @property
+    def _returned(self) -> str:
+        return f"results[1][{self.outputs[0]!r}]" if self._alone else "results[1]"
 
     def __call__(self, feeds: Mapping[Any, Any], *, executor: Any = None) -> Predicted:
         """The output, or all of them by name; ``executor`` as for ``Plan``. Raises FeedError as ``Graph.forward``."""

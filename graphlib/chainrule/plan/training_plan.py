@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
+from chainrule.core.accepting import check_counts, expect
 from chainrule.core.feeds import Pieces
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
@@ -46,10 +47,10 @@ def compile_step(
     graph: BaseGraph, names: Iterable[str | Node] | None, backend: Backend, update: Update
 ) -> TrainingPlan:
     """The plan that moves these names by the update, which must have the methods of one. Raises ArgumentError."""
-    if not all(callable(getattr(update, name, None)) for name in ("start", "update")):
+    if isinstance(update, type) or not all(callable(getattr(update, name, None)) for name in ("start", "update")):
         raise ArgumentError(
-            f"an update has the methods start and update, and {type(update).__name__} does not",
-            remedy="chainrule has SGD, Momentum and Adam",
+            f"an update has the methods start and update, and {type(update).__name__} {update!r}"[:200] + " does not",
+            remedy=f"{update.__name__}()" if isinstance(update, type) else "chainrule has SGD, Momentum and Adam",
         )
     return TrainingPlan(compile_graph(graph, names, backend, update=update))
 
@@ -84,6 +85,7 @@ class TrainingPlan(UponPlan):
 
         Raises ArgumentError for missing and unknown names.
         """
+        expect(params, Mapping, "start takes a dict of names and arrays", "graph.initialize()")
         if set(params) != set(self.parameters):
             given, wanted = ", ".join(map(str, params)) or "nothing", ", ".join(self.parameters)
             raise ArgumentError("start takes the parameters that are moved", given=given, remedy=f"{wanted}")
@@ -125,8 +127,9 @@ class TrainingPlan(UponPlan):
         An epoch goes through the columns of ``data`` in their order, ``batch_size`` at a time, or all at once. With a
         compiled loop all of it is one call. Raises FeedError as ``Graph.forward``, ArgumentError for counts below 1.
         """
-        if epochs < 1 or (batch_size is not None and batch_size < 1):
-            raise ArgumentError("epochs and batch_size are 1 or more", given=f"{epochs}, {batch_size}")
+        check_counts(epochs=epochs, batch_size=1 if batch_size is None else batch_size)
+        expect(state, Mapping, "a state is a dict of names and arrays", "plan.start(graph.initialize())")
+        expect(data, Mapping, "data is a dict of names and arrays", "the feeds that are no parameters")
         arrays, computation = self.plan.prepared({**state, **data})
         if isinstance(computation, Looped) and computation.in_one_call(batch_size):
             return computation.epochs(arrays, epochs, batch_size)

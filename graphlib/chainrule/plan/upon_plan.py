@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 from chainrule.plan.explained import Explained
 from chainrule.plan.plan import Plan
@@ -31,6 +34,15 @@ class UponPlan(Explained):
     def source(self) -> str:
         """The printed Python of the last call."""
         return self.plan.source
+
+    def save(self, path: str | os.PathLike[str], *sizes: Mapping[str, int], dtype: Any = None) -> None:
+        """Write it as a module with ``compute(feeds)`` that needs NumPy alone, as ``Plan.save`` says."""
+        self.plan.save(path, *sizes, dtype=dtype, returned=self._returned)
+
+    @property
+    def _returned(self) -> str:
+        """What a call makes of the results of the plan, as text."""
+        return "results"
 
     def explain(self) -> str:
         """What was compiled, and how columns are computed."""

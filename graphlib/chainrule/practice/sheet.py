@@ -12,11 +12,12 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from chainrule.core.accepting import expect
 from chainrule.core.leaves import Constant, Input, Parameter
 from chainrule.core.node import Node
 from chainrule.core.passes import forward
+from chainrule.core.saving import replaced
 from chainrule.derivation.deriving import derivation
-from chainrule.drawing.saving import replaced
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.judging.ground import MEAN, PER_EXAMPLE, Convention, Ground, random_draws
@@ -122,6 +123,7 @@ def exercise(
 
     Raises ArgumentError for a line that there is not, and for a level, a number of hints or a convention that is none.
     """
+    expect(graph, Graph, "an exercise is made of a graph", "exercise(Graph(loss))")
     if level not in range(SHAPE, FUNCTION + 1) or hints not in range(4):
         wrong = f"level={level!r}" if level not in range(SHAPE, FUNCTION + 1) else f"hints={hints!r}"
         raise ArgumentError(f"{wrong} is none that there is", remedy="level=1 to 4; hints=0 to 3")

@@ -12,7 +12,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from chainrule.drawing.saving import replaced
+from chainrule.core.saving import replaced
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
 from chainrule.practice.graph_data import graph_of_data

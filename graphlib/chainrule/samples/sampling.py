@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Input, Parameter
 from chainrule.core.node import Node
@@ -149,7 +150,7 @@ def sample_feeds(graph: BaseGraph, seed: int = 0, sizes: Mapping[str, int] | Non
         if best is not None and best[0] == _NONE:
             break
         only_kinks = best is not None and not best[0].without_gradient  # positive numbers would hide what a mask does
-        rng = np.random.default_rng([seed, attempt, 1])  # the 1 keeps it apart from the generator of initialize
+        rng = generator(seed, attempt, 1)  # the 1 keeps it apart from the generator of initialize
         feeds = _draw(graph, rng, seed, numbers, _squeezed(asked, ANY if only_kinks else squeeze))
         try:
             flaws = _flaws(graph, feeds, rng)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Input, Parameter
 from chainrule.core.node import Node
@@ -77,7 +78,7 @@ def spread_feeds(
     asked = domains(graph, sizes)
     free = [node for node in (*graph.inputs, *graph.parameters) if _is_free(node, asked[node])]
     for attempt, (low, high) in enumerate(_EXPONENTS):
-        rng = np.random.default_rng([seed, attempt, 2])
+        rng = generator(seed, attempt, 2)
         spread: dict[Node, Array] = {
             node: _spread(feeds[graph.name(node)], asked[node], rng, low, high) for node in free
         }
@@ -109,7 +110,7 @@ def soft_feeds(
 
     A loss that takes 0 or 1 for a label takes what lies between as well, and classes in shares that sum to 1.
     """
-    asked, rng = domains(graph, sizes), np.random.default_rng([seed, 3])
+    asked, rng = domains(graph, sizes), generator(seed, 3)
     found, classes = dict(feeds), False
     for leaf in graph.inputs:
         value, domain, name = feeds[graph.name(leaf)], asked[leaf], graph.name(leaf)

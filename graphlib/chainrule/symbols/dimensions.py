@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor, prod
@@ -12,8 +13,9 @@ from typing import Any, Final, NoReturn, TypeAlias, final
 
 import numpy as np
 
-from chainrule.errors import ArgumentError
+from chainrule.errors import ArgumentError, Untraceable
 
+_PACKAGE: Final = __file__[: -len("symbols/dimensions.py")]
 Monomial: TypeAlias = tuple[tuple[str, int], ...]  # m²n is (("m", 2), ("n", 1)), sorted by name; 1 is ()
 Size: TypeAlias = "int | Dimension"
 Shape: TypeAlias = "tuple[Size, ...]"
@@ -115,24 +117,32 @@ class Dimension:
             return _as_number(np.multiply, self, other)
         return _simplest(_sum((_product(a, b), x * y) for a, x in self.terms for b, y in terms), _seen(self, other))
 
-    def __floordiv__(self, other: Any) -> Any:  # sizes are divided only where the division is exact
+    def _over(self, other: Any) -> Any:
         terms = _terms(other)
         if terms is None or len(terms) != 1:  # only a single product has an inverse of this form
             return NotImplemented
         return self * _inverse(terms[0], _seen(self, other))
 
-    def __rfloordiv__(self, other: Any) -> Any:
+    def _under(self, other: Any) -> Any:
         if _terms(other) is None or len(self.terms) != 1:
             return NotImplemented
         return _inverse(self.terms[0], self.seen) * other
 
     def __truediv__(self, other: Any) -> Any:
-        exact = self.__floordiv__(other)
+        exact = self._over(other)
         return _as_number(np.divide, self, other) if exact is NotImplemented else exact
 
     def __rtruediv__(self, other: Any) -> Any:
-        exact = self.__rfloordiv__(other)
+        exact = self._under(other)
         return _as_number(np.divide, other, self) if exact is NotImplemented else exact
+
+    def __floordiv__(self, other: Any) -> Any:
+        exact = self._over(other)
+        return exact if exact is NotImplemented or _is_whole(exact) else _as_number(np.floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        exact = self._under(other)
+        return exact if exact is NotImplemented or _is_whole(exact) else _as_number(np.floor_divide, other, self)
 
     def __pow__(self, other: Any) -> Any:
         whole = isinstance(other, (int, np.integer)) and other > 0
@@ -163,7 +173,7 @@ class Dimension:
         return exact(*(x.item() if isinstance(x, (np.generic, np.ndarray)) else x for x in operands))
 
     def _refuse_number(self) -> NoReturn:
-        raise ArgumentError(
+        raise Untraceable(
             f"the size {self} has no number before there is data",
             remedy=f"{self} in arithmetic; all examples at once in the place of a loop over them; np.zeros_like(x), or "
             "zeros of shape (3, 1), which broadcast; random numbers as an Input; np.sum(onehot * p, axis=1) for "
@@ -173,7 +183,7 @@ class Dimension:
     __index__ = __int__ = __float__ = _refuse_number
 
     def _refuse_order(self, other: Any) -> NoReturn:
-        raise ArgumentError(
+        raise (ArgumentError if self.seen else Untraceable)(
             f"whether the size {self} is more or less than {other} is not known before there is data",
             remedy=f"a comparison with another size: x.shape[1] == y.shape[1]; np.maximum({self}, {other})",
         )
@@ -184,7 +194,14 @@ class Dimension:
         return Dimension, (dict(self.terms),)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dimension) and self.terms == other.terms
+        if isinstance(other, Dimension) and self.terms == other.terms:
+            return True
+        if not self.seen and isinstance(other, (Dimension, int, np.integer)) and not _asked_from(_PACKAGE):
+            raise Untraceable(  # a rule would be recorded as for a size that is never that number
+                f"whether the size {self} is {other} is not known before there is data",
+                remedy=f"a rule that does not ask; NumPy's functions broadcast where {self} is 1",
+            )
+        return False
 
     def __hash__(self) -> int:
         try:
@@ -291,6 +308,11 @@ def _terms(value: Any) -> tuple[tuple[Monomial, Fraction], ...] | None:
     return (((), Fraction(int(value))),) if isinstance(value, (int, np.integer)) else None
 
 
+def _asked_from(package: str) -> bool:
+    """Whether the comparison that is running stands in a file of this package, and not in somebody's rule."""
+    return sys._getframe(2).f_code.co_filename.startswith(package)
+
+
 def _seen(x: Any, y: Any) -> tuple[Any, ...]:
     """The nodes at which two sizes were seen."""
     seen: tuple[Any, ...] = getattr(x, "seen", ())
@@ -342,6 +364,27 @@ _record: list[Callable[[np.ufunc, tuple[Any, ...]], Any]] = []
 def recorded_by(record: Callable[[np.ufunc, tuple[Any, ...]], Any]) -> None:
     """Say what records a function of a size and fractions: Symbols stand above sizes, so they register here."""
     _record[:] = [record]
+
+
+def divided(total: Any, by: Any) -> Any:
+    """A size over another where the division is exact, as in a reshape: m/2 is a number only where m is even.
+
+    >>> divided(6, 2), divided(Dimension.named("m"), 2)
+    (3, m/2)
+    """
+    if not (isinstance(total, Dimension) or isinstance(by, Dimension)):
+        return total // by
+    exact = total / by
+    if not isinstance(exact, (int, Dimension)):
+        raise TypeError(f"{total} over {by} is no size")
+    return exact
+
+
+def _is_whole(size: Any) -> bool:
+    """Whether it is a whole number whatever the names stand for."""
+    if not isinstance(size, Dimension):
+        return isinstance(size, int)
+    return all(factor.denominator == 1 and all(power > 0 for _, power in monomial) for monomial, factor in size.terms)
 
 
 def _as_number(function: np.ufunc, *operands: Any) -> Any:

@@ -157,6 +157,17 @@ def ratio(x: Value, y: Value) -> Value:
         return np.where(x == 0, x, x / y)
 
 
+@elementary("entrywise", textbook=lambda x, length: x / length, has_name=False)
+def direction(x: Value, length: Value) -> Value:
+    """x / length, and 0 wherever the length is 0, also where only its squares were too small for a number.
+
+    >>> direction(np.array([0.0, 1e-300, 1.0]), np.array([0.0, 0.0, 4.0])).tolist()
+    [0.0, 0.0, 0.25]
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(length == 0, length, x / length)
+
+
 @elementary("entrywise", textbook=lambda x, y: y * x ** (y - 1), has_name=False)
 def power_slope(x: Value, y: Value) -> Value:
     """d/dx x**y = y x**(y - 1), and 0 wherever y is 0.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ShapeError, Untraceable
-from chainrule.symbols.dimensions import Dimension, Shape, Size, as_size, rest, shape_text
+from chainrule.symbols.dimensions import Dimension, Shape, Size, as_size, divided, rest, shape_text
 
 
 def broadcast(*shapes: Shape) -> Shape:
@@ -113,9 +113,9 @@ def _remaining(total: Size, known: Size, shape: Shape, sizes: tuple[Any, ...]) -
     if isinstance(total, int) and isinstance(known, int):
         if known == 0 or total % known:
             raise ShapeError(f"{shape_text(shape)} does not divide into {shape_text(sizes)}")
-        return total // known
+        return divided(total, known)  # type: ignore[no-any-return]  # a size
     try:
-        return total // known
+        return divided(total, known)  # type: ignore[no-any-return]  # a size
     except (TypeError, ZeroDivisionError):  # a sum with a name in it has no inverse, nor has 0
         raise Untraceable(f"the size of {shape_text(shape)} reshaped to {sizes} depends on the data") from None
 
@@ -131,7 +131,9 @@ def concatenated(shapes: Sequence[Shape], axis: int = 0) -> Shape:
     rests = {(*shape[:k], *shape[k + 1 :]) for shape in shapes if len(shape) == len(shapes[0])}
     if len(rests) != 1 or len({len(shape) for shape in shapes}) != 1:
         given = ", ".join(map(shape_text, shapes))
-        raise ShapeError(f"only axis {axis} may differ between arrays laid end to end", given=given)
+        raise ShapeError(
+            f"only axis {axis} may differ between arrays laid end to end", given=given, remedy="another axis"
+        )
     total = sum(shape[k] for shape in shapes)
     return (*shapes[0][:k], total, *shapes[0][k + 1 :])
 
@@ -210,7 +212,11 @@ def transposed(shape: Shape, axes: Any = None) -> Shape:
     """The shape with its axes in the order ``axes``, reversed when None."""
     order = range(len(shape))[::-1] if axes is None else normal_axes(axes, len(shape))
     if len(order) != len(shape):
-        raise ShapeError(f"transposing {shape_text(shape)} needs an order of {len(shape)} axes", given=f"axes={axes}")
+        raise ShapeError(
+            f"transposing {shape_text(shape)} needs an order of {len(shape)} axes",
+            given=f"axes={axes}",
+            remedy="each axis once",
+        )
     return tuple(shape[k] for k in order)
 
 
@@ -226,7 +232,11 @@ def squeezed(shape: Shape, axis: Any = None) -> Shape:
     """The shape without its axes of size 1, or without those in ``axis``."""
     ones = [k for k, size in enumerate(shape) if size == 1] if axis is None else normal_axes(axis, len(shape))
     if any(shape[k] != 1 for k in ones):
-        raise ShapeError(f"only an axis of size 1 can be dropped from {shape_text(shape)}", given=f"axis={axis}")
+        raise ShapeError(
+            f"only an axis of size 1 can be dropped from {shape_text(shape)}",
+            given=f"axis={axis}",
+            remedy="x[k], or a sum",
+        )
     return tuple(size for k, size in enumerate(shape) if k not in ones)
 
 
@@ -262,7 +272,9 @@ def _full_key(parts: tuple[Any, ...], ndim: int, shape: Shape) -> list[Any]:
     """The key with ``...`` spelled out and one part for every axis."""
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > ndim:
-        raise ShapeError(f"{used} indices for the {ndim} axes of {shape_text(shape)}")
+        raise ShapeError(
+            f"{used} indices for the {ndim} axes of {shape_text(shape)}", remedy="one for each axis at most"
+        )
     fill = [slice(None)] * (ndim - used)
     place = next((k for k, part in enumerate(parts) if part is Ellipsis), len(parts))
     return [*parts[:place], *fill, *parts[place + 1 :]]
@@ -293,7 +305,10 @@ def _index_shape(part: Any) -> Shape:
 
 def _check_in_range(index: int, size: Size, shape: Shape) -> None:
     if isinstance(size, int) and not -size <= index < size:
-        raise ShapeError(f"index {index} is out of range for the axis of size {size} of {shape_text(shape)}")
+        raise ShapeError(
+            f"index {index} is out of range for the axis of size {size} of {shape_text(shape)}",
+            remedy="an index below the size",
+        )
 
 
 def _sliced(size: Size, part: slice) -> Size:
@@ -343,5 +358,8 @@ def einsum(subscripts: str, *shapes: Shape) -> Shape:
             raise ShapeError(f"einsum {subscripts!r} names {len(letters)} axes of {shape_text(shape)}")
         for letter, size in zip(letters, shape, strict=True):
             if sizes.setdefault(letter, size) != size:
-                raise ShapeError(f"einsum {subscripts!r}: {letter} is both {sizes[letter]} and {size}")
+                raise ShapeError(
+                    f"einsum {subscripts!r}: {letter} is both {sizes[letter]} and {size}",
+                    remedy="one letter for each size",
+                )
     return tuple(sizes[letter] for letter in result)

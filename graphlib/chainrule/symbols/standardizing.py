@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.errors import Untraceable
 from chainrule.symbols import operations
-from chainrule.symbols.dimensions import Shape
+from chainrule.symbols.dimensions import Shape, divided
 from chainrule.symbols.elementary import centered, softmax
 from chainrule.symbols.symbol import Value, elementary
 
@@ -24,7 +24,7 @@ def deviation(x: Value, axis: Any, epsilon: float = EPSILON, center: bool = True
 
 def in_groups(x: Value, groups: int) -> tuple[Value, tuple[int, ...]]:
     """x with its channels, on axis 1, in so many groups, and the axes of one group."""
-    apart = x.reshape((x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
+    apart = x.reshape((x.shape[0], groups, divided(x.shape[1], groups), *x.shape[2:]))
     return apart, tuple(range(2, x.ndim + 1))
 
 

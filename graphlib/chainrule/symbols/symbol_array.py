@@ -9,6 +9,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from chainrule.errors import Untraceable
+from chainrule.symbols.dimensions import divided
 from chainrule.symbols.operations import OPERATIONS
 
 
@@ -103,7 +104,7 @@ def _counted(entry: Any) -> Any:
 
 def _mean(x: Any, axis: Any = None, **options: Any) -> Any:
     total = np.add.reduce(x, axis=axis, **options)
-    return total / (x.size // max(total.size, 1))
+    return total / divided(x.size, max(total.size, 1))
 
 
 def _along_one(x: Any, axis: int | None = None) -> tuple[Any, int]:

@@ -36,6 +36,7 @@ def _places(size: Size, window: int, stride: int, padding: int) -> Size:
         raise ArgumentError(
             "a window has at least 1 entry, moves on by at least 1, and has a padding of at least 0",
             given=f"a window of {window}, stride={stride}, padding={padding}",
+            remedy="size=2, stride=1, padding=0",
         )
     if isinstance(size, int):
         if window > size + 2 * padding:

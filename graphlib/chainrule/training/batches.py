@@ -9,9 +9,12 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chainrule.core.accepting import check_counts, generator
 from chainrule.core.feeds import is_stored
+from chainrule.errors import FeedError
 
 Array = NDArray[Any]
+_EXAMPLES: Final = "as many examples in each feed, along the axis that its Input gives their name"
 _PAGE: Final = 64 << 20  # bytes of feeds on disk that mini-batches are drawn from
 
 
@@ -22,11 +25,11 @@ class Batches:
     def __init__(
         self, feeds: Mapping[str, ArrayLike], axes: Mapping[str, int], epochs: int, batch_size: int | None, seed: int
     ) -> None:
-        _check_positive(epochs=epochs, batch_size=batch_size)
+        check_counts(epochs=epochs, batch_size=1 if batch_size is None else batch_size)
         self.feeds, self.epochs, self.seed = dict(feeds), epochs, seed
         self.axes = {} if batch_size is None else axes
         self.whole: dict[str, Any] = {name: feeds[name] for name in self.axes}
-        self.whole |= {name: np.asarray(feed) for name, feed in self.whole.items() if not is_stored(feed)}
+        self.whole |= {name: _array(name, feed) for name, feed in self.whole.items() if not is_stored(feed)}
         self.size = 1 if batch_size is None else _common_size(self.whole, self.axes)
         self.given_size, self.batch_size = batch_size, batch_size or 1
 
@@ -47,7 +50,7 @@ class Batches:
 
     def _pages(self) -> Iterator[tuple[dict[str, Array], Array]]:
         """Yield what is shuffled at a time, and in which order: an epoch is one page, unless feeds lie on disk."""
-        rng, page = np.random.default_rng(self.seed), self._page_size()
+        rng, page = generator(self.seed), self._page_size()
         for _ in range(self.epochs):
             for place in rng.permutation(math.ceil(self.size / page)):
                 last = min((place + 1) * page, self.size)
@@ -70,19 +73,20 @@ class Batches:
         return {name: array.take(chosen, axis=self.axes[name]) for name, array in columns.items()}
 
 
-def _check_positive(**counts: int | None) -> None:
-    """Refuse a count below 1."""
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ValueError(f"{name} should be at least 1, not {count}")
+def _array(name: str, feed: Any) -> Array:
+    """A feed as an array; raises FeedError for rows of different lengths."""
+    try:
+        return np.asarray(feed)
+    except ValueError as error:
+        raise FeedError(f"{name} is no array", given=str(error), remedy="a list of rows of one length") from None
 
 
 def _common_size(feeds: Mapping[str, Any], axes: Mapping[str, int]) -> int:
     """Return the number of columns, in which all feeds that have columns must agree."""
     shapes = ", ".join(f"{name} {array.shape}" for name, array in feeds.items()) or "none has any"
     if any(len(array.shape) <= axes[name] for name, array in feeds.items()):
-        raise ValueError(f"a feed lacks the dimension along which mini-batches are cut: {shapes}")
+        raise FeedError("a feed lacks the dimension along which mini-batches are cut", given=shapes, remedy=_EXAMPLES)
     sizes = {array.shape[axes[name]] for name, array in feeds.items()}
     if len(sizes) != 1 or sizes == {0}:
-        raise ValueError(f"mini-batches need feeds with one common number of columns: {shapes}")
+        raise FeedError("mini-batches need feeds with one common number of columns", given=shapes, remedy=_EXAMPLES)
     return int(sizes.pop())

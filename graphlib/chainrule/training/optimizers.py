@@ -10,6 +10,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.errors import ArgumentError
+
 Array = NDArray[Any]
 Memory = tuple[Array, ...]  # what an optimizer remembers of one parameter from step to step
 
@@ -41,6 +43,10 @@ class SGD(Optimizer):
 
     rate: float = 0.1
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number, or by which no number would be left of the parameters."""
+        _check_numbers(self)
+
     def update(self, parameter: Array, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
         """Take one step straight against the gradient."""
         return parameter - self.rate * gradient, memory
@@ -56,6 +62,10 @@ class Momentum(Optimizer):
 
     rate: float = 0.1
     decay: float = 0.9
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number, or by which no number would be left of the parameters."""
+        _check_numbers(self)
 
     def start(self, parameter: Array) -> Memory:
         """Return V = 0."""
@@ -80,6 +90,10 @@ class Adam(Optimizer):
     square_decay: float = 0.999
     epsilon: float = 1e-8
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number, or by which no number would be left of the parameters."""
+        _check_numbers(self)
+
     def start(self, parameter: Array) -> Memory:
         """Return M = 0, S = 0 and t = 0."""
         return np.zeros_like(parameter), np.zeros_like(parameter), np.zeros(())
@@ -97,3 +111,14 @@ class Adam(Optimizer):
 def _lost(decay: float, t: Any) -> Any:
     """Return 1 - decay^t, which in single precision would lose its digits for a decay near 1."""
     return -np.expm1(math.log(decay) * t) if decay else 1.0
+
+
+def _check_numbers(optimizer: Optimizer) -> None:
+    """Raise ArgumentError for a fact that is no finite number, and a decay that is none from 0 to less than 1."""
+    for name, value in vars(optimizer).items():
+        decays = name.endswith("decay")
+        number = isinstance(value, (int, float, np.number)) and math.isfinite(value)
+        if not number or (decays and not 0 <= value < 1):
+            kind, what = type(optimizer).__name__, "from 0 to less than 1" if decays else "finite"
+            said = f"{name} of {kind} is a number, {what}, not {value!r}"
+            raise ArgumentError(said, remedy=f"{kind}({name}={type(optimizer).__dict__[name]})")

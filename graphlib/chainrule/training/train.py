@@ -10,7 +10,10 @@ from typing import Any, Literal, TextIO
 import numpy as np
 from numpy.typing import ArrayLike
 
+from chainrule.core.accepting import check_counts, expect
 from chainrule.core.graph import BaseGraph
+from chainrule.core.node import Node
+from chainrule.errors import ArgumentError, FeedError
 from chainrule.nodes.batch_of_graph import batch_name
 from chainrule.plan.training_plan import State, TrainingPlan, compile_step
 from chainrule.symbols.dimensions import names_in, shape_text
@@ -63,8 +66,8 @@ def train(
     ``plot=True`` draws the losses with matplotlib (extra: plot) and, of a network that reads two numbers of each
     example, what it predicts in their plane; Axes in place of True get the losses. ``history.plot()`` draws them later.
 
-    Nothing that is handed in is changed. ValueError if the graph has several outputs, the feeds differ in their number
-    of examples or none has any, or ``epochs`` or ``batch_size`` are not positive; MissingExtraError for a plot without
+    Nothing that is handed in is changed. ArgumentError if the graph has several outputs and for counts below 1,
+    FeedError if the feeds differ in their number of examples or none has any, MissingExtraError for a plot without
     matplotlib; the graph's own errors for everything else.
 
     >>> from chainrule import Graph, Parameter, Square
@@ -74,15 +77,24 @@ def train(
     >>> round(float(history.params["w"]), 6), history.losses[:3]
     (3.0, (9.0, 2.25, 0.5625))
     """
+    params, feeds = _by_name(graph, params, "params"), _by_name(graph, feeds, "feeds")
+    check_counts(0, snapshots=snapshots)
+    stream = sys.stdout if progress is True else progress or None
+    if stream is not None and not callable(getattr(stream, "write", None)):
+        raise ArgumentError("progress is True, False or a stream", given=repr(progress)[:80], remedy="progress=False")
     if plot is not False:
         from chainrule.page.plots import plot_training, require_matplotlib
 
         require_matplotlib()
     if len(graph.outputs) != 1:
-        raise ValueError(f"a graph with one output, the loss, can be trained; this one has {len(graph.outputs)}")
+        raise ArgumentError(
+            f"a graph with one output, the loss, can be trained; this one has {len(graph.outputs)}",
+            given=", ".join(map(graph.name, graph.outputs)),
+            remedy="Graph(loss, watch=[...]), or one loss that adds up several",
+        )
     axes = _column_axes(graph, feeds, columns)
     if batch_size is not None and not axes:
-        raise ValueError(_without_examples(graph, feeds, columns))
+        raise _without_examples(graph, feeds, columns)
     Batches(feeds, axes, epochs, batch_size, seed)  # whatever it refuses is refused before anything is compiled
     step = compile_step(graph, list(params), backend, optimizer)
     start = step.start(params)
@@ -93,7 +105,7 @@ def train(
     size = sum(np.asarray(state[name]).nbytes for name in params)
     kept = Snapshots(params, epochs=epochs, steps=len(batches) // epochs, most=snapshots, size=size)
     kept.take(0, state)
-    meter = Meter(sys.stdout if progress is True else progress or None, len(batches))
+    meter = Meter(stream, len(batches))
     losses: list[float] = []
     done = (state, 0)  # steps count once this name is bound again: Ctrl-C comes before that or after it
     interrupted = False
@@ -145,6 +157,13 @@ def _epochs(step: TrainingPlan, state: State, batches: Batches, most: int) -> It
         count = min(max(left, 1), most, max(1, int(count * min(10.0, _PATIENCE / max(taken, 1e-9)))))
 
 
+def _by_name(graph: BaseGraph, given: Any, what: str) -> dict[str, Any]:
+    """Return what is given by name or node, all by name."""
+    expect(graph, BaseGraph, "a graph is trained", "train(Graph(loss), params, feeds)")
+    expect(given, Mapping, f"{what} is a dict of names and arrays", "graph.initialize() for the parameters")
+    return {graph.name(key) if isinstance(key, Node) and key in graph else key: value for key, value in given.items()}
+
+
 def _column_axes(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str | None) -> dict[str, int]:
     """Return, for each feed whose Input has the dimension ``columns``, the axis along which it is cut."""
     columns = columns or batch_name(graph) or ""
@@ -156,11 +175,12 @@ def _column_axes(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str 
     return axes
 
 
-def _without_examples(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str | None) -> str:
-    """Return what to say where no feed can be cut into mini-batches, and what would work."""
+def _without_examples(graph: BaseGraph, feeds: Mapping[str, ArrayLike], columns: str | None) -> FeedError:
+    """Return the error where no feed can be cut into mini-batches, and what would work."""
     fed = [node for node in graph.inputs if graph.name(node) in feeds]
     shapes = ", ".join(f"{graph.name(node)} {shape_text(node.shape)}" for node in fed) or "none has any"
     names = sorted(names_in(size for node in fed for size in node.shape or ()))
     choices = " or ".join(f'columns="{name}"' for name in names) or 'a named size, as in shape=(2, "m")'
     missing = f"none is called {columns!r}" if columns else "none has a name"
-    return f"mini-batches need feeds with one common number of columns, and {missing}: {shapes}; try {choices}"
+    said = f"mini-batches need feeds with one common number of columns, and {missing}"
+    return FeedError(said, given=shapes, remedy=choices)

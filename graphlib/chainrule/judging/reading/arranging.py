@@ -127,6 +127,13 @@ def take(work: Work, x: Operand, indices: Operand, axis: Operand = None) -> Any:
     return np.take(x, indices, axis=along)
 
 
+def take_along_axis(work: Work, x: Operand, indices: Operand, axis: Operand = -1) -> Any:
+    """Entries by their numbers along an axis, such as those that argsort gives."""
+    x, indices = as_array(x), as_array(indices)
+    work(indices.size, 8)
+    return np.take_along_axis(x, indices, axis=as_axis(axis))
+
+
 def diag(work: Work, x: Operand) -> Any:
     """The matrix with x on its diagonal, or the diagonal of a matrix."""
     x = as_array(x)

@@ -222,11 +222,15 @@ def trace(work: Work, a: Operand) -> Any:
     return np.trace(a)
 
 
-def cumsum(work: Work, x: Operand, axis: Operand = None) -> Any:
-    """Running sums."""
-    x = as_array(x)
-    work(x.size, 3)
-    return np.cumsum(x, axis=as_axis(axis))
+def along(function: Function, steps: int, axis: int | None) -> Function:
+    """A function that gives as many numbers as it takes, in order along an axis; the axis where nobody gives it."""
+
+    def call(work: Work, x: Operand, axis: Operand = axis) -> Any:
+        x = as_array(x)
+        work(x.size, steps)
+        return function(x, axis=as_axis(axis))
+
+    return call
 
 
 # --- products ------------------------------------------------------------------------------------------------------

@@ -42,15 +42,18 @@ _NUMPY: dict[str, Function] = {
     **{name: computing.converted_first(computing.reduction(getattr(np, name), 3)) for name in ("sum", "prod")},
     "mean": computing.converted_first(computing.reduction(np.mean, 8, of_none=False)),
     **{name: computing.spread(getattr(np, name), 8) for name in ("var", "std")},
+    **{name: computing.along(getattr(np, name), 3, None) for name in ("cumsum", "cumprod")},
+    **{name: computing.along(getattr(np, name), 60, -1) for name in ("sort", "argsort")},
     **{name: arranging.triangle_of(getattr(np, name)) for name in ("tril", "triu")},
     **{
         name: getattr(computing, name)
-        for name in ("power where clip cumsum average norm trace matmul dot inner vdot tensordot outer einsum").split()
+        for name in ("power where clip average norm trace matmul dot inner vdot tensordot outer einsum").split()
     },
     **{
         name: getattr(arranging, name)
         for name in (
             "transpose swapaxes reshape ravel squeeze expand_dims broadcast_to concatenate stack tile repeat take diag"
+            " take_along_axis"
             " array zeros ones full zeros_like ones_like full_like eye arange copy astype append flip rot90 roll"
             " moveaxis atleast_2d pad"
         ).split()

@@ -57,7 +57,7 @@ def derived_rule(kind: type[Node], *examples: npt.ArrayLike, **facts: Any) -> st
             remedy=f"inspect.getsource({kind.__name__})",
         )
     names = _names(kind, len(examples))
-    shapes = _shapes(names, [np.shape(example) for example in examples] if examples else None)
+    shapes = shapes_of_inputs(names, [np.shape(example) for example in examples] if examples else None)
     try:
         return _Written(kind, names, shapes, facts, broadcast=not examples and len(names) > 1).text()
     except Untraceable:
@@ -85,7 +85,7 @@ def _names(kind: type[Node], count: int) -> list[str]:
     return placed if rest is None else [*placed, *(f"{rest}_{k}" for k in range(count - len(placed)))]
 
 
-def _shapes(names: Sequence[str], given: Sequence[tuple[int, ...]] | None) -> list[Shape]:
+def shapes_of_inputs(names: Sequence[str], given: Sequence[tuple[int, ...]] | None) -> list[Shape]:
     """The shapes of the inputs, whose sizes are written as ``x.shape[0]``; 1 is 1, since it may be broadcast."""
     if given is None:
         return [tuple(Dimension.named(f"{names[0]}.shape[{k}]") for k in range(2))] * len(names)

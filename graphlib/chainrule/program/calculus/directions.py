@@ -77,6 +77,7 @@ def _direction(graph: BaseGraph, node: Node, along: Any) -> Node:
         raise ShapeError(
             f"a direction for {graph.name(node)} has its shape {shape_text(node.shape)}",
             given=shape_text(direction.shape),
+            remedy="a name for what is fed, or an array of this shape",
         )
     return direction
 

@@ -14,10 +14,10 @@ from chainrule.core.node import Node
 from chainrule.core.variables import Path, reached
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.graph import Graph
+from chainrule.interop.tracing.leaves_from_shapes import Call
 from chainrule.samples.domains import numbers_of
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 from chainrule.symbols.dimensions import names_in
-from chainrule.tracing.leaves_from_shapes import Call
 
 Place: TypeAlias = tuple[Path, int]
 """Where a value stands in what a function returns: the way to it, and how often that was gone before."""

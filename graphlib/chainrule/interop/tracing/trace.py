@@ -6,15 +6,16 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from chainrule.core.accepting import expect
 from chainrule.core.node import Node
 from chainrule.core.ordering import topological_order
 from chainrule.core.placing import here, witnessed_by
 from chainrule.core.variables import Labels, names, relabeled
 from chainrule.errors import ArgumentError
 from chainrule.graph import Graph
-from chainrule.tracing.agreeing import by_place, require_agreement
-from chainrule.tracing.author_calls import AuthorCalls
-from chainrule.tracing.leaves_from_shapes import Call
+from chainrule.interop.tracing.agreeing import by_place, require_agreement
+from chainrule.interop.tracing.author_calls import AuthorCalls
+from chainrule.interop.tracing.leaves_from_shapes import Call
 
 
 def trace(function: Callable[..., Any], /, **leaves: Any) -> Graph:
@@ -49,6 +50,7 @@ def trace(function: Callable[..., Any], /, **leaves: Any) -> Graph:
     arrays, writes into them, or draws random numbers may not. Raises ArgumentError where it differs, where the function
     returns no node or does what nodes cannot, and says what to write; an error of the function's own comes through.
     """
+    expect(function, Callable, "trace takes a function of arrays", 'trace(forward, X=(2, "m"))')
     call, seen = Call(function, leaves), AuthorCalls(function)
     with witnessed_by(seen):
         returned = call.with_nodes()
