@@ -1,8 +1,8 @@
 """How often the line of a planted mistake is found in whole functions: prints a table, and the misses.
 
-    python tests/benchmarks/whole_functions_found.py [--further]
+    python tests/benchmarks/whole_functions_found.py [--further | --unseen]
 
-``--further`` judges those that nobody had tuned for.
+``--further`` judges those that nobody had tuned for when they were written, ``--unseen`` those that nobody has since.
 
 Ends with 1 where a right function is called wrong, a wrong one right, or fewer than nine of ten lines are found.
 """
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracles"))
 
 
 from more_functions import FURTHER
+from unseen_functions import UNSEEN
 from whole_functions import FUNCTIONS, graph, text_of
 
 from chainrule.judging.functions.judged import check_function
@@ -32,7 +33,7 @@ def function_in(text, folder, count):
 
 def main() -> int:
     """Judge every function as it is and with each of its mistakes."""
-    chosen = FURTHER if "--further" in sys.argv else FUNCTIONS
+    chosen = UNSEEN if "--unseen" in sys.argv else FURTHER if "--further" in sys.argv else FUNCTIONS
     missed, flagged, slipped, found, planted, slowest = [], [], [], 0, 0, 0.0
     with tempfile.TemporaryDirectory() as folder:
         for title, written in chosen.items():

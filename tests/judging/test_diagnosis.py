@@ -795,7 +795,17 @@ def test_nothing_but_zeros_is_called_that():
 
 
 def test_the_usual_repairs_are_tried_in_pairs_and_of_each_the_usual_proposals():
-    dear = {"divisor missing", "term extra", "term missing", "number", "constant factor", "function", "other name"}
+    dear = {
+        "slope missing",
+        "slope wrong",
+        "divisor missing",
+        "term extra",
+        "term missing",
+        "number",
+        "constant factor",
+        "function",
+        "other name",
+    }
     dear |= {"function missing", "kernel not flipped"}  # more than 1.3, the cost of "factor missing"
     wide = {"name everywhere", "brackets"}  # they change what another change would stand in
     assert {repair.name for repair in diagnosis._PAIRED} == {repair.name for repair in REPAIRS} - dear - wide
@@ -819,3 +829,8 @@ def test_costs_count_to_their_third_digit():
     assert 1.05 + 1.1 + 0.2 != 0.2 + 1.1 + 1.05  # which of them comes first may not depend on that
     assert round(1.125, diagnosis._DIGITS) == 1.125
     assert round(1.0004, diagnosis._DIGITS) == 1
+
+
+def test_numbers_that_differ_are_told_with_the_digits_in_which_they_differ():
+    told = difference_text(np.array([-5.8845901, 1.0]), np.array([-5.88459, 1.0]), "dZ1")
+    assert told == "1 of 2 entries differ: entry [0] is -5.8845901, not -5.88459"

@@ -65,11 +65,11 @@ def test_formulas_meet_three_tame_draws_first_and_the_same_seed_draws_the_same()
 
 def test_behind_the_tame_draws_come_wild_ones_and_one_with_labels_that_are_shares():
     draws = random_draws(SMALL, 0, given=False)
-    assert [draw.sizes["m"] for draw in draws] == [5, 7, 11, 5, 7, 5]
+    assert [draw.sizes["m"] for draw in draws] == [5, 7, 11, 5, 7, 11, 11, 5]
     spans = [np.ptp(np.log10(np.abs(draw.values["W1"]))) for draw in draws]
     assert min(spans[3:5]) > max(spans[:3])
-    assert [set(np.unique(draw.values["Y"])) <= {0, 1} for draw in draws] == [True] * 5 + [False]
-    assert [draw.only for draw in draws] == [""] * 5 + ["right for labels 0 and 1 only"]
+    assert [set(np.unique(draw.values["Y"])) <= {0, 1} for draw in draws] == [True] * 7 + [False]
+    assert [draw.only for draw in draws] == [""] * 7 + ["right for labels 0 and 1 only"]
 
 
 @pytest.mark.parametrize("convention", ["auto", "mean", "per-example"])
@@ -82,11 +82,12 @@ def test_a_line_meets_both_conventions_on_every_draw_and_then_the_chain_in_one(c
         return 0
 
     SMALL.check({"own": own}, convention=convention)
-    sizes = (5, 7, 11, 5, 7, 5)
+    sizes = (5, 7, 11, 5, 7, 11, 11, 5)
     mean, per_example = [(m, 1, 1) for m in sizes], [(m, m, 1) for m in sizes]
     # a product with m and a quotient: two roundings; what is more than asked of labels is no part of the chain
-    expected = mean[:1] + mean + per_example + (per_example if convention == "per-example" else mean)[:5]
-    np.testing.assert_allclose(met[:1] + met[1:], expected, rtol=1e-14)
+    expected = mean[:1] + mean + per_example + (per_example if convention == "per-example" else mean)[:7]
+    # far off the gradients are those of the fused loss: the plain run behind a sigmoid has lost some of its digits
+    np.testing.assert_allclose(met[:1] + met[1:], expected, rtol=1e-10)
 
 
 def test_what_a_line_is_handed_is_read_only_and_of_the_type_of_the_run():
@@ -827,6 +828,26 @@ def test_steps_that_are_not_counted_are_told_by_their_layers():
     assert verdict.repair == f"dz4 @ h3.T + {sent}"
 
 
+def test_a_forgotten_penalty_is_added_in_the_terms_of_the_cost():
+    W, X = cr.Parameter("W", (3, 2)), cr.Input("X", (2, "m"))
+    data = cr.MSELoss(cr.MatMul(W, X, name="a"), cr.Input("Y", (3, "m")), name="J0")
+    penalty = cr.Constant(0.6) / (2 * cr.Size(X, axis=1)) * cr.Sum(cr.Square(W, name="q"))
+    [verdict] = cr.Graph(cr.Add(data, penalty, name="J")).check({"dW": "da @ X.T"})
+    assert verdict.diagnosis.startswith("what q sends is missing: 2 * dq * W")
+    assert verdict.repair == "da @ X.T + 3 * W / 5 / m"
+
+
+@pytest.mark.parametrize("activation", [cr.LeakyReLU, cr.Softplus, cr.ELU, cr.SiLU])
+@pytest.mark.parametrize("upstream", ["dA1", "W2.T @ dZ2"])
+def test_a_slope_that_is_forgotten_is_told_in_one_step(activation, upstream):
+    A1 = activation(cr.MatMul(cr.Parameter("W1", (4, 2)), cr.Input("X", (2, "m")), name="Z1"), name="A1")
+    Z2 = cr.MatMul(cr.Parameter("W2", (1, 4)), A1, name="Z2")
+    graph = cr.Graph(cr.MSELoss(Z2, cr.Input("Y", (1, "m")), name="J"))
+    verdict = graph.check({"dZ2": "2 * (Z2 - Y) / m", "dZ1": upstream})["dZ1"]
+    assert (verdict.repairs, verdict.diagnosis[:12]) == (("slope missing",), "the slope of")
+    assert graph.check({"dZ1": verdict.repair}).ok
+
+
 def test_a_forgotten_path_further_back_is_told():
     x = cr.Input("x", (4, "m"))
     mean = cr.Mean(x, axis=1, keepdims=True, name="mean")
@@ -1013,7 +1034,7 @@ def test_a_repair_is_searched_for_on_the_smallest_draw_and_without_the_name_itse
     for convention, times in (("mean", 1), ("per-example", 5)):
         reading = read("dZ1", "error", convention, error="A1 - Y", count=lambda m: m)
         assert reading.convention == convention
-        assert [case.columns for case in reading.cases] == [5, 5, 7, 7, 11]
+        assert [case.columns for case in reading.cases] == [5, 5, 7, 7, 11, 11, 11]
         first = reading.cases[0]
         right = SMALL.forward({name: first.values[name] for name in ("A0", "W1", "B1", "Y")}).backward()
         np.testing.assert_allclose(first.expected, times * right["Z1"], rtol=1e-15)
@@ -1057,3 +1078,9 @@ def test_what_is_reached_from_a_node_and_what_reaches_it():
     assert reached("Z2", forward=False) == {"A0", "W1", "B1", "Z1", "A1", "W2"}
     assert reached("L", forward=True) == set()
     assert reached("A0", forward=False) == set()
+
+
+@pytest.mark.parametrize("key", ["Z1_grad", "dzz1", "W1_gradient", "W1grad", "dZ"])
+def test_a_name_that_nothing_reads_and_that_is_nearly_a_gradient_is_wrong_beside_right_lines(key):
+    report = SMALL.check({"dA1": "(A1 - Y) / A1 / (1 - A1) / m", key: "A1 + Y"})
+    assert (report.ok, report[key].verdict) == (False, "unknown name")

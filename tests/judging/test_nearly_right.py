@@ -24,6 +24,16 @@ def test_a_bound_at_twenty_is_met():
     assert not GRAPHS["softplus"].check({"Z2": "W2 @ np.minimum(A1, 20) + b2"}).ok
 
 
+@pytest.mark.parametrize("name", ["relu", "tanh", "softplus"])
+@pytest.mark.parametrize("bound", [10, 300, 5000])
+def test_a_bound_on_a_gradient_is_met_however_large_it_is(name, bound):
+    lines = {"dW1": "dZ1 @ X.T", "dW2": "dZ2 @ A1.T", "db2": "dZ2.sum(axis=1, keepdims=True)", "dA1": "W2.T @ dZ2"}
+    for line, text in lines.items():
+        assert GRAPHS[name].check({line: text}).ok
+        for form in ("np.clip({0}, -{1}, {1})", "np.minimum({0}, {1})", "np.maximum({0}, -{1})"):
+            assert not GRAPHS[name].check({line: form.format(text, bound)}).ok
+
+
 def test_what_drowns_in_its_own_rounding_is_not_right():
     assert not GRAPHS["tanh"].check({"dZ2": "1.0001 * (A2 - Y) + 1e13 * A2 - 1e13 * A2"}).ok
 

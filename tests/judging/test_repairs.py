@@ -410,8 +410,9 @@ COSTS = {
     1.3: "factor missing, factor extra, size of another axis, 1/m misplaced, name everywhere",
     1.4: "term extra, number, constant factor, function",
     1.5: "divisor missing, term missing, other name",
-    1.6: "kernel not flipped",
+    1.6: "slope missing, kernel not flipped",
     1.7: "function missing",
+    1.75: "slope wrong",
 }
 
 

@@ -18,9 +18,11 @@ from chainrule.derivation.formulas import Derivation
 from chainrule.errors import ChainruleError
 from chainrule.judging.closeness import Array, same
 from chainrule.judging.ground import MEAN, Draw, Ground
+from chainrule.judging.own_terms import in_terms_of
 from chainrule.judging.reach import reachable
 from chainrule.judging.reading.parsing import parse
 from chainrule.notation import TextPrinter
+from chainrule.symbols.symbol import Symbol
 
 Edge: TypeAlias = "tuple[int, int, int]"
 """A use: the node, the position of its consumer, and which of the consumer's inputs it is."""
@@ -38,18 +40,20 @@ _BROADCAST = re.compile(r"np\.broadcast_to\((\w+), shape=\([^()]*\)\)")  # a sum
 
 @final
 class Forgotten(NamedTuple):
-    """What was forgotten, as a sentence, and the formula for it, "" where there is none."""
+    """What was forgotten, as a sentence, and formulas for it, the one to write first; none where there is none."""
 
     text: str
-    formula: str
+    formulas: tuple[str, ...] = ()
 
 
 @final
 class Contributions:
     """What the consumers of one node send to it, on every draw that a formula is judged on."""
 
-    def __init__(self, ground: Ground, name: str, draws: Sequence[int], convention: str) -> None:
-        self._ground, self._name, self._convention = ground, name, convention
+    def __init__(
+        self, ground: Ground, name: str, draws: Sequence[int], convention: str, *, own: Collection[str] = ()
+    ) -> None:
+        self._ground, self._name, self._convention, self._own = ground, name, convention, own
         self._graph, self._target = ground.graph, ground.graph.position(name[1:])
         self._draws = draws
         self._received = [self._at_target(ground.draws[k]) for k in draws]
@@ -64,7 +68,7 @@ class Contributions:
                 return self._told([j for j in range(len(self._uses)) if j not in kept], derive)
         edges = self._forgotten_edges(outcomes)
         if edges:
-            return Forgotten(self._edges_text(edges), "")
+            return self._edges_told(edges, derive)
         return None
 
     # contributions to the node itself
@@ -98,17 +102,25 @@ class Contributions:
             yield (j,)
 
     def _told(self, missing: Sequence[int], derive: Callable[[], Derivation]) -> Forgotten:
-        labels, texts = self._labels_and_texts(derive)
+        labels, sent = self._labels_and_sent(derive)
         kept = [j for j in range(len(self._uses)) if j not in missing]
-        formula = _sum_text([texts[j] for j in missing]) if texts else ""
+        formula, formulas = self._written([sent[j] for j in missing] if sent else [], derive)
         senders = listed_in_ranges([labels[j] for j in missing])
         send = f"what {senders} {'sends' if len(missing) == 1 else 'send'} is missing"
         if len(kept) == 1 and len(missing) > 1:
             send = f"only {labels[kept[0]]} is counted: {send}"
-        return Forgotten(f"{send}: {formula}" if formula and len(formula) <= _LONGEST else send, formula)
+        return Forgotten(f"{send}: {formula}" if formula and len(formula) <= _LONGEST else send, formulas)
 
-    def _labels_and_texts(self, derive: Callable[[], Derivation]) -> tuple[list[str], list[str]]:
-        """What the consumers are called, and what each sends, as text; no texts where the line is not derivable."""
+    def _written(self, sent: Sequence[Symbol], derive: Callable[[], Derivation]) -> tuple[str, tuple[str, ...]]:
+        """A sum as it is told, and as it may be added: in the terms of the lines that a person wrote, and as sent."""
+        if not sent:
+            return "", ()
+        plain = _sum_text([_text(symbol) for symbol in sent])
+        own = _sum_text([_text(in_terms_of(symbol, self._own, derive())) for symbol in sent])
+        return (plain, (plain,)) if own == plain else (f"{plain}, which is {own}", (own, plain))
+
+    def _labels_and_sent(self, derive: Callable[[], Derivation]) -> tuple[list[str], list[Symbol]]:
+        """What the consumers are called, and what each sends; nothing where the line is not derivable."""
         names = [self._graph.names[consumer] for consumer, _ in self._uses]
         layers = [self._graph.order[consumer].layer for consumer, _ in self._uses]
         alone = [layer[-1] if layer else "" for layer in layers]
@@ -118,10 +130,9 @@ class Contributions:
             line = derive()[self._name]
         except ChainruleError:
             return names, []
-        sent = [(name, symbol) for name, symbol in line.contributions]
-        if [name for name, _ in sent] != [self._graph.names[consumer] for consumer, _ in self._uses]:
+        if [name for name, _ in line.contributions] != [self._graph.names[consumer] for consumer, _ in self._uses]:
             return names, []
-        return names, [_BROADCAST.sub(r"\1", TextPrinter().print(symbol)) for _, symbol in sent]
+        return names, [symbol for _, symbol in line.contributions]
 
     def scaled(self, outcomes: Sequence[Array], derive: Callable[[], Derivation]) -> str:
         """Which contributions a result counts otherwise than once; "" where that does not tell all."""
@@ -140,8 +151,10 @@ class Contributions:
         results = [(row @ found).reshape(out.shape) for row, out in zip(rows, outcomes, strict=True)]
         if rank < len(self._uses) or not plain or not all(map(same, results, outcomes)):
             return ""
-        labels, texts = self._labels_and_texts(derive)
-        return "; ".join(_times_text(labels[j], c, texts[j] if texts else "") for j, c in enumerate(times) if c != 1)
+        labels, sent = self._labels_and_sent(derive)
+        return "; ".join(
+            _times_text(labels[j], c, _text(sent[j]) if sent else "") for j, c in enumerate(times) if c != 1
+        )
 
     # contributions further up
 
@@ -164,11 +177,28 @@ class Contributions:
         nodes = [k for k in (self._target, *behind) if len(self._graph.uses[k]) > 1]
         return [(k, consumer, place) for k in nodes for consumer, place in self._graph.uses[k]][:_MOST_EDGES]
 
-    def _edges_text(self, edges: Sequence[Edge]) -> str:
+    def _edges_told(self, edges: Sequence[Edge], derive: Callable[[], Derivation]) -> Forgotten:
         parts = [
             f"what {self._graph.names[consumer]} sends to {self._graph.names[node]}" for node, consumer, _ in edges
         ]
-        return f"{' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} missing on the way back"
+        told = f"{' and '.join(parts)} {'is' if len(parts) == 1 else 'are'} missing on the way back"
+        try:
+            sent = [self._sent_on(node, consumer, derive()) for node, consumer, _ in edges]
+        except ChainruleError:
+            return Forgotten(told)
+        found = [symbol for symbol in sent if symbol is not None]
+        return Forgotten(told, self._written(found, derive)[1] if len(found) == len(sent) else ())
+
+    def _sent_on(self, node: int, consumer: int, derived: Derivation) -> Symbol | None:
+        """What comes of a use at the target: what is sent, where the target gets that as it is."""
+        names = self._graph.gradient_names
+        passed = [symbol.name for _, symbol in derived[self._name].contributions]
+        sent = dict(derived[names[node]].contributions)
+        return sent.get(self._graph.names[consumer]) if node == self._target or names[node] in passed else None
+
+
+def _text(symbol: Symbol) -> str:
+    return _BROADCAST.sub(r"\1", TextPrinter().print(symbol))
 
 
 def _columns(received: Sequence[tuple[int, int, Array]]) -> Array:

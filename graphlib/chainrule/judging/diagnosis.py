@@ -108,6 +108,7 @@ class Search:
         self._evaluator = Evaluator(self._case.values)
         self._surroundings = reading.surroundings(self._evaluator.shape)
         self._near = tolerance(self._case.expected.dtype)
+        self._two = _two_largest(self._case.expected)
         self._exact: list[_Match] = []
         self._multiples: list[tuple[_Match, float]] = []
         self._tried: list[Change] = []
@@ -177,7 +178,18 @@ class Search:
     def _factor(self, tree: ast.expr) -> float | None:
         """The number by which the value of an expression has to be multiplied, None if there is none."""
         value = self._evaluator.value(tree)
-        return None if value is None else factor_between(np.asarray(value), self._case.expected)
+        if value is None or np.shape(value) != self._case.expected.shape:
+            return None
+        array = np.asarray(value)
+        return factor_between(array, self._case.expected) if self._may_be_multiple(array) else None
+
+    def _may_be_multiple(self, value: Array) -> bool:
+        """Whether the two largest entries have one ratio: cheap to say no for nearly all candidates."""
+        if self._two is None:
+            return True
+        (j, top), (k, other) = self._two
+        at = float(value.flat[j])
+        return bool(at) and abs(float(value.flat[k]) / at * top - other) <= 1e3 * self._near * abs(top)
 
     def _constant_factor(self) -> list[_Match]:
         """The expression itself with a number before it, whichever that is."""
@@ -213,6 +225,14 @@ class Search:
         parts = [*(change.text for change in match.changes), *([match.factor] if match.factor else [])]
         names = tuple(change.repair for change in match.changes) + (("constant factor",) if match.factor else ())
         return Fix(match.tree, "; and ".join(parts), match.cost, self._reading.convention, names)
+
+
+def _two_largest(expected: Array) -> tuple[tuple[int, float], tuple[int, float]] | None:
+    """The two largest entries with their places, None where there are not two or they are no finite numbers."""
+    if expected.size < 2 or not np.isfinite(expected).all() or not expected.any():
+        return None
+    k, j = np.argpartition(np.abs(expected), -2, axis=None)[-2:]
+    return (int(j), float(expected.flat[j])), (int(k), float(expected.flat[k]))
 
 
 _DEAREST = {repair.name: repair.cost + _USUAL for repair in _PAIRED}

@@ -56,15 +56,19 @@ class Explainer:
         """The formulas that are right in one convention only, on the way back from the loss."""
         return [f for f in self._findings.values() if f.judged and len(f.right_in) == 1]
 
+    def voters(self) -> list[Finding]:
+        """The formulas that are wrong, and read no name of the user's own."""
+        wrong = [f for f in self._findings.values() if f.judged and not f.right_in and f.formula.parsed is not None]
+        own = {name for name, finding in self._findings.items() if not finding.judged}
+        return [finding for finding in wrong if not own & finding.formula.reads]
+
     def votes(self) -> list[str]:
         """For every formula that is wrong, the convention in which it is nearer to being right, if there is one."""
         found = []
-        for finding in self._findings.values():
-            own = any(not self._findings[r].judged for r in finding.formula.reads if r in self._findings)
-            if finding.judged and not finding.right_in and finding.formula.parsed is not None and not own:
-                costs = {c: self._cost(finding, c) for c in self._ground.conventions}
-                best = min(costs, key=lambda c: costs[c])
-                found += [best] if sum(cost == costs[best] for cost in costs.values()) == 1 else []
+        for finding in self.voters():
+            costs = {c: self._cost(finding, c) for c in self._ground.conventions}
+            best = min(costs, key=lambda c: costs[c])
+            found += [best] if sum(cost == costs[best] for cost in costs.values()) == 1 else []
         return found
 
     def _cost(self, finding: Finding, convention: str) -> float:
@@ -123,7 +127,8 @@ class Explainer:
         for convention, told, arrays in self._contributed(finding, settled):
             found = told.forgotten(arrays, finding.formula.reads, functools.partial(self._derivation, convention))
             if found is not None:
-                tree = self._with_term(finding, convention, found.formula)
+                trees = (self._with_term(finding, convention, formula) for formula in found.formulas)
+                tree = next((tree for tree in trees if tree is not None), None)
                 return Fix(tree, found.text, 1.0, convention, ("contribution missing",))
         return None
 
@@ -146,7 +151,8 @@ class Explainer:
             if len(arrays) == len(draws) and all(
                 a.shape == r.shape for a, (_, r) in zip(arrays, outcomes, strict=True)
             ):
-                yield convention, Contributions(self._ground, name, draws, convention), arrays
+                own = self._findings.keys()
+                yield convention, Contributions(self._ground, name, draws, convention, own=own), arrays
 
     def _with_term(self, finding: Finding, convention: str, term: str) -> ast.expr | None:
         """A formula with the term that it has forgotten, where that makes it right."""

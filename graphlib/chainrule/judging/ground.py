@@ -184,6 +184,7 @@ class Ground:
         self._known: dict[tuple[int, str], Values] = {}
         self._fresh: tuple[int, ...] | None = None
         self._slack: dict[int, dict[str, Array]] = {}
+        self._common = len(draws)
 
     def values(self, k: int, convention: str) -> Values:
         """What every name stands for on a draw: a value comes before a gradient, and both before a size."""
@@ -209,6 +210,10 @@ class Ground:
             return np.zeros(np.shape(self.values(k, convention)[name]))
         scaled = convention != MEAN and name in self.scaled and name not in draw.values
         return found[name] * draw.sizes[self.batch] if scaled else found[name]
+
+    def is_common(self, k: int) -> bool:
+        """Whether a draw is one that every formula is judged on."""
+        return k < self._common
 
     def fresh(self) -> tuple[int, ...]:
         """The numbers of draws that no formula was judged on."""

@@ -176,10 +176,13 @@ class _Judge:
         if convention != "auto" or len(conventions) == 1:
             return MEAN if len(conventions) == 1 else convention
         decisive = self._explainer.decisive()
+        right = {c: sum(f.right_in == (c,) for f in decisive) for c in conventions}
+        most, least = max(conventions, key=lambda c: right[c]), min(conventions, key=lambda c: right[c])
+        if right[most] > right[least] and right[most] - right[least] >= len(self._explainer.voters()):
+            return most  # whatever the wrong ones vote for, and a search for each of them takes long
         votes = self._explainer.votes()
         if not decisive:
             return max(conventions, key=votes.count) if votes and len(set(map(votes.count, conventions))) > 1 else None
-        right = {c: sum(f.right_in == (c,) for f in decisive) for c in conventions}
         first = decisive[0].right_in[0]
         return max(conventions, key=lambda c: (right[c] + votes.count(c), right[c], c == first))
 

@@ -48,16 +48,20 @@ def meant(name: str, known: Iterable[str]) -> str | None:
 
     >>> meant("dw2", ["dW2", "dZ2"]), meant("grad_Z2", ["dW2", "dZ2"]), meant("l1", ["dW2", "A1"])
     ('dW2', 'dZ2', None)
+    >>> meant("W2_grad", ["dW2", "dZ2"]), meant("dzz2", ["dW2", "dZ2"])
+    ('dW2', 'dZ2')
     """
     names = list(known)
     plain = _plain(name)
     same = [other for other in names if _plain(other) == plain]
-    near = [other for other in names if len(other) > 2 and len(name) > 2 and _one_edit(name, other)]
+    long = [other for other in names if len(other) > 2 and len(name) > (1 if name.startswith("d") else 2)]
+    near = [other for other in long if _one_edit(name, other) or _one_edit(plain, _plain(other))]
     return next(iter([*same, *(other for other in near if other.startswith("d"))]), None)
 
 
 def _plain(name: str) -> str:
-    """A name without what writers do differently: capitals, signs, and how a derivative begins."""
+    """A name without what writers do differently: capitals, signs, and how a derivative begins, or ends."""
+    name = re.sub(r"^(\w+?)_?(?:grads?|gradients?|delta|_d|_g)$", r"d\1", name)
     text = re.sub(r"^(?:d[LJ]_?/?_?d|grads?_?|delta_?|d_)(?=\w)", "d", name)
     return re.sub(r"[\W_]", "", text).casefold()
 

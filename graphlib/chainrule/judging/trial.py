@@ -27,6 +27,7 @@ from chainrule.symbols.dimensions import names_in
 
 _COARSE = 1e-6  # what a formula may lose to its own rounding on tame data, of the largest entry: more is no answer
 _LESS, _MULTIPLES = 0.7, (1e5, -1e5, -1e-8)  # of the loss; less of it, so that no bound is met anew
+_HUGE = 1e6  # what follows is linear in gradients, so these meet every bound on them, whatever the values
 _DECADES, _TINY = 4.0, -8.0  # by how many powers of ten the gradients that a formula is tried on differ, or are smaller
 
 
@@ -138,33 +139,60 @@ class Trial:
         given = self.ground.draws[k].given
         if not given:
             near |= ~np.isfinite(expected)
-        allowed = self.ground.slack(k, convention, formula.name)
-        near |= agrees(outcome, expected, allowed)
+        if formula.parsed is None:
+            return self._agrees_as_array(formula, outcome, expected, near=near, k=k, convention=convention)
+        cap = _COARSE * largest_entry(expected) if self.ground.draws[k].tame else np.inf
+        if self.ground.is_common(k):
+            engine = self.ground.slack(k, convention, formula.name)
+            near |= agrees(outcome, expected, engine)
+            hopeless = np.isfinite(cap) and not (near | agrees(outcome, expected, engine + cap)).all()
+            if near.all() or hopeless:
+                return not hopeless
+        own = np.minimum(self._own_slack(formula, k, convention, outcome), cap)
+        near |= agrees(outcome, expected, own)  # a formula is computed again faster than a graph
         if near.all():
             return True
-        values = self.values_with_own(formula.reads, k, convention)
-        if formula.parsed is None:
-            return self._agrees_as_array(formula, outcome, expected, allowed=allowed, values=values)
-        own = slack(outcome, lambda jitter: self._jittered(formula, values, jitter))
-        if self.ground.draws[k].tame:
-            own = np.minimum(own, _COARSE * largest_entry(expected))
-        near |= agrees(outcome, expected, allowed + own)
+        near |= agrees(outcome, expected, self.ground.slack(k, convention, formula.name) + own)
         if given and not all(self.ground.draws[j].given for j in formula.draws):
             near |= ~(np.isfinite(outcome) & np.isfinite(expected))  # 1 / (1 - A) where A has rounded to 1
         return bool(near.all())
 
+    def _own_slack(self, formula: GivenFormula, k: int, convention: str, outcome: Array) -> Array:
+        values = self.values_with_own(formula.reads, k, convention)
+        return slack(outcome, lambda jitter: self._jittered(formula, values, jitter))
+
     def _jittered(self, formula: GivenFormula, values: Values, jitter: Jitter) -> Any:
+        """The result with every step a little off, those of the user's own names that it reads among them."""
         assert formula.parsed is not None
-        moved = jitter.of_values({name: values[name] for name in formula.parsed.names if name in values}, self._exact)
+        own = self._own_behind(formula)
+        read = set(formula.parsed.names).union(*(one.reads for one in own)) - {one.name for one in own}
+        moved = jitter.of_values({name: values[name] for name in read if name in values}, self._exact)
         try:
+            for one in own:
+                moved[one.name] = one.parsed.evaluate(moved, after=jitter) if one.parsed else jitter(values[one.name])
             return formula.parsed.evaluate(moved, after=jitter)
-        except ChainruleError:
+        except (ChainruleError, KeyError):
             return None
 
+    def _own_behind(self, formula: GivenFormula) -> list[GivenFormula]:
+        """The user's own names that a formula leads to, each behind those that it reads."""
+        found = {name for name in formula.reads if name in self.findings and not self.findings[name].judged}
+        found |= {
+            name
+            for own in found
+            for name in self.reads_by_own(own)
+            if name in self.findings and not self.findings[name].judged
+        }
+        return [one for one in self.order if one.name in found] if found else []
+
     def _agrees_as_array(
-        self, formula: GivenFormula, outcome: Array, expected: Array, *, allowed: Array, values: Values
+        self, formula: GivenFormula, outcome: Array, expected: Array, *, near: Array, k: int, convention: str
     ) -> bool:
         """The same for a callable or an array, whose steps are not known: small entries may have fewer digits."""
+        allowed = self.ground.slack(k, convention, formula.name)
+        if (near | agrees(outcome, expected, allowed)).all():
+            return True
+        values = self.values_with_own(formula.reads, k, convention)
         own = slack(outcome, lambda jitter: self._called_again(formula, jitter.of_values(values, self._exact)))
         if agrees(outcome, expected, allowed + own).all():
             return True
@@ -196,11 +224,13 @@ class Trial:
         return True
 
     def _pushes(self, finding: Finding, reads: Set[str], convention: str) -> Iterator[int]:
-        """Gradients of many sizes, the same turned about, others, and tiny ones."""
+        """Gradients of many sizes, the same turned about, others, tiny ones, and ones beyond any bound."""
         yield self._push(finding, reads, _DECADES, convention)
-        yield self._push(finding, reads, _DECADES, convention, sign=-1.0)
+        yield self._push(finding, reads, _DECADES, convention, times=-1.0)
         yield self._push(finding, reads, _DECADES, convention, base=1)
         yield self._push(finding, reads, _TINY, convention, base=1)
+        yield self._push(finding, reads, 1.0, convention, times=_HUGE)
+        yield self._push(finding, reads, 1.0, convention, times=-_HUGE)
 
     def _holds_on(self, finding: Finding, draws: Iterable[int], convention: str) -> bool:
         """Whether a formula is right on further draws; the first one on which it is not is kept."""
@@ -237,12 +267,14 @@ class Trial:
         convention: str,
         *,
         base: int = 0,
-        sign: float = 1.0,
+        times: float = 1.0,
     ) -> int:
         ks = self.strict(finding.formula)
         rng = np.random.default_rng([len(finding.formula.name), base, int(abs(decades))])
         draw = self.ground.draws[ks[-1 if base else 0]]
-        draw = pushed(self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades, sign=sign)
+        draw = pushed(
+            self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades, times=times
+        )
         return self._tried(finding, draw, convention)
 
     def _scale(self, finding: Finding, by: float, convention: str) -> int:

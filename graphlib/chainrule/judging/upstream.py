@@ -21,16 +21,17 @@ def pushed(
     *,
     rng: np.random.Generator,
     decades: float,
-    sign: float = 1.0,
+    times: float = 1.0,
 ) -> Draw:
     """The same values, and gradients that start where a formula reads them: of the same size, or of many.
 
     What a formula says of the gradients that it reads holds for any of them. So these get random ones, as of another
-    loss; the loss itself stays where there is a way from the target to it that meets none of them.
+    loss, so many times as large; the loss itself stays where there is a way from the target to it that meets none of
+    them.
     """
     at = [graph.position(name[1:]) for name in reads if name in draw.gradients and name not in draw.values]
     first = graph.position(target[1:])
-    starts = {k: sign * _seed(draw.gradients[graph.gradient_names[k]], rng, decades) for k in at}
+    starts = {k: times * _seed(draw.gradients[graph.gradient_names[k]], rng, decades) for k in at}
     if not _is_cut(graph, first, set(at)):
         starts = {k: starts.get(k, 0.0) + start for k, start in draw.starts.items()} | {
             k: start for k, start in starts.items() if k not in draw.starts

@@ -163,6 +163,7 @@ class _Submission:
             shown[shown.index(first)] = replace(
                 first, line=line, diagnosis=f"{first.diagnosis}; look at line {line}, where {name} comes to be"
             )
+            return self._report(shown, conventions, first=first.name)
         return self._report(shown, conventions)
 
     def _blamed(self, verdict: Verdict, convention: str) -> tuple[str, int] | None:
@@ -196,11 +197,12 @@ class _Submission:
         mine, right = given[name], np.asarray(self.ground.values(0, convention)[name])
         return Verdict(name, shown, False, False, "wrong", _difference(mine, right, name), line=line)
 
-    def _report(self, verdicts: list[Verdict], conventions: tuple[str, ...]) -> Report:
+    def _report(self, verdicts: list[Verdict], conventions: tuple[str, ...], first: str | None = None) -> Report:
         decisive = any(verdict.convention == conventions[0] for verdict in verdicts)
         label = conventions[0] if decisive and len(self.ground.conventions) > 1 else None
         wrong = [verdict for verdict in verdicts if not verdict.own]
-        first = min(wrong, key=lambda verdict: verdict.line or 0).name if wrong else None
+        if first is None and wrong:
+            first = min(wrong, key=lambda verdict: verdict.line or 0).name
         return Report(verdicts, label, first, batch=self.ground.batch, examples=self.ground.examples)
 
     def line(self, name: str) -> int | None:

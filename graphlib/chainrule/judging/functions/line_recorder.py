@@ -84,7 +84,7 @@ class Recording:
             return None
         self._at[frame] = frame.f_lineno
         for value in frame.f_locals.values():  # what a call is handed was made elsewhere
-            self._see(value)
+            self._see(value, self._at.get(frame.f_back) if frame.f_back is not None else None)
         return self._stepped
 
     def _stepped(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -120,9 +120,12 @@ class Recording:
         self._seen[id(value)] = (value, mark)
         return old is None or old[1] != mark
 
-    def _see(self, value: Any) -> None:
+    def _see(self, value: Any, line: int | None) -> None:
+        """Take a value for known; one that was made for a call alone was made on the line of the call."""
         for _, one in _parts("", value):
             if id(one) not in self._seen:
+                if line is not None and isinstance(one, Symbol) and one.operation is not None:
+                    self._set_line(one, line)
                 self._seen[id(one)] = (one, _mark(one))
 
     def _set_line(self, value: Any, line: int) -> None:

@@ -20,7 +20,7 @@ from chainrule.judging.repairs.factors import (
     term_extra,
     term_missing,
 )
-from chainrule.judging.repairs.patterns import kinds, proposed
+from chainrule.judging.repairs.patterns import kinds, proposed, slope_missing
 from chainrule.judging.repairs.products import (
     brackets_misplaced,
     einsum_letters,
@@ -89,6 +89,7 @@ REPAIRS: tuple[Repair, ...] = (
     Repair("1/m misplaced", 1.3, division_misplaced, whole=True),
     Repair("epsilon extra", 1.0, epsilon_extra, whole=True),
     Repair("matrix factor missing", 1.2, matrix_factor_missing),
+    Repair("slope missing", 1.6, slope_missing, whole=True),
     Repair("n for n - 1", 1.2, bessel),
     *(Repair(name, cost, functools.partial(proposed, name), said=said) for name, cost, said in kinds()),
     Repair("name everywhere", 1.3, name_everywhere, whole=True),

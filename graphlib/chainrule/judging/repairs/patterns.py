@@ -29,6 +29,13 @@ def proposed(name: str, site: Site, near: Surroundings) -> Proposals:
             yield from _proposed(slip, site.node, near)
 
 
+def slope_missing(site: Site, near: Surroundings) -> Proposals:
+    """Take the gradient on through the function that the graph takes of the value."""
+    if near.rule is not None:
+        new = put_in_place(near.rule, {near.upstream: site.node})
+        yield Proposal(new, "the slope of {} is missing", (named(near.function),))
+
+
 def _proposed(slip: Slip, node: ast.expr, near: Surroundings) -> Proposals:
     if slip.unless and slip.unless == near.function:
         return

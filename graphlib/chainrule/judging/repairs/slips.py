@@ -35,6 +35,7 @@ _EPSILON = "under the root {c} is missing"
 _FLIP = "{a} must not be flipped"
 _FLIPPED = "{a} has to be flipped"
 _OTHER = "the slope of {} is taken, and that of {{function}} belongs here"
+_NO_SLOPE = "{x} is not the slope of {function}"
 _LEAKY = "leaky ReLU is applied to the gradient {g}; its slope has to be taken instead"
 _SLOPES: Final = {
     "sigmoid": ("g * a * (1 - a)", "g * (a - a ** 2)", "g * (a - a * a)", "g * sigmoid_slope(z)"),
@@ -59,6 +60,7 @@ SLIPS: Final = (
         for function, forms in _SLOPES.items()
         for written in forms
     ),
+    Slip("slope wrong", "g * x", "rule", _NO_SLOPE, 1.75),
     Slip("mask of a gradient", "g * (g > 0)", "g * (z > 0)", _MASK, 1.0),
     Slip("mask of a gradient", "np.where(g > 0, g, 0)", "g * (z > 0)", _MASK, 1.0),
     Slip("bound", "np.maximum(a, b)", "a", _BOUND, 1.1),
