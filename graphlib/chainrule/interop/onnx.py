@@ -54,7 +54,7 @@ def save(
     >>> graph = Graph(Mean(Square(w @ x), name="L"))
     >>> save(graph, "net.onnx", {"w": [[1.0, 2.0]]}, gradients=["w", "x"])  # doctest: +SKIP
     """
-    library = onnx.load()
+    library = onnx.module()
     held = _held(graph, values or {})
     model = _model(graph, held, [graph.name(graph[node]) for node in gradients])
     content = model.SerializeToString()

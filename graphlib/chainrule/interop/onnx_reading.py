@@ -27,7 +27,7 @@ _MOST_NODES: Final = 100_000
 
 def read(path: Path, largest: int = _LARGEST) -> Any:
     """The model in a file; raises ArgumentError for one that is too large, damaged, or in several files."""
-    library = onnx.load()
+    library = onnx.module()
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ArgumentError(f"{path} is no file: a device or a pipe has no end", remedy="an .onnx file")

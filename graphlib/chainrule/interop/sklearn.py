@@ -16,7 +16,7 @@ def __getattr__(name: str) -> Any:
     """The estimators, which are classes of scikit-learn's, as soon as one is asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    Neighbour("sklearn", "sklearn").load()
+    Neighbour("sklearn", "sklearn").module()
     from chainrule.interop import estimators
 
     return getattr(estimators, name)

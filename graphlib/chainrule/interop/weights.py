@@ -174,7 +174,7 @@ def _unpacked(path: Path) -> dict[str, Array]:
 
 def _tensors(arrays: Mapping[str, Array]) -> bytes:
     whole = {name: np.array(array, array.dtype.newbyteorder("="), order="C") for name, array in arrays.items()}
-    library = safetensors.load()
+    library = safetensors.module()
     try:
         return bytes(library.save(whole))
     except Exception as error:  # Rust's, and KeyError for a dtype that the format has not
@@ -183,7 +183,7 @@ def _tensors(arrays: Mapping[str, Array]) -> bytes:
 
 
 def _of_tensors(path: Path) -> dict[str, Array]:
-    library = safetensors.load()
+    library = safetensors.module()
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ArgumentError(f"{path} is no file: a device or a pipe has no end", remedy="a .safetensors file")
