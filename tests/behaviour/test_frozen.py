@@ -10,6 +10,7 @@ import chainrule as cr
 
 BUILT_UP = {  # while they are drawn, judged or read, by the one function that made them
     "chainrule.drawing.blocks.Block",
+    "chainrule.interop.onnx_translation.Value",
     "chainrule.drawing.scene.Scene",
     "chainrule.judging.findings.Finding",
     "chainrule.judging.functions.answers.Answers",

@@ -330,12 +330,12 @@ def test_training_finds_the_size_that_the_loss_counts():
     plan = {"epochs": 1, "batch_size": 4, "progress": False}
     assert len(cr.train(cr.Graph(loss), params, feeds, **plan).losses) == 2
     assert len(cr.train(cr.Graph(loss), params, feeds, columns="n", **plan).losses) == 2
-    with pytest.raises(ValueError, match=r"none is called 'm': X \(n, 2\), Y \(n, 1\); try columns=\"n\"$"):
+    with pytest.raises(ValueError, match=r"(?s)none is called 'm'.*X \(n, 2\), Y \(n, 1\).*columns=\"n\"$"):
         cr.train(cr.Graph(loss), params, feeds, columns="m", **plan)
 
 
 def test_training_says_what_to_name_where_nothing_has_a_name():
     w, x = cr.Parameter("w", (2,)), cr.Input("x", (2,))
     graph = cr.Graph(cr.Sum(w * x, name="L"))
-    with pytest.raises(ValueError, match=r"none has a name: x \(2,\); try a named size"):
+    with pytest.raises(ValueError, match=r"(?s)none has a name.*x \(2,\).*a named size"):
         cr.train(graph, {"w": np.ones(2)}, {"x": np.ones(2)}, batch_size=1, progress=False)

@@ -431,8 +431,8 @@ def test_a_line_without_a_formula_is_passed_over():
     formulas = parse_lines(text, VALUES)
     assert {name: (formula.source, formula.text) for name, formula in formulas.items()} == {
         "a": (" A1", "A1"),
-        "b": (" a ", "a"),
-        "d": (" b ", "b"),
+        "b": (" a", "a"),
+        "d": (" b", "b"),
     }
 
 

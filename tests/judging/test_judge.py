@@ -430,10 +430,11 @@ def test_arrays_of_whole_numbers_and_of_truth_are_numbers_and_others_are_not():
             run.compare({"B1": given})
         assert str(caught.value) == (
             f"B1 is neither a formula, nor a callable, nor an array of real numbers\n  given: {given!r}"
+            '\n  try:   text such as "dZ @ X.T", a function of values, or numbers in rows of one length'
         )
     with pytest.raises(ArgumentError) as caught:
         run.compare({"B1": {"x" * 200}})
-    assert str(caught.value).endswith(f"\n  given: {{'{'x' * 78}")
+    assert f"\n  given: {{'{'x' * 78}\n" in str(caught.value)
 
 
 def test_an_array_without_data_is_refused_with_what_would_work():
@@ -470,10 +471,13 @@ def test_a_formula_that_reads_an_unreadable_one_is_not_judged():
 def test_what_is_no_dict_and_no_convention_is_refused():
     with pytest.raises(ArgumentError) as caught:
         SMALL.check(["A1 - Y"])
-    assert str(caught.value) == "formulas are a dict of names and formulas, not list"
+    assert str(caught.value) == (
+        "formulas are a dict of names and formulas, not list\n"
+        '  try:   {"dW": "dZ @ X.T"}, or a function that returns gradients by name'
+    )
     with pytest.raises(ArgumentError) as caught:
         SMALL.check({}, convention="sum")
-    assert str(caught.value) == "convention='sum' is none of 'auto', 'mean', 'per-example'"
+    assert str(caught.value) == "convention='sum' is none of 'auto', 'mean', 'per-example'\n  try:   one of these"
 
 
 # --- callables -----------------------------------------------------------------------------------------------------

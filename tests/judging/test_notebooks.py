@@ -129,10 +129,10 @@ def test_the_line_of_the_best_known_notebook_is_right():
 @pytest.mark.parametrize(
     ("text", "what", "remedy"),
     [
-        ("torch.zeros_like(Z1)", "torch.zeros_like is another library's", "np.zeros_like(A)"),
-        ("torch.mm(W2.T, dZ2)", "torch.mm is another library's", "np.matmul(A)"),
-        ("F.relu(Z1)", "F.relu is another library's", "relu(A)"),
-        ("tf.reduce_sum(Z1)", "tf.reduce_sum is another library's", "np.sum(A)"),
+        ("torch.zeros_like(Z1)", "torch.zeros_like is another library's", "np.zeros_like(Z1)"),
+        ("torch.mm(W2.T, dZ2)", ".mm() is another library's", "np.matmul(W2.T, dZ2)"),
+        ("F.relu(Z1)", ".relu() is another library's", "relu(Z1)"),
+        ("tf.reduce_sum(Z1)", "tf.reduce_sum is another library's", "np.sum(Z1)"),
         ("torch.autograd(Z1)", "torch.autograd is another library's", "np.sum(A, axis=1"),
         ("dZ2 * A1'", "this is Octave's notation", "dZ2 @ A1.T"),
         ("(W2' * dZ2) .* (1 - A1.^2)", "this is Octave's notation", "(W2.T @ dZ2) * (1 - A1**2)"),

@@ -147,7 +147,7 @@ def test_a_training_plan_pickles():
 
 def test_bad_arguments_are_refused():
     graph, params, data = net_and_data()
-    with pytest.raises(cr.errors.ArgumentError, match="has the methods start and update, and float does not"):
+    with pytest.raises(cr.errors.ArgumentError, match="has the methods start and update, and float 0.1 does not"):
         graph.compile(update=0.1)
     with pytest.raises(cr.errors.ArgumentError, match="Z1: only what is fed can be updated"):
         graph.compile(["Z1", "W1"], update=SGD(0.1))
@@ -155,7 +155,7 @@ def test_bad_arguments_are_refused():
     with pytest.raises(cr.errors.ArgumentError, match="start takes the parameters that are moved"):
         step.start({"W1": params["W1"]})
     for counts in ({"epochs": 0}, {"batch_size": 0}):
-        with pytest.raises(cr.errors.ArgumentError, match="are 1 or more"):
+        with pytest.raises(cr.errors.ArgumentError, match="at least 1, not 0"):
             step.epochs(step.start(params), data, **counts)
     with pytest.raises(cr.errors.FeedError, match="missing 'Y'"):
         step.epochs(step.start(params), {"A0": data["A0"]})

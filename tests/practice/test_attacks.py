@@ -253,12 +253,6 @@ def test_what_is_no_right_array_is_worth_nothing(folder, name):
     [
         "def gradients(cache, Y):\n    while True: pass",
         """
-import threading, time
-def gradients(cache, Y):
-    threading.Thread(target=time.sleep, args=(99,)).start()
-    return {}
-""",
-        """
 import signal, time
 for n in range(1, 32):
     try:
@@ -273,6 +267,16 @@ def gradients(cache, Y):
 )
 def test_what_does_not_end_is_ended(folder, text):
     assert graded(folder, text, seconds=3) == (0, f"{folder}/came_back/sheet.py runs for more than 3 seconds")
+
+
+def test_a_thread_that_is_left_behind_keeps_nobody_waiting(folder):
+    text = """
+import threading, time
+def gradients(cache, Y):
+    threading.Thread(target=time.sleep, args=(99,)).start()
+    return {}
+"""
+    assert graded(folder, text, seconds=30) == (0, "gradients(…) returns no gradients by name; dict")
 
 
 def test_levels_that_ask_for_formulas_run_nothing(folder, tmp_path):

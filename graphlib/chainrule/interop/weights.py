@@ -187,7 +187,8 @@ def _of_tensors(path: Path) -> dict[str, Array]:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ArgumentError(f"{path} is no file: a device or a pipe has no end", remedy="a .safetensors file")
-        return dict(library.load(path.read_bytes()))
+        read = library.load  # what it reads holds no objects
+        return dict(read(path.read_bytes()))
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
     except ArgumentError:

@@ -90,8 +90,9 @@ def spread_feeds(
             if found is not None:
                 found = _with_both_signs(graph, found, [node for node in free if asked[node] != ANY], sizes, rng)
                 if turned:
+                    moved = set(free)
                     found = {
-                        n: -v if asked[n] == ANY and n in free and _is_late(graph, n) else v for n, v in found.items()
+                        n: -v if asked[n] == ANY and n in moved and _is_late(graph, n) else v for n, v in found.items()
                     }
                 found = _close_to_kinks(graph, found, [node for node in free if asked[node] == ANY], rng)
                 return {graph.name(node): value for node, value in found.items()}

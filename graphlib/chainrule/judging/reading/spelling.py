@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection
 from typing import Final
 
 from chainrule.judging.reading.forms import MODULES, name_node, of_numpy
 from chainrule.judging.reading.passage import Passage
 from chainrule.judging.reading.tensors import MODULES_OF_TENSORS, in_numpy, is_of_tensors
-from chainrule.judging.reading.vocabulary import FUNCTIONS, NUMPY
+from chainrule.judging.reading.vocabulary import CONSTANTS, FUNCTIONS, NUMPY
 
 _LIKE_NUMPY: Final = frozenset(("jnp", "cp", "xp", "anp", "onp", "math", "cmath"))
 _WITHIN: Final = frozenset(("linalg", "special", "core", "scipy", "numpy"))  # np.linalg.norm, scipy.special.expit
@@ -40,7 +41,14 @@ def _refuse_tensors(tree: ast.expr, passage: Passage, known: Collection[str]) ->
                 what = is_of_tensors(node)
         if what:
             at = getattr(node, "col_offset", 0)
-            raise passage.error(at, f"{what} is another library's; formulas are NumPy", in_numpy(tree, known)[:400])
+            raise passage.error(at, f"{what} is another library's; formulas are NumPy", _remedy(tree, known))
+
+
+def _remedy(tree: ast.expr, known: Collection[str]) -> str:
+    """The same in NumPy; what NumPy can do where it has no function of that name."""
+    text = in_numpy(tree, known)[:400]
+    there = set(re.findall(r"\bnp\.(\w+)", text)) <= {*NUMPY, *CONSTANTS, "linalg"}
+    return text if there else "np.sum(A, axis=1, keepdims=True), np.maximum(0, Z), dZ @ A.T"
 
 
 def _respelled(node: ast.expr, known: Collection[str]) -> ast.expr:
