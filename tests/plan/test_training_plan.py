@@ -147,7 +147,7 @@ def test_a_training_plan_pickles():
 
 def test_bad_arguments_are_refused():
     graph, params, data = net_and_data()
-    with pytest.raises(cr.errors.ArgumentError, match="has the methods start and update, and float 0.1 does not"):
+    with pytest.raises(cr.errors.ArgumentError, match=r"has the methods start and update, and float 0\.1 does not"):
         graph.compile(update=0.1)
     with pytest.raises(cr.errors.ArgumentError, match="Z1: only what is fed can be updated"):
         graph.compile(["Z1", "W1"], update=SGD(0.1))
