@@ -23,6 +23,8 @@ class Neighbour:
         self._path, self._extra = path, extra
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith(("__", "pytest_")):  # what doctest asks of any module
+            raise AttributeError(name)
         return getattr(self.module(), name)
 
     def module(self) -> Any:
