@@ -238,7 +238,9 @@ def _looked_up(x: Any, axis: int, widths: tuple[int, int], mode: str) -> Any:
 
 
 def _gather(s: Operands) -> Any:
-    return Gather(s[0], s[1], axis=s.attribute("axis", 0))
+    computed = s[1].dtype.kind == "f"  # whole numbers that nodes have computed, which count in floating ones
+    places = np.astype(s[1], int) if computed else s[1]
+    return Gather(s[0], places, axis=s.attribute("axis", 0))
 
 
 def _gather_elements(s: Operands) -> Any:
