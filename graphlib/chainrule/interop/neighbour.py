@@ -23,7 +23,7 @@ class Neighbour:
         self._path, self._extra = path, extra
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(("__", "pytest_")):  # what doctest asks of any module
+        if name.startswith(("__wrapped", "pytest_")):  # what doctest asks of anything
             raise AttributeError(name)
         return getattr(self.module(), name)
 
