@@ -48,21 +48,20 @@ class GraphEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn 
 
     _state: dict[str, Array]
 
-    @abstractmethod
     def __init__(
         self,
-        build: Build | None,
+        build: Build | None = None,
         *,
-        hidden: tuple[int, ...],
-        optimizer: Optimizer | None,
-        epochs: int,
-        batch_size: int | None,
-        tol: float,
-        patience: int,
-        early_stopping: bool,
-        validation_fraction: float,
-        backend: Literal["numpy", "numba", "auto"],
-        random_state: Any,
+        hidden: tuple[int, ...] = (16,),
+        optimizer: Optimizer | None = None,
+        epochs: int = 200,
+        batch_size: int | None = None,
+        tol: float = 1e-4,
+        patience: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        backend: Literal["numpy", "numba", "auto"] = "numpy",
+        random_state: Any = None,
     ) -> None:
         self.build, self.hidden, self.optimizer = build, hidden, optimizer
         self.epochs, self.batch_size = epochs, batch_size
@@ -252,35 +251,6 @@ class GraphClassifier(ClassifierMixin, GraphEstimator):  # type: ignore[misc]  #
     (True, ['W1', 'B1', 'W2', 'B2'])
     """
 
-    def __init__(
-        self,
-        build: Build | None = None,
-        *,
-        hidden: tuple[int, ...] = (16,),
-        optimizer: Optimizer | None = None,
-        epochs: int = 200,
-        batch_size: int | None = None,
-        tol: float = 1e-4,
-        patience: int = 10,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        backend: Literal["numpy", "numba", "auto"] = "numpy",
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            build,
-            hidden=hidden,
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=batch_size,
-            tol=tol,
-            patience=patience,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            backend=backend,
-            random_state=random_state,
-        )
-
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch more; the first call says all ``classes`` that there will be, if y has not all of them."""
         first = not hasattr(self, "coefs_")
@@ -369,6 +339,7 @@ class GraphRegressor(RegressorMixin, GraphEstimator):  # type: ignore[misc]  # s
     True
     """
 
+    # Written out again for its own number of epochs: scikit-learn reads what can be set off this signature.
     def __init__(
         self,
         build: Build | None = None,

@@ -20,22 +20,25 @@ _PLACE: Final = re.compile(r"\{\{(\w+)\}\}")
 def document(template: str, script: str, texts: Mapping[str, str], data: Any, palette: Palette) -> str:
     """The HTML of a page from files of this folder; ``texts`` is markup for the places of the template."""
     style, code = _style(palette, _read("page.css"), texts.get("style", "")), _script(script)
-    given = {
-        **texts,
-        "style": style,
-        "script": code,
-        "data": as_data(data),
-        "policy": _policy(style, code),
-    }
-    return _PLACE.sub(lambda place: given[place[1]], _read(template))
+    return _filled(_read(template), {**texts, "data": as_data(data)}, style, code)
 
 
 def put_together(package: str, name: str, texts: Mapping[str, str], palette: Palette) -> str:
     """The HTML of a page whose template, script and further rules are files of another folder, all of one name."""
     style = _style(palette, _read("page.css"), "\n".join(_lines(_read(f"{name}.css", package))))
     code = f"'use strict';{{\n{chr(10).join(_lines(_read(f'{name}.js', package)))}\n}}"
-    given = {**texts, "style": style, "script": code, "policy": _policy(style, code)}
-    return _PLACE.sub(lambda place: given[place[1]], _read(f"{name}.html", package))
+    return _filled(_read(f"{name}.html", package), texts, style, code)
+
+
+def _filled(template: str, texts: Mapping[str, str], style: str, code: str) -> str:
+    """A template behind the head that all pages share, with its policy."""
+    given = {"meta": "", **texts, "style": style, "script": code, "policy": _policy(style, code)}
+    given["head"] = _placed(_read("head.html"), given)
+    return _placed(template, given)
+
+
+def _placed(template: str, given: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda place: given[place[1]], template)
 
 
 def as_data(data: Any) -> str:

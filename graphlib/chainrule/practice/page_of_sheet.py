@@ -12,7 +12,7 @@ def page(sheet: Handout) -> str:
     """The HTML of a sheet."""
     texts = {
         "title": as_text(sheet.title),
-        "mark": marked(sheet.identity, "{}"),
+        "meta": f'<meta name="sheet" content="{marked(sheet.identity, "{}")}">\n',
         "introduction": "".join(f"<p>{as_text(part)}</p>\n" for part in introduction(sheet, form=True)),
         "values": "".join(map(_row, sheet.values)),
         "data": _data(sheet),
