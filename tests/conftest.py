@@ -104,10 +104,21 @@ SLOW = {
     "test_digits_and_copying.py::test_sequences_that_are_new_are_copied": 3,
 }
 
+CASES = 6  # of a test with more cases than these, as many, spread evenly over all of them, are quick
+
 
 def pytest_ignore_collect(collection_path, config):
     """A file that is slow as a whole is not even read where only quick tests are asked for."""
     return True if config.option.markexpr == "quick" and collection_path.name in SLOW else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(collector):
+    """Where only quick tests are asked for, a test keeps few of its many cases."""
+    found = yield
+    if collector.config.option.markexpr == "quick" and isinstance(found, list) and len(found) > CASES:
+        return [found[round(k * (len(found) - 1) / (CASES - 1))] for k in range(CASES)]
+    return found
 
 
 def pytest_collection_modifyitems(items):

@@ -1,6 +1,7 @@
 """Holds the files of the project to the rules of the house that can be read off them."""
 
 import ast
+import functools
 import importlib
 import inspect
 import io
@@ -20,10 +21,7 @@ from chainrule import errors
 ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "graphlib" / "chainrule"
 SOURCES = sorted([*ENGINE.rglob("*.py"), *(ROOT / "nets").rglob("*.py")])
-TREES = [ast.parse(path.read_text("utf-8")) for path in SOURCES]
 EVERYTHING = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "docs").rglob("*.py")])
-CALLS = [node.func for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Call)]
-BUILT = {called.id for called in CALLS if isinstance(called, ast.Name)}
 LONGEST = 500  # lines of a file
 
 # Folders in which the same name says that the files do the same for another purpose.
@@ -31,6 +29,19 @@ ALIKE = (
     {"notation", "judging/reading"},  # a notation is printed, and is read
     {".", "core"},  # the base, and the face that users hold
 )
+
+
+@functools.cache
+def trees():
+    """What the sources say, parsed."""
+    return [ast.parse(path.read_text("utf-8")) for path in SOURCES]
+
+
+@functools.cache
+def built():
+    """The names that are called anywhere."""
+    calls = [node.func for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {called.id for called in calls if isinstance(called, ast.Name)}
 
 
 # --- the tree of errors ----------------------------------------------------------------------------------------------
@@ -77,7 +88,7 @@ def is_of(kind, module):
 
 def is_abstract(kind):
     """Whether it has abstract methods, is a protocol, or is an error that only its kinds are raised of."""
-    only_a_family = issubclass(kind, Exception) and kind.__subclasses__() and kind.__name__ not in BUILT
+    only_a_family = issubclass(kind, Exception) and kind.__subclasses__() and kind.__name__ not in built()
     return inspect.isabstract(kind) or vars(kind).get("_is_protocol", False) or bool(only_a_family)
 
 
@@ -87,8 +98,8 @@ def test_every_class_is_abstract_or_final():
 
 
 def test_every_class_stands_outside_of_functions_and_classes_where_the_test_above_finds_it():
-    top = {id(node) for tree in TREES for node in tree.body}
-    every = [node for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    top = {id(node) for tree in trees() for node in tree.body}
+    every = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     assert [node.name for node in every if id(node) not in top] == []
 
 

@@ -1,6 +1,7 @@
 """Holds the imports of chainrule and nets to one direction, and the standard library's graphlib to its name."""
 
 import ast
+import functools
 import graphlib
 import importlib.util
 import re
@@ -22,11 +23,21 @@ def script(name):
 
 
 house = script("make_house")
-FILES = house.sources()
-FOUND = house.imports(FILES)
 
 # By these a lower room calls what a higher one has handed to it when it was loaded: ways upward without an import.
 REGISTRATIONS = {"chainrule.core.node.Node(computes=)", "chainrule.errors.drawn_by()"}
+
+
+@functools.cache
+def files():
+    """The sources of the house by their paths."""
+    return house.sources()
+
+
+@functools.cache
+def found_imports():
+    """Every import of one file of the house from another."""
+    return house.imports(files())
 
 
 def said(found):
@@ -61,31 +72,31 @@ def test_no_folder_of_tests_is_a_package():
 
 
 def test_every_room_has_its_place_in_the_order_and_every_place_its_room():
-    assert set(house.rooms(FILES)) == set(house.ORDER), "ORDER in docs/make_house.py has the rooms, lowest first"
+    assert set(house.rooms(files())) == set(house.ORDER), "ORDER in docs/make_house.py has the rooms, lowest first"
     assert len(house.ORDER) == len(set(house.ORDER))
 
 
 def test_imports_point_down_wherever_they_stand():
-    assert said(house.upward(FOUND)) == []
+    assert said(house.upward(found_imports())) == []
 
 
 def test_no_files_import_each_other_in_a_circle():
-    assert house.circles(FOUND) == []
+    assert house.circles(found_imports()) == []
 
 
 def test_chainrule_imports_nothing_of_nets_but_the_command_that_shows_it_by_name():
-    upward = [one for one in FOUND if one.importer.startswith("chainrule") and one.target.startswith("nets")]
+    upward = [one for one in found_imports() if one.importer.startswith("chainrule") and one.target.startswith("nets")]
     assert {(one.importer, one.target, one.by_name) for one in upward} == {
         ("chainrule.commands.subcommands", "nets.demo", True)
     }
 
 
 def test_no_other_module_is_imported_by_a_name():
-    assert [str(one) for one in FOUND if one.by_name and one.target != "nets.demo"] == []
+    assert [str(one) for one in found_imports() if one.by_name and one.target != "nets.demo"] == []
 
 
 def test_what_is_registered_from_above_is_known():
-    assert {what for _, what in registrations(FILES)} == REGISTRATIONS
+    assert {what for _, what in registrations(files())} == REGISTRATIONS
 
 
 # --- planted imports -------------------------------------------------------------------------------------------------
@@ -282,15 +293,15 @@ def test_what_is_handed_around_inside_of_a_room_or_in_a_function_is_no_registrat
 
 
 def test_circles_and_arrows_that_point_up_are_printed():
-    shown = list(house.counted(FILES))
-    assert f"circles: {len(house.circles(FOUND))}" in shown
-    assert f"arrows that point up: {len(house.upward(FOUND))}" in shown
+    shown = list(house.counted(files()))
+    assert f"circles: {len(house.circles(found_imports()))}" in shown
+    assert f"arrows that point up: {len(house.upward(found_imports()))}" in shown
 
 
 def test_a_room_says_what_it_is():
-    assert house.sentence("nodes", FILES) == "The rules, one file for each family."
-    assert house.sentence("errors", FILES).startswith("Every error that chainrule raises")
-    assert all(house.sentence(room, FILES).endswith(".") for room in house.rooms(FILES))
+    assert house.sentence("nodes", files()) == "The rules, one file for each family."
+    assert house.sentence("errors", files()).startswith("Every error that chainrule raises")
+    assert all(house.sentence(room, files()).endswith(".") for room in house.rooms(files()))
 
 
 def test_the_architecture_lists_the_rooms_in_their_order():
