@@ -227,7 +227,7 @@ _MARGIN = 1e-3  # how near a kink is too near: a hundred steps of a central diff
 
 @final
 class _Flaws(NamedTuple):
-    """How many leaves have no gradient but zeros, though it does not fade on the way, and how many nodes lie at a kink."""
+    """How many leaves have no gradient but zeros that did not fade on the way, and how many nodes lie at a kink."""
 
     without_gradient: int
     at_a_kink: int
