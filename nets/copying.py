@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
+from nets.counts import checked_counts
 
 Array = NDArray[Any]
 
@@ -53,6 +54,7 @@ class Copier:
     """
 
     def __init__(self, symbols: int = 8, length: int = 6, width: int = 32, seed: int = 0) -> None:
+        checked_counts(symbols=symbols, length=length, width=width)
         self.symbols, self.length = symbols, length
         self.graph = build(symbols, length, width)
         self.params: dict[str, Array] = self.graph.initialize(seed)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
+from nets.counts import checked_channels
 
 Array = NDArray[Any]
 CLASSES = 10
@@ -67,7 +68,7 @@ class DigitReader:
     """
 
     def __init__(self, channels: tuple[int, int] = (8, 16), seed: int = 0) -> None:
-        self.graph = build(channels)
+        self.graph = build(checked_channels(channels))
         self.params: dict[str, Array] = self.graph.initialize(seed)
         self._scores = cr.Graph(self.graph["Z3"])
 

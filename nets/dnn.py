@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
+from nets.counts import checked_kind, checked_sizes
 
 Array = NDArray[Any]
 
@@ -51,9 +52,8 @@ class DNN:
     """
 
     def __init__(self, sizes: Sequence[int] = (2, 3, 3, 1), seed: int = 0, hidden: type[cr.Node] = cr.Sigmoid) -> None:
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"sizes counts the rows of the input, of any hidden layers and of the output, not {sizes}")
-        self.sizes = tuple(sizes)
+        self.sizes = checked_sizes(sizes)
+        checked_kind(hidden, type, "hidden is a class of nodes, such as chainrule.Tanh")
         self.graph = build(self.sizes, hidden)
         self.fused = self.graph.fuse()
         self.params: dict[str, Array] = self.graph.initialize(seed)
@@ -83,7 +83,9 @@ class DNN:
 
         `out` and `cache` come from `forward`; ValueError if they do not belong together. Y is (sizes[-1], m).
         """
-        if not np.array_equal(out, cache[f"A{self.depth}"], equal_nan=True):
+        checked_kind(cache, Mapping, "cache is a dict, as forward returned it")
+        computed = cache.get(f"A{self.depth}")
+        if computed is None or not np.array_equal(out, computed, equal_nan=True):
             raise ValueError(f"out is not the A{self.depth} of this cache: give both as forward returned them")
         run = self.fused.forward({name: cache[name] for name in ("A0", *self.params)} | {"Y": Y})
         gradients, m = run.backward(), cache["A0"].shape[1]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
+from nets.counts import checked_counts
 
 Array = NDArray[Any]
 
@@ -43,8 +44,7 @@ class WordEmbedding:
     """
 
     def __init__(self, words: int, dimensions: int = 2, seed: int = 0) -> None:
-        if min(words, dimensions) < 1:
-            raise ValueError(f"words and dimensions should be at least 1, not {words} and {dimensions}")
+        checked_counts(words=words, dimensions=dimensions)
         self.graph = build(words, dimensions)
         self.fused = self.graph.fuse()
         self.params: dict[str, Array] = self.graph.initialize(seed)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
+from nets.counts import checked_counts, checked_sizes
 
 Array = NDArray[Any]
 HIDDEN: dict[str, type[cr.Node]] = {"tanh": cr.Tanh, "relu": cr.ReLU}
@@ -24,6 +25,7 @@ def one_hot(classes: ArrayLike, count: int) -> NDArray[np.float64]:
            [0., 0.],
            [1., 0.]])
     """
+    checked_counts(count=count)
     chosen = np.asarray(classes)
     if chosen.ndim != 1 or (chosen.size and (chosen.min() < 0 or chosen.max() >= count)):
         raise ValueError(f"classes should be a flat list of whole numbers from 0 to {count - 1}")
@@ -62,11 +64,9 @@ class SoftmaxClassifier:
     def __init__(
         self, sizes: Sequence[int] = (2, 4, 3), hidden: Literal["tanh", "relu"] = "tanh", seed: int = 0
     ) -> None:
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"sizes counts the rows of the input, of any hidden layers and of the output, not {sizes}")
-        if hidden not in HIDDEN:
+        self.sizes = checked_sizes(sizes)
+        if str(hidden) not in HIDDEN:
             raise ValueError(f"hidden is one of {', '.join(HIDDEN)}, not {hidden!r}")
-        self.sizes = tuple(sizes)
         self.graph = build(self.sizes, HIDDEN[hidden])
         self.fused = self.graph.fuse()
         self.params: dict[str, Array] = self.graph.initialize(seed)

@@ -65,6 +65,7 @@ SLOW = {
     "test_training_plan.py": 60,
     "test_untraceable_twins.py": 20,
     "test_wild_data.py": 10,
+    "test_wrong_arguments.py": 20,
     "test_bad_input.py::test_a_full_disk_under_a_report": 2,
     "test_cli.py::test_a_reader_that_leaves_ends_the_command_in_silence": 1,
     "test_cli.py::test_an_output_that_knows_only_ascii_gets_question_marks": 1,

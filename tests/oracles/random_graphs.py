@@ -8,6 +8,7 @@ node and once, from its definition, over dual numbers; no formula for a gradient
 
 from __future__ import annotations
 
+import copy
 import math
 import string
 from collections.abc import Callable, Mapping
@@ -107,6 +108,15 @@ class Sketch:
         ndim = len(self.shape(place))
         several = tuple(int(k) for k in self.rng.permutation(ndim)[: self.rng.integers(1, ndim + 1)])
         return [None, several, several[0], several[-1] - ndim][self.rng.integers(4)] if ndim else None
+
+    def state(self) -> tuple[Any, ...]:
+        """All that has been drawn, to go back to."""
+        return tuple(
+            copy.copy(part) for part in (self.nodes, self.steps, self.values, self.used, self.feeds, self.moving)
+        )
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        self.nodes, self.steps, self.values, self.used, self.feeds, self.moving = state
 
     def normal(self, shape: Shape) -> Array:
         return np.asarray(self.rng.normal(size=shape))
@@ -398,13 +408,16 @@ KINDS: list[Callable[[Sketch], None]] = [
 ]
 
 
-def random_graph(seed: int, nodes: int = NODES) -> RandomGraph:
-    """The graph of a seed; everything in it reaches its loss, a scalar."""
+def random_graph(seed: int, nodes: int = NODES, admits: Callable[[cr.Node], bool] | None = None) -> RandomGraph:
+    """The graph of a seed; everything in it reaches its loss, a scalar. ``admits`` says which nodes may be in it."""
     sketch = Sketch(seed)
     for k in sketch.rng.permutation(len(SHAPES))[:4]:
         sketch.leaf(SHAPES[k])
     while len(sketch.nodes) < nodes:
+        before = sketch.state()
         KINDS[sketch.rng.integers(len(KINDS))](sketch)
+        if admits and not all(admits(node) for new in sketch.nodes[len(before[0]) :] for node in cr.Graph(new)):
+            sketch.restore(before)
     loss, last = collect(sketch)
     return RandomGraph(loss, sketch.feeds, tuple(sketch.moving), evaluator(tuple(sketch.steps), last))
 

@@ -195,23 +195,17 @@ def has_loop(name):
     return BY_NUMPY.isdisjoint((name, name.split(",")[0])) and not looks_up(EXAMPLES[name].graph)
 
 
-def are_single_numbers(graph):
-    """Whether every node of a graph has a form for single numbers."""
-    masked = any(isinstance(node, cr.Attention) and len(node.inputs) > 3 for node in graph.order)
-    return not (masked or looks_up(graph)) and BY_NUMPY.isdisjoint(type(node).__name__ for node in graph.order)
+def is_of_single_numbers(node):
+    """Whether a node has a form for single numbers."""
+    masked = isinstance(node, cr.Attention) and len(node.inputs) > 3
+    looked_up = isinstance(node, cr.Input) and node.dtype.kind in "ib"
+    return not (masked or looked_up) and type(node).__name__ not in BY_NUMPY
 
 
-LOOPED = [seed for seed in range(400) if are_single_numbers(random_graph(seed).graph)]
-
-
-def test_most_random_graphs_have_a_loop():
-    assert len(LOOPED) > 8
-
-
-@pytest.mark.parametrize("seed", LOOPED)
-def test_printed_loops_of_random_graphs_say_what_the_run_computes(seed, monkeypatch):
+@pytest.mark.parametrize("seed", range(40))
+def test_random_graphs_of_rules_on_numbers_have_a_loop_that_says_what_the_run_computes(seed, monkeypatch):
     monkeypatch.setattr("chainrule.plan.loop.scalars.MOST_OPERATIONS", 10**6)  # Python compiles at once
-    random = random_graph(seed)
+    random = random_graph(seed, admits=is_of_single_numbers)
     names = [name for name in record(random.graph).gradients if random.graph[name] not in random.graph.outputs]
     assert_interpreted(random.graph, random.feeds, names)
 

@@ -180,3 +180,13 @@ def test_a_graph_of_gradients_has_a_plan_of_its_outputs():
     alone = cr.Graph(cr.Square(cr.Parameter("s"), name="S")).backward()
     assert alone.compile()({"s": 3.0})["ds"] == 6.0
     assert alone.compile(["s"])({"s": 3.0})[1] == {"s": 2.0}  # its own gradient, asked for
+
+
+@pytest.mark.parametrize("loss", [cr.BCELoss, cr.MSELoss], ids=["a loss that is fused", "one that is not"])
+def test_an_output_without_a_name_has_the_one_of_its_graph(loss):
+    prediction = cr.Sigmoid(cr.Parameter("W", (1, 2)) @ cr.Input("X", (2, "m")))
+    graph = cr.Graph(loss(prediction, cr.Input("Y", (1, "m"))))
+    feeds = {"W": np.array([[0.3, -0.4]]), "X": np.arange(6.0).reshape(2, 3), "Y": np.array([[0, 1, 1]])}
+    right = {graph.names[-1]: np.asarray(graph.forward(feeds).loss)}
+    assert_same(compile_forward(graph)(feeds)[1], right)
+    assert_same(graph.compile(outputs=[graph.outputs[0]])(feeds), right)

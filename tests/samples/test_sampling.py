@@ -347,6 +347,36 @@ def test_a_draw_in_which_all_units_are_dead_is_replaced():
         assert (sample_feeds(graph, seed)["b"] > 0).any()
 
 
+def _times_half(node, times):
+    for _ in range(times):
+        node = node * 0.5
+    return cr.Graph(cr.Sum(node, name="L"))
+
+
+def _nothing_behind(x):
+    return cr.ReLU(-1 - cr.Square(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "draws"),
+    [
+        (lambda x: _times_half(x, 3), 1),
+        (lambda x: _times_half(x, 1_200), 1),  # 2 ** -1200 is 0
+        (lambda x: _times_half(_nothing_behind(x), 3), 12),
+        (lambda x: cr.Graph(cr.Sum(_nothing_behind(x)), _times_half(x, 1_200).outputs[0]), 1),  # one way alone fades
+        (lambda x: cr.Graph(_times_half(x, 1_200).outputs[0], cr.Sum(_nothing_behind(cr.Parameter("b", (3,))))), 12),
+    ],
+    ids=["there", "faded", "blocked", "faded and blocked", "one faded, another blocked"],
+)
+def test_other_numbers_are_drawn_for_gradients_that_are_blocked_and_not_for_those_that_fade(build, draws, monkeypatch):
+    # each draw takes as long as the graph is deep, and no draw brings a gradient back through 1,200 halves
+    drawn = []
+    flaws_of = sampling._flaws
+    monkeypatch.setattr(sampling, "_flaws", lambda *given: drawn.append(flaws_of(*given)) or drawn[-1])
+    sample_feeds(build(x(3)))
+    assert len(drawn) == draws
+
+
 def test_a_graph_without_finite_values_is_told_so():
     with pytest.raises(FeedError, match="no data drawn at random gives finite outputs"):
         feeds_of(cr.Log(-1 - cr.Square(x(3))))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.core.placing import here
 from chainrule.errors import ArgumentError, did_you_mean
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def check_arguments(kind: type, given: Sequence[Any], facts: Mapping[str, Any]) -> None:
@@ -66,6 +71,20 @@ def expect(given: Any, kind: Any, what: str, remedy: str) -> None:
         raise ArgumentError(what, given=f"{type(given).__name__} {given!r}"[:80], remedy=remedy)
 
 
+def as_path(given: Any) -> Path:
+    """The path of a file or a folder; raises ArgumentError for what is none."""
+    from pathlib import Path  # a tenth of the import of chainrule
+
+    expect(given, (str, os.PathLike), "a file is told by its path", "a text, or a pathlib.Path")
+    return Path(given)
+
+
+def as_title(given: Any) -> str:
+    """A text to stand above something; raises ArgumentError for what is none."""
+    expect(given, str, "a title is a text", 'title="Back propagation by hand"')
+    return str(given)
+
+
 def check_counts(least: int = 1, **counts: Any) -> None:
     """Refuse what is no whole number, or one below ``least``; raises ArgumentError."""
     for name, count in counts.items():
@@ -74,9 +93,17 @@ def check_counts(least: int = 1, **counts: Any) -> None:
             raise ArgumentError(f"{name} is a whole number, at least {least}, not {count!r}", remedy=f"{name}={least}")
 
 
+def floating(dtype: Any, what: str) -> np.dtype[Any]:
+    """A dtype of floating numbers; raises ArgumentError, which begins with what they are for, for all others."""
+    with contextlib.suppress(TypeError):
+        found: np.dtype[Any] = np.dtype(dtype)
+        if found.kind == "f":
+            return found
+    raise ArgumentError(f"{what}, not as {dtype!r}", remedy="dtype=np.float32")
+
+
 def generator(seed: Any, *more: int) -> np.random.Generator:
     """The random numbers of a seed, others for other numbers behind it; raises ArgumentError for what is no seed."""
-    try:
-        return np.random.default_rng([seed, *more] if more else seed)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"a seed is a whole number from 0 on, not {seed!r}", remedy="seed=0") from None
+    if isinstance(seed, (int, np.integer)) and seed >= 0:
+        return np.random.default_rng([int(seed), *more] if more else int(seed))
+    raise ArgumentError(f"a seed is a whole number from 0 on, not {seed!r}", remedy="seed=0")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.accepting import as_path
 from chainrule.errors import FeedError
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class ArrayFile:
 
     It has ``shape`` and ``dtype``, and a plan or a training that is fed with it reads some columns at a time. Unlike
     ``np.load(path, mmap_mode="r")`` it is never mapped, so that it may also be larger than what ``ulimit -v`` allows.
-    It pickles as its path. FeedError if the file holds no array of numbers; an array that is written in pieces comes
-    from ``np.lib.format.open_memmap``.
+    It pickles as its path. An array that is written in pieces comes from ``np.lib.format.open_memmap``. Raises
+    ArgumentError for what is no path, FeedError if the file holds no array of numbers.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -37,9 +38,7 @@ class ArrayFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        from pathlib import Path  # a tenth of the import of chainrule
-
-        self.path = Path(path).absolute()
+        self.path = as_path(path).absolute()
         self.shape, self._columns_first, self.dtype, self._start = _header(self.path)
 
     @property

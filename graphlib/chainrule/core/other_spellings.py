@@ -157,6 +157,8 @@ def _copy(a: Any) -> Any:
 def _moveaxis(a: Any, source: Any, destination: Any) -> Any:
     count = _axes(a)
     moved, places = normal_axes(source, count), normal_axes(destination, count)
+    if len(moved) != len(places):
+        raise ShapeError(f"{len(moved)} axes do not move to {len(places)} places", given=f"{source} to {destination}")
     order = [axis for axis in range(count) if axis not in moved]
     for place, axis in sorted(zip(places, moved, strict=True)):
         order.insert(place, axis)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
+from chainrule.core.accepting import as_title
 from chainrule.core.graph import BaseGraph
 from chainrule.derivation.entries import Entries, EntrywiseSweep, sizes_for
 from chainrule.errors import ArgumentError, UnknownNameError, did_you_mean
@@ -128,15 +129,16 @@ class Derivation(Mapping[str, Formula], Printed):
         """Arrays of numbers that lines call by a name because they are too large to stand in them."""
 
     def __getitem__(self, name: str) -> Formula:
-        if name not in self._by_name:
+        if name not in self:
             raise UnknownNameError(
-                f"this derivation has no line {did_you_mean(name, self._by_name)}",
+                f"this derivation has no line {did_you_mean(str(name), self._by_name)}",
                 remedy=f"its lines are {', '.join(list(self._by_name)[:8])}{', ...' * (len(self._by_name) > 8)}",
             )
         return self._by_name[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._by_name  # a Mapping would ask for the line, and look for the name that was meant
+        # a Mapping would ask for the line, and look for the name that was meant
+        return isinstance(name, str) and name in self._by_name
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
@@ -195,13 +197,13 @@ class Derivation(Mapping[str, Formula], Printed):
         """
         from chainrule.derivation.written_out import document
 
-        return document(self.sections(LatexPrinter()), self.notes, title)
+        return document(self.sections(LatexPrinter()), self.notes, as_title(title))
 
     def markdown(self, title: str = "") -> str:
         """All lines as Markdown with mathematics between dollar signs, as GitHub, Jupyter and pandoc read it."""
         from chainrule.derivation.written_out import markdown
 
-        return markdown(self.sections(LatexPrinter()), self.notes, title)
+        return markdown(self.sections(LatexPrinter()), self.notes, as_title(title))
 
     def cell(self, title: str = "") -> dict[str, Any]:
         """The same as a cell of a notebook, as its file has it: ``notebook["cells"].append(derivation.cell())``."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any, Final
 
+from chainrule.core.accepting import as_path
 from chainrule.core.saving import replaced
 from chainrule.errors import ArgumentError
 from chainrule.notation import LatexPrinter
@@ -53,7 +53,7 @@ def cell(text: str) -> dict[str, Any]:
 
 def write(path: str | PathLike[str], forms: Mapping[str, Callable[[], str]]) -> None:
     """Write the form that the extension names."""
-    place = Path(path)
+    place = as_path(path)
     if place.suffix not in forms:
         raise ArgumentError(f"{place.name} has none of the extensions {', '.join(forms)}", remedy="derivation.tex")
     replaced(place, forms[place.suffix]().encode("utf-8"))

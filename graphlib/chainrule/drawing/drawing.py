@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, final
 
+from chainrule.core.accepting import as_path
 from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.core.run import BaseRun
@@ -101,7 +102,7 @@ class Drawing:
         need Graphviz. The file is replaced only once the new one is complete. Raises ArgumentError for another
         extension, DrawingError as ``svg``, OSError when the file cannot be written.
         """
-        target = Path(path)
+        target = as_path(path)
         kind = target.suffix.lower().removeprefix(".")
         if kind not in FORMATS:
             known = ", ".join(f".{name}" for name in FORMATS)

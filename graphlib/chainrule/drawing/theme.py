@@ -80,6 +80,6 @@ def palette_named(name: str) -> Palette:
     >>> palette_named("document").forward[0]
     '#2f6b00'
     """
-    if name not in PALETTES:
+    if str(name) not in PALETTES:
         raise ArgumentError(f"there is no palette {did_you_mean(str(name), PALETTES)}", remedy=" or ".join(PALETTES))
     return PALETTES[name]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.core.accepting import as_path
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.shown.shortening import beginning
 
@@ -30,7 +31,7 @@ def load_feeds(path: str | Path) -> dict[str, Array]:
 
 def load_npz(path: str | Path, most: int, smaller: str) -> dict[str, Array]:
     """The same, where the arrays may have so many bytes together; ``smaller`` says what to do about more."""
-    place = Path(path)
+    place = as_path(path)
     if place.exists() and not (place.is_file() or place.is_dir()):
         raise ArgumentError(f"{path} is no file: a device or a pipe has no end", remedy=_SAVE)
     try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.core.accepting import as_path
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node
 from chainrule.core.saving import replaced
@@ -61,7 +61,7 @@ def save(
     if len(content) >= _LARGEST:
         raise ArgumentError("a model of more than 2 GB", remedy="leave its parameters out of values: they are inputs")
     library.checker.check_model(model, full_check=True)
-    replaced(Path(path), content)
+    replaced(as_path(path), content)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Graph, dict[str, npt.NDArray[Any]]]:
@@ -78,8 +78,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Graph, dict[str, npt.NDArray[Any
     >>> graph, values = load("net.onnx")  # doctest: +SKIP
     >>> graph.forward({**values, "x": [[1.0], [2.0]]})["L"]  # doctest: +SKIP
     """
-    model = read(Path(path))
-    return graph_of(model, Path(path))
+    model = read(as_path(path))
+    return graph_of(model, as_path(path))
 
 
 def _held(graph: Graph, values: Mapping[Any, Any]) -> dict[str, npt.NDArray[Any]]:

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.core.accepting import as_path, expect
 from chainrule.core.feeds import as_array, unfit
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Leaf
@@ -52,7 +53,7 @@ def save(path: str | os.PathLike[str], params: Mapping[Any, Any]) -> None:
             f"parameters are a dict of names and arrays, not {type(params).__name__}", remedy='{"W1": array}'
         )
     arrays = {_name(key): _array(_name(key), value) for key, value in params.items()}
-    place = Path(path)
+    place = as_path(path)
     replaced(place, _FORMATS[_format(place)][0](arrays))
 
 
@@ -66,7 +67,8 @@ def load(path: str | os.PathLike[str], graph: BaseGraph | None = None) -> dict[s
     Raises ArgumentError for a file that is missing or no such file; FeedError, which lists all that does not fit, with
     the names that may have been meant; MissingExtraError where safetensors is not installed.
     """
-    place = Path(path)
+    place = as_path(path)
+    expect(graph, (BaseGraph, type(None)), "weights are held against a graph", 'load("w.npz", graph)')
     arrays = _FORMATS[_format(place)][1](place)
     for name, array in arrays.items():
         _array(name, array)

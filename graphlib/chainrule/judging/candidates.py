@@ -18,6 +18,7 @@ from chainrule.judging.closeness import Values
 from chainrule.judging.given import GivenFormula
 from chainrule.judging.ground import Ground
 from chainrule.judging.reach import REACH, distances_from, reachable
+from chainrule.judging.reading.forms import is_written_plain
 from chainrule.judging.reading.parsing import parse
 from chainrule.judging.repairs.change import Shape, Surroundings
 from chainrule.judging.repairs.renaming import shifted
@@ -103,7 +104,7 @@ def candidates(ground: Ground, formula: GivenFormula) -> tuple[tuple[str, ...], 
     behind = reachable(graph, target, forward=True)
     before = reachable(graph, target, forward=False)
     stems = dict.fromkeys(name if name in graph else graph.of_gradient(name) or name[1:] for name in near)
-    known = [name for name in stems if name in graph and name.isidentifier()]
+    known = [name for name in stems if name in graph and is_written_plain(name)]
     named = [name for name in known if graph[name].name is not None or name in formula.reads]
     if is_value:
         return tuple(name for name in named if graph.position(name) in before), ()

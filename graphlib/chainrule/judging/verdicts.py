@@ -103,13 +103,12 @@ class Report(Shown):
         return all(verdict.ok for verdict in self) and any(verdict.verdict != "kept" for verdict in self)
 
     def __getitem__(self, name: str) -> Verdict:
-        name = self._keys.get(name, name)
-        if name not in self._verdicts:
+        if name not in self:
             raise UnknownNameError(f"no line was called {did_you_mean(str(name), self._verdicts)}")
-        return self._verdicts[name]
+        return self._verdicts[self._keys.get(name, name)]
 
     def __contains__(self, name: object) -> bool:
-        return self._keys.get(str(name), name) in self._verdicts
+        return isinstance(name, str) and self._keys.get(name, name) in self._verdicts
 
     def __iter__(self) -> Iterator[Verdict]:
         return iter(self._verdicts.values())

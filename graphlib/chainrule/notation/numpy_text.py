@@ -251,7 +251,7 @@ class TextPrinter(NumpyText):
 
 
 _TAKEN: Final = frozenset(
-    ["np", "values", "float", "int", "bool", "unbroadcast"]
+    ["np", "numpy", "values", "float", "int", "bool", "unbroadcast"]
     + [name for name, value in vars(elementary).items() if callable(value) and value.__module__ == elementary.__name__]
     + [f.__name__ for f in OPERATIONS if getattr(f, "__module__", "") in (standardizing.__name__, windows.__name__)]
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from chainrule.checking.numerical import Slopes, numerical_gradients
+from chainrule.core.accepting import as_path
 from chainrule.core.run import BaseRun
 from chainrule.core.saving import replaced
 from chainrule.drawing.scene import Direction
@@ -46,7 +47,7 @@ class Page:
 
         Raises ArgumentError for another extension than .html, OSError when the file cannot be written.
         """
-        target = Path(path)
+        target = as_path(path)
         if target.suffix.lower() not in (".html", ".htm"):
             raise ArgumentError(f"{str(path)!r} has no extension of a page", remedy="one of .html, .htm")
         replaced(target, self.html.encode())

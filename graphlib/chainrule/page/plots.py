@@ -41,6 +41,13 @@ def require_matplotlib() -> None:
         raise MissingExtraError("matplotlib is not installed", remedy="pip install 'chainrule[plot]'")
 
 
+def as_axes(given: Any) -> Any:
+    """Axes of matplotlib; raises ArgumentError for what is none."""
+    if not callable(getattr(given, "plot", None)):
+        raise ArgumentError(f"a figure is drawn into Axes of matplotlib, not into {given!r}"[:200], remedy="plt.gca()")
+    return given
+
+
 def plot_training(history: Trained, ax: Any = None) -> Any:
     """The losses and, beside them where no Axes are given, what is predicted in the plane of two inputs."""
     graph, feeds, _ = history.trained
@@ -53,7 +60,7 @@ def plot_training(history: Trained, ax: Any = None) -> Any:
 
 def plot_losses(losses: Sequence[float], ax: Any = None) -> Any:
     """The losses over the steps; over more than two decades their logarithm."""
-    ax = _subplots() if ax is None else ax
+    ax = _subplots() if ax is None else as_axes(ax)
     ax.plot(np.arange(len(losses)), losses, color=_COLORS[0])
     ax.set(xlabel="step", ylabel="loss")
     found = np.asarray(losses)[np.isfinite(losses)]

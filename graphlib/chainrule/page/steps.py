@@ -64,7 +64,6 @@ def steps(run: BaseRun, formulas: Formulas, slopes: Slopes) -> Iterator[Step]:
 class _Stepping:
     def __init__(self, run: BaseRun, formulas: Formulas, slopes: Slopes) -> None:
         self.run, self.graph, self.formulas, self.slopes = run, run.graph, formulas, slopes
-        self.ends = set(run.graph.outputs)
         single = any(value.dtype.kind == "f" and value.dtype.itemsize < 8 for value in run.values.values())
         self.close = _CLOSE_IN_SINGLE if single else CLOSE
 
@@ -121,7 +120,7 @@ class _Stepping:
     def _sum_of(self, k: int, count: int) -> Array | None:
         """The sum of the first contributions; None for an output, which starts from a gradient of its own."""
         first, *more = self.run.contributions(self.graph.order[k])[:count]
-        if self.graph.order[k] in self.ends:
+        if self.graph.order[k] in self.graph.ends:
             return None
         return np.asarray(sum((use.gradient for use in more), start=first.gradient))
 
@@ -129,7 +128,7 @@ class _Stepping:
         node = self.graph.order[k]
         gradient, uses = self.run.gradients[node], self.run.contributions(node)
         parts = tuple(use.gradient for use in uses)
-        starts = node in self.ends
+        starts = node in self.graph.ends
         title = f"the gradient of {self._name(k)} "
         title += "is where it starts" if not uses else f"is complete{_sum(len(uses), starts)}"
         compared = self._compared(self.slopes.totals.get(k), gradient)

@@ -16,6 +16,8 @@ from chainrule.program.recording import record, record_forward
 
 def predicted_program(graph: BaseGraph) -> Program:
     """The outputs of a graph and nothing that only gradients need; a fused loss keeps its digits here, too."""
+    if any(node.name is None for node in graph.outputs):
+        graph = named(graph)  # a loss that is fused is of another class, and so would have another name
     program = record_forward(fuse(graph)).only(values=[graph.name(node) for node in graph.outputs])
     return replace(program, predicts=True)
 

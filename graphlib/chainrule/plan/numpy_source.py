@@ -7,7 +7,6 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any, Final, Literal, final
 
 import numpy as np
@@ -79,7 +78,8 @@ class _NumpyPrinting:
         self.pool = _Pool(self.names)
         self.constants: dict[Any, str] = {}
         self.objects: dict[str, Any] = {}
-        self.prepared: list[str] = []
+        self.prepared: dict[str, str] = {}
+        """The lines that make a view of a buffer, by its name."""
         self.lines: list[str] = []
         self.imports: set[str] = set()
         self.own: dict[str, set[str]] = {module.__name__: set() for module in _OWN}
@@ -96,9 +96,9 @@ class _NumpyPrinting:
             self._release(k, step)
         ends = self._ends()
         head = [f"# {visible(self.title)}", *self._import_lines()] if self.title else self._import_lines()
-        body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared)]
+        body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared.values())]
         inner = [f"        {line}" for line in (*self.lines, ends)]
-        arguments = ", ".join([*feeds.values(), *_handed_over(body)])
+        arguments = ", ".join([*feeds.values(), *self._handed_over()])
         text = "\n".join(
             [*head, "", "def prepare():", *body, "", f"    def run({arguments}):", *inner, "", "    return run", ""]
         )
@@ -170,6 +170,11 @@ class _NumpyPrinting:
             self.constants[key] = self.names.fresh(name if row is None else f"{name}_row")
         return self.constants[key]
 
+    def _handed_over(self) -> list[str]:
+        """Where there are too many variables to share with an inner function: its arguments with these for defaults."""
+        made = [*self.constants.values(), *self.pool.names_of_buffers(), *self.prepared]
+        return [f"{name}={name}" for name in made] if len(made) > _MOST_SHARED else []
+
     def _constant_lines(self) -> list[str]:
         lines = []
         for (number, dtype, row), name in self.constants.items():
@@ -210,7 +215,7 @@ class _NumpyPrinting:
             step.operation not in _MAY_COPY or (step.operation is np.reshape and self.pool.views[self.texts[source]])
         ):
             self.pool.views[self.texts[k]] = step.operation is np.reshape
-            self.prepared.append(text)  # the buffer stays where it is, so a view of it is made once
+            self.prepared[self.texts[k]] = text  # the buffer stays where it is, so a view of it is made once
         else:
             self._line(k, step, text)
 
@@ -385,14 +390,6 @@ def _plain_product(program: Program, step: Step) -> bool:
     return all(x.shape is not None and len(x.shape) == 2 and x.dtype == step.dtype for x in sources)
 
 
-def _handed_over(body: Sequence[str]) -> list[str]:
-    """Where there are too many variables to share with an inner function: its arguments with these for defaults."""
-    if len(body) <= _MOST_SHARED:
-        return []
-    made = (takewhile(str.isidentifier, map(str.strip, line.split(" = "))) for line in body)
-    return [f"{name}={name}" for names in made for name in names]
-
-
 @final
 class _Pool:
     """The buffers of a workspace; one is used again as soon as nobody needs what is in it."""
@@ -437,6 +434,10 @@ class _Pool:
 
     def imports(self) -> set[str]:
         return {"empty", *(dtype.name for _, dtype in self.slots)} if self.slots else set()
+
+    def names_of_buffers(self) -> list[str]:
+        """The names that stand for buffers."""
+        return [name for names in self.users.values() for name in names]
 
     def lines(self) -> list[str]:
         """One line for each buffer and shape; names that share a buffer stand in one line."""

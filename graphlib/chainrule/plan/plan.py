@@ -7,11 +7,11 @@ import os
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.accepting import as_path, expect, floating
 from chainrule.core.feeds import Pieces, check_labels, values_in_pieces
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant, Input, Leaf
@@ -170,12 +170,14 @@ class Plan(Explained):
         Raises ArgumentError where a size is missing, and for a rule that Symbols cannot pass through.
         """
         known, kind = getattr(self._local, "fed", ({}, np.dtype(float)))
-        number = np.dtype(kind if dtype is None else dtype)
+        number = floating(kind if dtype is None else dtype, "a plan computes in floating numbers")
+        for chosen in sizes:
+            expect(chosen, Mapping, "a plan is written for sizes by name", 'plan.save(path, {"m": 32})')
         parts = [self._written(chosen, number) for chosen in sizes or (known,)]
         dtypes = {self._name(leaf): number if leaf.dtype.kind == "f" else leaf.dtype for leaf in self._fed}
         doc = f"What plan(feeds) is, for feeds by name, of {', '.join(map(ascii, dtypes))}."
         text = module_text(repr(self), parts, dtypes, f"return {returned}", doc.replace('"', "'"))
-        replaced(Path(path), text.encode("utf-8", "backslashreplace"))
+        replaced(as_path(path), text.encode("utf-8", "backslashreplace"))
 
     def _written(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Written:
         if missing := [name for name in self._size_names() if name not in sizes]:

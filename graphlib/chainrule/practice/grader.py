@@ -12,6 +12,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from chainrule.core.accepting import as_path, check_counts, expect
 from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.graph import Graph
 from chainrule.judging import check, compare
@@ -65,10 +66,13 @@ class Grader:
         sheet: str | None = None,
         seconds: float = SECONDS,
     ) -> None:
-        self.key: Key = getattr(key, "key", key) if not isinstance(key, str | os.PathLike) else _only(Path(key), sheet)
+        is_file = isinstance(key, str | os.PathLike)
+        self.key: Key = _only(as_path(key), sheet) if is_file else getattr(key, "key", key)
         if not isinstance(self.key, Key):
             raise ArgumentError(f"a {type(key).__name__} is no teacher's file", remedy='Grader("sheet.key.json")')
         self.hints = self.key.hints if hints is None else hints
+        check_counts(0, hints=self.hints)
+        expect(graph, (Graph, type(None)), "a sheet is graded by a graph", "graph=Graph(loss)")
         held = None if isinstance(key, Key) else getattr(key, "graph", None)  # a sheet's, in the teacher's own process
         self._graph, self._seconds = graph if graph is not None else held, seconds
         self._tasks = {task.name: task for task in self.key.tasks}
@@ -90,6 +94,7 @@ class Grader:
         is called where it is, with copies of values; ``grade`` runs what is asked of a file in a process of its own.
         Raises ArgumentError for a line that the sheet does not ask for.
         """
+        expect(name, str, "a line goes by its name", 'grader.check("dW", answer)')
         if name == FUNCTION_NAME and callable(answer):
             return _together(self.marks_of_function(answer))
         if name not in self._tasks:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from chainrule.core.accepting import as_path, expect
 from chainrule.errors import ArgumentError, ChainruleError
 from chainrule.graph import Graph
 from chainrule.judging.functions.confinement import has_landlock
@@ -40,11 +41,13 @@ def grade(
     Raises ArgumentError where there is no teacher's file, or no file to grade. A file that cannot be graded is among
     the results, with no points.
     """
-    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    files = list(_files(map(Path, given)))
+    if not isinstance(paths, str | os.PathLike):
+        expect(paths, Iterable, "sheets to grade are files and folders", 'grade("sheet.ipynb")')
+    given = [as_path(one) for one in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    files = list(_files(given))
     if not files:
         raise ArgumentError("there is no file to grade", given=", ".join(map(str, given)), remedy=f"{', '.join(READ)}")
-    keys = _keys(None if key is None else Path(key), [Path(one) for one in given])
+    keys = _keys(None if key is None else as_path(key), given)
     options = {"hints": hints, "graph": graph, "seconds": seconds}
     graders = {identity: Grader(one, **options) for identity, one in keys.items()}  # type: ignore[arg-type]  # by name
     graded = tuple(_graded(path, graders) for path in files)

@@ -12,7 +12,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from chainrule.core.accepting import expect
+from chainrule.core.accepting import as_path, expect
 from chainrule.core.leaves import Constant, Input, Parameter
 from chainrule.core.node import Node
 from chainrule.core.passes import forward
@@ -62,7 +62,7 @@ class Sheet:
         Raises ArgumentError for another extension, OSError when a file
         cannot be written.
         """
-        target = Path(path)
+        target = as_path(path)
         form = FORMS.get(target.suffix.lower())
         if form is None:
             raise ArgumentError(f"{str(path)!r} has no extension of a sheet", remedy=f"one of {', '.join(FORMS)}")
@@ -72,7 +72,7 @@ class Sheet:
             raise ArgumentError(
                 "nbgrader hands out whatever stands beside a notebook", remedy='key="/a/folder/of/yours/sheet.key.json"'
             )
-        place = key_path(target) if key is None else Path(key)
+        place = key_path(target) if key is None else as_path(key)
         content = notebook(self.handout, str(key)) if tests else form(self.handout)
         add_key(place, self.key)
         replaced(target, content.encode())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numbers
 import random
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
+from chainrule.core.accepting import expect
 from chainrule.core.graph import BaseGraph
 from chainrule.derivation.formulas import Derivation
 from chainrule.errors import ArgumentError, FormulaError, did_you_mean
@@ -80,8 +82,13 @@ def tasks_for(
         elif level == CHOICE:
             wrong = mistakes(ground, formula, convention, len(LETTERS) - 1)
         right = shape if level == SHAPE else answer
-        found.append(Task(name, float(worth), shape, answer, _shuffled(right, wrong, order) if wrong else ()))
+        found.append(Task(name, _points(worth), shape, answer, _shuffled(right, wrong, order) if wrong else ()))
     return found
+
+
+def _points(worth: Any) -> float:
+    expect(worth, numbers.Real, "points are a number, or numbers by the names of lines", 'points={"dW3": 2}')
+    return float(worth)
 
 
 def lines_asked(ground: Ground, derivation: Derivation, lines: Iterable[str] | str | None) -> list[str]:
@@ -90,6 +97,7 @@ def lines_asked(ground: Ground, derivation: Derivation, lines: Iterable[str] | s
     Raises ArgumentError for a name that has no line, with all that have one, and for one that is given twice.
     """
     known = [name for name in derivation if name in ground.judged and not derivation[name].why_not]
+    expect(lines, (Iterable, type(None)), "lines are asked for by name", '["dZ3", "dW3"]')
     asked = [lines] if isinstance(lines, str) else list(lines) if lines is not None else None
     if asked is None:
         shown = (formula.name for formula in derivation.backward if formula.listed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.accepting import generator
+from chainrule.core.accepting import floating, generator
 from chainrule.core.leaves import Parameter
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
@@ -30,17 +30,9 @@ _METHODS = ("glorot", "he", "normal", "zeros", "ones")
 def initial_values(graph: BaseGraph, seed: int, dtype: Any = float) -> dict[str, Array]:
     """A value for every parameter, by name, drawn in topological order from one generator."""
     rng = generator(seed)
-    if not _is_floating(dtype):
-        raise ArgumentError(f"parameters start as floating numbers, not as {dtype!r}", remedy="dtype=np.float32")
+    dtype = floating(dtype, "parameters start as floating numbers")
     uses = {node: [graph.order[k] for k, _ in found] for node, found in zip(graph.order, graph.uses, strict=True)}
     return {graph.name(p): _start(p, uses, rng, graph).astype(dtype) for p in graph.parameters}
-
-
-def _is_floating(dtype: Any) -> bool:
-    try:
-        return bool(np.dtype(dtype).kind == "f")
-    except TypeError:
-        return False
 
 
 def _start(parameter: Parameter, uses: dict[Node, list[Node]], rng: np.random.Generator, graph: BaseGraph) -> Array:

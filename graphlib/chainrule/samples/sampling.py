@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -143,7 +143,7 @@ def sample_feeds(graph: BaseGraph, seed: int = 0, sizes: Mapping[str, int] | Non
     rule refuses all of them.
     """
     numbers = _all_sizes(graph, sizes or {})
-    asked = domains(graph, numbers)
+    asked, starts = domains(graph, numbers), _starts(graph, seed)
     best: tuple[_Flaws, dict[str, Array]] | None = None
     failure: ChainruleError = FeedError("no data drawn at random gives finite outputs", remedy="feeds of your own")
     for attempt, squeeze in enumerate((*[ANY] * _FREELY, *_SQUEEZES)):
@@ -151,7 +151,7 @@ def sample_feeds(graph: BaseGraph, seed: int = 0, sizes: Mapping[str, int] | Non
             break
         only_kinks = best is not None and not best[0].without_gradient  # positive numbers would hide what a mask does
         rng = generator(seed, attempt, 1)  # the 1 keeps it apart from the generator of initialize
-        feeds = _draw(graph, rng, seed, numbers, _squeezed(asked, ANY if only_kinks else squeeze))
+        feeds = _draw(graph, rng, starts, numbers, _squeezed(asked, ANY if only_kinks else squeeze))
         try:
             flaws = _flaws(graph, feeds, rng)
         except RuleError as error:  # a rule may refuse some values, such as a matrix without a Cholesky factor
@@ -186,9 +186,8 @@ def _all_sizes(graph: BaseGraph, given: Mapping[str, int]) -> dict[str, int]:
 
 
 def _draw(
-    graph: BaseGraph, rng: Rng, seed: int, sizes: Mapping[str, int], asked: Mapping[Node, Domain]
+    graph: BaseGraph, rng: Rng, starts: Mapping[str, Array], sizes: Mapping[str, int], asked: Mapping[Node, Domain]
 ) -> dict[str, Array]:
-    starts = _starts(graph, seed)
     feeds = {}
     for node in graph.order:
         if not isinstance(node, Input | Parameter):
@@ -228,13 +227,14 @@ _MARGIN = 1e-3  # how near a kink is too near: a hundred steps of a central diff
 
 @final
 class _Flaws(NamedTuple):
-    """How many leaves have no gradient but zeros, and how many nodes lie at a kink."""
+    """How many leaves have no gradient but zeros that did not fade on the way, and how many nodes lie at a kink."""
 
     without_gradient: int
     at_a_kink: int
 
 
 _NONE = _Flaws(0, 0)
+_FAINT = float(np.finfo(float).tiny) ** 0.9  # a gradient that is smaller than this is about to be 0
 
 
 def _flaws(graph: BaseGraph, feeds: Mapping[str, Array], rng: Rng) -> _Flaws | None:
@@ -250,10 +250,28 @@ def _flaws(graph: BaseGraph, feeds: Mapping[str, Array], rng: Rng) -> _Flaws | N
             gradients, _ = sweep(graph, values, starts)
         except RuleError:  # a wrong backward is for others to find: the values are as good as any
             return _Flaws(0, kinks)
-    found = [gradients[graph.position(node)] for node in (*graph.inputs, *graph.parameters)]
-    leaves = [gradient for gradient in found if gradient is not None]
-    dead = sum(not (gradient.any() and np.isfinite(gradient).all()) for gradient in leaves if gradient.size)
-    return _Flaws(dead, kinks)
+    leaves = map(graph.position, (*graph.inputs, *graph.parameters))
+    dead = [k for k in leaves if (gradient := gradients[k]) is not None and gradient.size and _is_dead(gradient)]
+    faded = _faded(graph, gradients) if dead else frozenset()
+    return _Flaws(len(set(dead) - faded), kinks)
+
+
+def _is_dead(gradient: Array) -> bool:
+    return not (gradient.any() and np.isfinite(gradient).all())
+
+
+def _faded(graph: BaseGraph, gradients: Sequence[Array | None]) -> frozenset[int]:
+    """Where gradients are 0 because they grew smaller from node to node: by position, all that lie behind the smallest.
+
+    No other numbers help where 2,000 layers each take a part of a gradient, as they do where a mask takes all of it.
+    """
+    largest = [0.0 if grad is None else float(np.abs(grad).max(initial=0.0)) for grad in gradients]
+    found: set[int] = set()
+    for k in range(len(graph) - 1, -1, -1):
+        faint = 0 < largest[k] < _FAINT
+        if faint or (not largest[k] and any(use in found for use, _ in graph.uses[k])):
+            found.add(k)
+    return frozenset(found)
 
 
 def _near_kink(node: Node, inputs: list[Array]) -> bool:

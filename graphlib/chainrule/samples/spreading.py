@@ -146,7 +146,7 @@ def _settled(
     """The leaves, those that make a value too large made smaller; None where the values stay too large or infinite."""
     values: dict[Node, Array] = dict(leaves)
     dtype = next((value.dtype for value in leaves.values() if value.dtype.kind == "f"), np.dtype(float))
-    moved, ends = set(free), set(graph.outputs)
+    moved = set(free)
     for node in graph.order:
         if not node.inputs:
             if node not in values:
@@ -166,7 +166,7 @@ def _settled(
                 break
             for source in own:
                 values[source] = np.asarray(values[source] * (0.9 * most / largest) ** (0.5 / len(own)), dtype)
-        if not np.isfinite(values[node]).all() or (largest > 4 * most and node not in ends):
+        if not np.isfinite(values[node]).all() or (largest > 4 * most and node not in graph.ends):
             return None
     return {node: values[node] for node in leaves}
 

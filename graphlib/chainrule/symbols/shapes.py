@@ -81,6 +81,10 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes as a tuple of numbers from 0 to ndim - 1; raises ShapeError for one that does not exist."""
     try:
         return tuple(np.lib.array_utils.normalize_axis_tuple(axis, ndim))
+    except TypeError:
+        raise ShapeError(
+            f"an axis is a whole number, not {axis!r}", remedy=f"axis from {-ndim} to {ndim - 1}"
+        ) from None
     except ValueError as error:  # AxisError, or an axis named twice
         remedy = f"axis from {-ndim} to {ndim - 1}, each once" if ndim else "no axis: a number has none"
         raise ShapeError(str(error), given=f"axis={axis} for {ndim} axes", remedy=remedy) from None

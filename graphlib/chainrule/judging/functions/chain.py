@@ -58,7 +58,7 @@ def _as_mean(ground: Ground, k: int, convention: str, given: Mapping[str, Array]
 
 def _pushed(graph: BaseGraph, draw: Draw, given: Mapping[str, Array], name: str) -> Array | None:
     """The gradient of a name that the rules give when others are as they were given."""
-    values, ends = [draw.values[name] for name in graph.names], set(graph.outputs)
+    values = [draw.values[name] for name in graph.names]
 
     def total(k: int, uses: Uses[Array]) -> Array | None:
         own = graph.gradient_names[k]
@@ -66,7 +66,7 @@ def _pushed(graph: BaseGraph, draw: Draw, given: Mapping[str, Array], name: str)
             return given[own]
         if uses:
             return np.asarray(sum(part for _, _, part in uses))
-        return draw.gradients.get(own) if graph.order[k] in ends else None
+        return draw.gradients.get(own) if graph.order[k] in graph.ends else None
 
     def local(k: int, grad: Array) -> list[Array | None]:
         return call_backward(graph.order[k], grad, values[k], [values[source] for source in graph.sources[k]])

@@ -11,9 +11,14 @@ MODULES: Final = ("np", "numpy")
 """What NumPy is called in formulas."""
 
 
+def is_written_plain(name: str) -> bool:
+    """Whether a name stands for a value wherever it stands: ``np.T`` is NumPy's, even where an input is called np."""
+    return name.isidentifier() and not keyword.iskeyword(name) and name not in MODULES
+
+
 def name_node(name: str) -> ast.expr:
-    """The name as Python writes it: ``dW3``, or ``values['layer 1/Z']`` for one that is none to Python."""
-    if name.isidentifier() and not keyword.iskeyword(name):
+    """The name as Python writes it: ``dW3``, or ``values['layer 1/Z']`` for one that is none to Python, or NumPy's."""
+    if is_written_plain(name):
         return ast.Name(name, ast.Load())
     return ast.Subscript(ast.Name("values", ast.Load()), ast.Constant(name), ast.Load())
 

@@ -100,8 +100,6 @@ class _Inspection:
         """The name of a value."""
         if self.known is not None and name not in self.known:
             raise self.error(node, *self._unknown(name))
-        if self.known is None and name in MODULES:
-            raise self.error(node, f"{name} is no value", "np.sum(A)")
         self.names[name] = None
 
     def _unknown(self, name: str) -> tuple[str, str]:
@@ -111,6 +109,8 @@ class _Inspection:
         return f"no value is called {suggested(name, self.known)}", listed(self.known)
 
     def plain_name(self, node: ast.Name) -> None:
+        if self.known is None and node.id in MODULES:
+            raise self.error(node, f"{node.id} is no value", "np.sum(A)")
         self.name(node, node.id)
 
     def constant(self, node: ast.Constant) -> None:
@@ -161,8 +161,10 @@ class _Inspection:
                     node, f"np.{node.attr} is a function, and is given no value here", f"np.{node.attr}(A)"
                 )
             if node.attr not in CONSTANTS:
-                shown = did_you_mean(node.attr, [*CONSTANTS, *NUMPY])
-                raise self.error(node, f"np has no {shown} that formulas may use", f"np.{', np.'.join(CONSTANTS)}")
+                shown, module = did_you_mean(node.attr, [*CONSTANTS, *NUMPY]), node.value.id
+                remedy = f"values[{module!r}].{node.attr:.40}" if module in (self.known or ()) else ""
+                remedy = remedy or f"np.{', np.'.join(CONSTANTS)}"
+                raise self.error(node, f"np has no {shown} that formulas may use", remedy)
             return
         if node.attr in METHODS:
             raise self.error(node, f".{node.attr} is a method and stands without its parentheses", f"A.{node.attr}()")

@@ -51,6 +51,10 @@ def derived_rule(kind: type[Node], *examples: npt.ArrayLike, **facts: Any) -> st
     Raises Untraceable, saying which call is in the way, where the forward cannot be recorded; ArgumentError for a class
     with a backward of its own, and where the forward needs examples.
     """
+    if not hasattr(kind, "backward"):
+        raise ArgumentError(
+            f"a rule is derived for a class of nodes, not for {kind!r}"[:200], remedy="class Mish(Node)"
+        )
     if kind.backward is not Node.backward:
         raise ArgumentError(
             f"{kind.__name__} has a backward of its own, so none is derived",
