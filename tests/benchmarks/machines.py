@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,8 +29,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "more-machines.md"
 START, END = "<!-- model -->\n", "<!-- end -->"
 SLOWNESS = 15
 REPEATS = 3
-FITTED = [(workers, tasks, shared) for workers in (1, 2, 3) for tasks, shared in ((6, True), (12, True), (12, False))]
-HELD_OUT = [(4, 12, True), (4, 24, True), (4, 12, False), (3, 36, True)]
+FITTED = [(workers, tasks, shared) for workers in (1, 2, 3) for tasks, shared in ((6, True), (24, True), (12, False))]
+HELD_OUT = [(4, 6, True), (4, 24, True), (4, 12, False), (3, 36, True)]
 NETWORK = 1.25e9  # bytes in a second: 10 Gbit/s, which two machines of a rented cluster have between them
 MACHINES = (10, 100, 1000)
 
@@ -46,7 +47,7 @@ class Work(NamedTuple):
     """One pass over the data: its tasks, the columns of each, and what crosses the caller's network for each."""
 
     tasks: int
-    columns: int
+    columns: float
     sent: float
 
     def seconds(self, workers: int, costs: Costs) -> float:
@@ -99,7 +100,7 @@ class Measured(NamedTuple):
 def measured(client: Any, folder: Path, setting: tuple[int, int, bool]) -> Measured:
     """The median of some passes."""
     workers, tasks, shared = setting
-    net, step, columns = _network(folder, tasks)
+    net, step, m = _network(folder, tasks)
     files = {name: folder / f"{name}{tasks}.npy" for name in ("A0", "Y")}
     feeds = {name: cr.ArrayFile(path, shared=True) if shared else np.load(path) for name, path in files.items()}
     chosen = list(client.scheduler_info()["workers"])[:workers]
@@ -110,19 +111,22 @@ def measured(client: Any, folder: Path, setting: tuple[int, int, bool]) -> Measu
         executor.tasks, began = 0, time.perf_counter()
         step({**net.params, **feeds}, executor=executor)
         taken.append(time.perf_counter() - began)
+    columns = m / executor.tasks
     sent = 2.0 * size_of(net.params) + (0 if shared else 24 * columns)
+    print(
+        f"{workers} workers, {executor.tasks} tasks, shared={shared}: {statistics.median(taken):.2f} s", file=sys.stderr
+    )
     return Measured(workers, Work(executor.tasks, columns, sent), statistics.median(taken))
 
 
 def _network(folder: Path, tasks: int) -> tuple[Any, Any, int]:
-    """A net, its plan, and files of as many columns as make so many tasks; the columns of one."""
-    net = nets.DNN(sizes=(2, 3, 3, 1))
-    columns = (4 << 20) // 24
+    """A net, its plan, and files of as many columns as make so many tasks of 4 MB, or more of fewer; their number."""
+    net, m = nets.DNN(sizes=(2, 3, 3, 1)), (4 << 20) // 24 * tasks
     if not (folder / f"Y{tasks}.npy").exists():
-        rng, m = np.random.default_rng(0), columns * tasks
+        rng = np.random.default_rng(0)
         np.save(folder / f"A0{tasks}.npy", rng.normal(size=(2, m)))
         np.save(folder / f"Y{tasks}.npy", rng.integers(0, 2, size=(1, m)).astype(float))
-    return net, net.graph.compile(), columns
+    return net, net.graph.compile(), m
 
 
 def size_of(params: Mapping[str, Any]) -> float:
@@ -187,14 +191,14 @@ def told(rows: list[Measured], others: list[Measured], costs: Costs, each: float
         f" {1e3 * costs.start:.1f} ms for the start of a task. One caller hands out {1 / each:.0f} tasks a second."
     )
     yield ""
-    yield "| workers | tasks | columns | seconds | model | off by | |"
-    yield "|---:|---:|---|---:|---:|---:|---|"
+    yield "| workers | tasks | columns | are | seconds | model | off by | |"
+    yield "|---:|---:|---:|---|---:|---:|---:|---|"
     for kind, group in (("fitted", rows), ("not fitted", others)):
         for workers, work, seconds in group:
             said = work.seconds(workers, costs)
             how = "sent" if work.sent > work.columns else "read by workers"
             off = f"{100 * (said / seconds - 1):+.0f} %"
-            yield f"| {workers} | {work.tasks} | {how} | {seconds:.2f} | {said:.2f} | {off} | {kind} |"
+            yield f"| {workers} | {work.tasks} | {work.tasks * work.columns:,.0f} | {how} | {seconds:.2f} | {said:.2f} | {off} | {kind} |"
     yield ""
 
 

@@ -1,4 +1,4 @@
-"""The page on more machines: its blocks for Ray and MPI do what it says, by libraries or by what has their interface."""
+"""The page on more machines: its blocks for Ray and MPI do what it says, with what has the same interface."""
 
 import importlib.util
 import re
@@ -74,7 +74,7 @@ class Communicator:
     def rank(self):
         return self.ranks.here
 
-    def Allreduce(self, place, array):
+    def Allreduce(self, place, array):  # noqa: N802 — as mpi4py names it
         assert place == "in place"
         self.handed[self.rank] = array
         self.meeting.wait()
