@@ -1,10 +1,16 @@
-"""A cluster of three Dask workers gives the gradients of one process, bit for bit."""
+"""A cluster of three Dask workers gives the gradients of one process, bit for bit, also when one of them dies."""
+
+import os
+import signal
 
 import numpy as np
 import pytest
-from dask.distributed import Client, LocalCluster
 
+import chainrule as cr
 from nets import DNN
+
+pytest.importorskip("dask.distributed")
+from dask.distributed import Client, LocalCluster
 
 JUDGE = "Dask cluster"
 WORKERS = 3
@@ -12,9 +18,9 @@ WORKERS = 3
 
 @pytest.fixture(scope="module")
 def client():
-    # Workers of one thread, as on three machines; no dashboard, whose packages are not needed.
+    # Workers of one thread, as on three machines; port 0 is any that is free.
     with (
-        LocalCluster(n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         yield client
@@ -44,3 +50,64 @@ def test_a_cluster_of_three_workers_gives_the_gradients_of_one_process(client, d
     assert there == loss
     for name, gradient in gradients.items():  # the same blocks, which depend on the shapes alone, in the same order
         np.testing.assert_array_equal(same[name], gradient, err_msg=name)
+
+
+LIMIT = 160 << 20  # bytes that a worker may take: twice what it takes when it has done nothing yet
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Columns in files larger than a worker: a stretch of random ones, again and again."""
+    m, rng = 1_600_000, np.random.default_rng(0)
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float64, (16, m))
+    y = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float64, (1, m))
+    some = rng.normal(size=(16, 50_000))
+    for start in range(0, m, 50_000):
+        x[:, start : start + 50_000] = some + start / m
+        y[:, start : start + 50_000] = some[:1] > some[1:2]
+    x.flush()
+    y.flush()
+    assert (tmp_path / "x.npy").stat().st_size > LIMIT
+    return {"A0": tmp_path / "x.npy", "Y": tmp_path / "y.npy"}
+
+
+class Killing:
+    """An executor that kills one worker, with whatever it is computing and has computed, between two tasks."""
+
+    def __init__(self, executor, pid, after):
+        self.executor, self.pid, self.after, self.handed = executor, pid, after, 0
+
+    def submit(self, function, *args):
+        self.handed += 1
+        if self.handed == self.after:
+            os.kill(self.pid, signal.SIGKILL)
+        return self.executor.submit(function, *args)
+
+
+def trained(step, params, feeds, **options):
+    """Losses and parameters of two steps down the slope."""
+    losses = []
+    for _ in range(2):
+        loss, gradients = step({**params, **feeds}, **options)
+        losses.append(loss)
+        params = {name: array - 0.5 * gradients[name] for name, array in params.items()}
+    return losses, params
+
+
+def test_a_training_over_a_file_larger_than_a_worker_loses_nothing_when_a_worker_is_killed(files):
+    net = DNN((16, 4, 1))
+    step = net.graph.compile()
+    losses, params = trained(step, net.params, {name: np.load(path, mmap_mode="r") for name, path in files.items()})
+    shared = {name: cr.ArrayFile(path, shared=True) for name, path in files.items()}
+    options = {"n_workers": WORKERS, "threads_per_worker": 1, "memory_limit": LIMIT, "dashboard_address": ":0"}
+    options["auto_restart"] = False  # Dask would wait half a minute for one that starts while all are to end
+    with LocalCluster(**options, silence_logs=50) as cluster, Client(cluster) as client:  # it tells of the death
+        before = set(client.run(os.getpid).values())
+        killing = Killing(client.get_executor(), min(before), after=70)
+        found, same = trained(step, net.params, shared, executor=killing)
+        after = set(client.run(os.getpid).values())
+    assert killing.handed > 100
+    assert before - after == {killing.pid}
+    assert found == losses
+    for name, array in params.items():
+        np.testing.assert_array_equal(same[name], array, err_msg=name)

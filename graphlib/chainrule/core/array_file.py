@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from typing import TYPE_CHECKING, Any, TypeAlias, final
@@ -28,6 +29,9 @@ class ArrayFile:
     It pickles as its path. An array that is written in pieces comes from ``np.lib.format.open_memmap``. Raises
     ArgumentError for what is no path, FeedError if the file holds no array of numbers.
 
+    With ``shared=True`` every machine has the file at the same path, on a network drive or as a copy: what a plan hands
+    to an executor is then the path and a range of columns, and the worker reads them itself.
+
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.save(f"{folder}/x.npy", np.arange(8).reshape(2, 4))
@@ -37,8 +41,8 @@ class ArrayFile:
            [5, 6]]))
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = as_path(path).absolute()
+    def __init__(self, path: str | os.PathLike[str], *, shared: bool = False) -> None:
+        self.path, self.shared = as_path(path).absolute(), shared
         self.shape, self._columns_first, self.dtype, self._start = _header(self.path)
 
     @property
@@ -62,7 +66,7 @@ class ArrayFile:
         return np.asarray(self[...], dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ArrayFile, (str(self.path),)
+        return functools.partial(ArrayFile, shared=self.shared), (str(self.path),)
 
     def __repr__(self) -> str:
         return f"<ArrayFile {self.path.name}: {self.dtype} {self.shape}>"

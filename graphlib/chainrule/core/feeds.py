@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.array_file import ArrayFile
 from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.node import Node
 from chainrule.core.read_only import read_only
@@ -83,15 +84,64 @@ class Pieces:
         with np.errstate(over="ignore", invalid="ignore"):  # what is lost is found below
             converted = piece.astype(self.dtype, copy=False)
         _check_kept(self.leaf, piece, converted, self.name)
-        return read_only(converted)
+        return read_only(as_cut(converted, self.shape))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self[...], dtype, copy=copy)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines find it under the same path."""
+        return isinstance(self.source, ArrayFile) and self.source.shared
+
+    def stretch(self, axis: int, first: int, last: int) -> Stretch:
+        """Where another machine finds the entries from ``first`` to ``last`` along an axis of a shared file."""
+        return Stretch(self.leaf, str(self.source.path), self.dtype, self.name, axis, first, last)
 
     def whole(self, own: bool) -> Array:
         """All of it; ``own`` copies a memory map that somebody may write to."""
         array = self[...]
         return read_only(array.copy()) if own and np.may_share_memory(array, self.source) else array
+
+
+def as_cut(piece: Array, shape: tuple[int, ...]) -> Array:
+    """A piece of an array of a shape, laid as a cut of that array lies: its rows do not touch where columns are cut.
+
+    A product has other last digits where they do, and results are not to depend on where a piece has come from.
+    """
+    axis = next((k for k, (size, whole) in enumerate(zip(piece.shape, shape, strict=False)) if size != whole), 0)
+    if not axis or not piece.flags.c_contiguous:
+        return piece
+    wide = np.empty([size + (k == axis) for k, size in enumerate(piece.shape)], piece.dtype)
+    apart = wide[(slice(None),) * axis + (slice(piece.shape[axis]),)]
+    apart[...] = piece
+    return apart
+
+
+@final
+class Stretch(NamedTuple):
+    """Some columns of a shared file: what travels to a task in their place."""
+
+    leaf: Leaf
+    path: str
+    dtype: np.dtype[Any]
+    name: str
+    axis: int
+    first: int
+    last: int
+
+    def read(self) -> Array:
+        """The columns, read where this is called; FeedError if the file is not there."""
+        try:
+            pieces = Pieces(self.leaf, ArrayFile(self.path), self.dtype, self.name)
+            return pieces[(slice(None),) * self.axis + (slice(self.first, self.last),)]
+        except OSError as error:
+            raise FeedError(
+                f"{self.name} cannot be read where the task runs: {error.strerror or error}",
+                where=self.leaf.where,
+                given=self.path,
+                remedy="ArrayFile(path, shared=True) is for a file that every worker has at that path",
+            ) from None
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

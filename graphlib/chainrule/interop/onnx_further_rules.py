@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import numpy as np
+
 from chainrule.core.node import Node
 from chainrule.interop.onnx_rules import RULES
 from chainrule.interop.onnx_translation import Operands, UnsupportedError
+from chainrule.nodes.arithmetic import Where
 from chainrule.nodes.conditions import (
     And,
     Equal,
@@ -21,12 +24,13 @@ from chainrule.nodes.conditions import (
     Or,
     Xor,
 )
-from chainrule.nodes.elementwise import Erf
+from chainrule.nodes.elementwise import Abs, Erf
 from chainrule.nodes.linear import Einsum
+from chainrule.nodes.rearranging import Index, ScatterAdd
 from chainrule.nodes.reductions import ArgMax, ArgMin
 from chainrule.nodes.running import CumSum, Prod
-from chainrule.nodes.sorting import TakeAlong
-from chainrule.nodes.stepwise import Ceil, Floor, Round, Sign
+from chainrule.nodes.sorting import ArgSort, TakeAlong
+from chainrule.nodes.stepwise import Ceil, Floor, Mod, Round, Sign
 from chainrule.nodes.transcendental import ArcCos, ArcSin, ArcTan
 
 
@@ -82,6 +86,31 @@ def _infinite(s: Operands) -> Any:
     return IsInfinite(s[0])
 
 
+def _remainder(s: Operands) -> Any:
+    if not s.attribute("fmod", 0):
+        return Mod(s[0], s[1])
+    size = Abs(s[1])  # the remainder has the sign of what is divided
+    return Where(s[0] < 0, -Mod(-s[0], size), Mod(s[0], size))
+
+
+def _largest(s: Operands) -> Any:
+    """The largest or smallest entries in their order, and where they stand."""
+    if s.whole(0):
+        raise UnsupportedError("the largest of whole numbers")
+    axis = s.axis(-1)
+    (count,) = s.facts(1, "k")
+    order = ArgSort(-s[0] if s.attribute("largest", 1) else s[0], axis=axis)
+    places = Index(order, key=(*(slice(None),) * axis, slice(count)))
+    return TakeAlong(s[0], places, axis=axis), places
+
+
+def _added_at(s: Operands) -> Any:
+    if len(s.shape()) != 1 or s.attribute("reduction", "none") != "add":
+        raise UnsupportedError("entries that are put in place of others, or added along one of several axes")
+    places = np.astype(s[1], int) if s[1].dtype.kind == "f" else s[1]
+    return ScatterAdd(s[0], places, s[2], axis=0)
+
+
 def _constant_of_shape(s: Operands) -> Any:
     raise UnsupportedError("an array whose shape the graph would have to compute")
 
@@ -107,10 +136,13 @@ FURTHER_RULES: Final[Mapping[str, Callable[[Operands], Any]]] = {
     "IsNaN": _one(IsNaN),
     "Less": _two(Less),
     "LessOrEqual": _two(LessEqual),
+    "Mod": _remainder,
     "Not": _one(Not),
     "Or": _two(Or),
     "ReduceProd": _product,
     "Round": _one(Round),
+    "ScatterElements": _added_at,
     "Sign": _one(Sign),
+    "TopK": _largest,
     "Xor": _two(Xor),
 }

@@ -94,6 +94,7 @@ def _attention(s: Operands) -> Any:
     if s.attribute("is_causal", 0):
         if mask is not None:
             raise UnsupportedError("two masks at once")
+        s.model.room_for(s.shape()[2], s.shape(1)[2])
         mask = np.tri(s.shape()[2], s.shape(1)[2], dtype=bool)
     return Attention(s[0], s[1], s[2], mask)
 
@@ -108,6 +109,7 @@ def _dropout(s: Operands) -> Any:
 
 def _cross_entropy(s: Operands) -> Any:
     labels, classes, how = s.fact(1).ravel(), s.shape()[1], s.attribute("reduction", "mean")
+    s.model.room_for(classes, labels.size)
     hot = (labels == np.arange(classes)[:, np.newaxis]) * (labels != s.attribute("ignore_index", None))
     weights = [s.fact(2).reshape(-1, 1).astype(float)] if s.has(2) else []
     loss: Any = SoftmaxCrossEntropyLoss(class_rows(s), hot, *weights, reduction=how, ignore_unlabelled=True)

@@ -42,8 +42,12 @@ def read(path: Path, largest: int = _LARGEST) -> Any:
     except OSError as error:
         raise ArgumentError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # of protocol buffers, and of ONNX's checker
-        said = beginning(f"{type(error).__name__}: {error}".partition("\n")[0])
-        raise ArgumentError(f"{path} is no model of ONNX", given=said, remedy="onnx.checker says more") from None
+        raise _no_model(path, error) from None
+
+
+def _no_model(path: Path, error: Exception) -> ArgumentError:
+    said = beginning(f"{type(error).__name__}: {error}".partition("\n")[0])
+    return ArgumentError(f"{path} is no model of ONNX", given=said, remedy="onnx.checker says more")
 
 
 def _check_inside(model: Any, path: Path) -> None:
@@ -81,6 +85,10 @@ def graph_of(model: Any, path: Path) -> tuple[Graph, dict[str, npt.NDArray[Any]]
         raise ArgumentError(
             f"{path} does what no node does: {reason}", remedy="a model of the operators that docs/saving.md lists"
         ) from None
+    except ChainruleError:
+        raise
+    except Exception as error:  # of ONNX's evaluator, of NumPy and of rules, whatever a model has them compute
+        raise _no_model(path, error) from None
     graph = Graph(*ends)
     return graph, {leaf.name: array for leaf, array in made.feeds.items() if leaf in graph and leaf.name is not None}
 

@@ -199,11 +199,13 @@ def _expand(s: Operands) -> Any:
         return BroadcastTo(s[0], *s.telling(to), to=to)
     if s.whole(0):
         raise UnsupportedError("no node for the operator: Expand of whole numbers")
+    s.model.room_for(*to)
     return s[0] * np.ones(to)
 
 
 def _tile(s: Operands) -> Any:
     repeats = s.facts(1, "repeats")
+    s.model.room_for(*repeats)  # operands of the nodes
     return functools.reduce(lambda x, k: Concatenate(*[x] * repeats[k], axis=k), range(len(repeats)), s[0])
 
 
@@ -216,6 +218,7 @@ def _pad(s: Operands) -> Any:
     x = s[0]
     for k, axis in enumerate(axes):
         widths = pads[k], pads[k + len(axes)]
+        s.model.room_for(*x.shape[:axis], sum(max(0, width) for width in widths), *x.shape[axis + 1 :])
         x = _padded(x, axis, widths, number) if mode == "constant" else _looked_up(x, axis, widths, mode)
     return x
 
@@ -245,6 +248,7 @@ def _gather(s: Operands) -> Any:
 
 def _gather_elements(s: Operands) -> Any:
     places, axis = s.fact(1), s.axis(0)
+    s.model.room_for(places.ndim, *places.shape)
     key = [*np.indices(places.shape)]
     key[axis] = places
     return Index(s[0], key=tuple(key))
@@ -264,6 +268,7 @@ def _compress(s: Operands) -> Any:
 
 def _trilu(s: Operands) -> Any:
     cut = np.triu if s.attribute("upper", 1) else np.tril
+    s.model.room_for(*s.shape()[-2:])
     kept = cut(np.ones(s.shape()[-2:], bool), int(s.fact(1)) if s.has(1) else 0)
     return Where(Constant(kept, dtype=bool), s[0], Constant(0, dtype=s[0].dtype))
 
@@ -372,6 +377,7 @@ def class_rows(s: Operands) -> Any:
 def _labels(s: Operands) -> Any:
     """One-hot columns times the weights of their classes; a column of zeros where the label is to be ignored."""
     labels, classes = s.fact(1).ravel(), s.shape()[1]
+    s.model.room_for(classes, labels.size)
     weights = s.fact(2) if s.has(2) else np.ones(classes)
     hot = labels == np.arange(classes)[:, np.newaxis]
     return hot * weights[:, np.newaxis] * (labels != s.attribute("ignore_index", None))

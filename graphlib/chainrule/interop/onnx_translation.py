@@ -23,6 +23,9 @@ from chainrule.symbols.dimensions import Dimension, names_in
 Rule: TypeAlias = "Callable[[Operands], Any]"
 reference: Any = Neighbour("onnx.reference", "onnx")
 NOTHING = "nothing is computed: values are passed on, or known from their shapes"
+MOST_ENTRIES = 1 << 27
+"""Of all arrays together that a model does not hold, but has made of small ones: a gigabyte."""
+_SHAPES = 64  # entries of an operand that may be a shape
 
 
 @final
@@ -59,6 +62,7 @@ class Translation:
         self.rules = rules
         self.feeds: dict[Node, Any] = {}
         self.reasons: list[str] = []
+        self.entries = 0
         self.types = _types(model)
         self.values: dict[str, Any] = {tensor.name: Value(numbers(tensor)) for tensor in model.graph.initializer}
         self.values |= given
@@ -86,6 +90,14 @@ class Translation:
                     raise
         return {name: value for name, value in zip(node.output, results, strict=False) if name}
 
+    def room_for(self, *shape: Any) -> None:
+        """Count the entries of an array that is to be made; refuse it, before memory is taken, where they are too many."""
+        self.entries += math.prod(size for size in shape if not isinstance(size, Dimension))
+        if self.entries > MOST_ENTRIES:
+            raise UnsupportedError(
+                f"{self.entries:,} entries made of a small file, above {MOST_ENTRIES:,}; the last are of shape {shape}"
+            )
+
     def rule(self, node: Any) -> Rule:
         """What builds an operator."""
         name = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
@@ -105,6 +117,8 @@ class Translation:
         outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name]
         graph = onnx.helper.make_graph([node], "settled", inputs, outputs)
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid(*o) for o in self.opset.items()])
+        for shape in _shapes_of(model, feeds):
+            self.room_for(*shape)
         try:
             with np.errstate(all="ignore"):
                 arrays = iter(reference.ReferenceEvaluator(model).run(None, feeds))
@@ -126,6 +140,16 @@ class Translation:
         node = Parameter(name, array.shape) if array.dtype.kind == "f" else Input(name, array.shape, kind)
         self.feeds[node] = array
         return node
+
+
+def _shapes_of(model: Any, feeds: Mapping[str, Any]) -> Iterator[tuple[int, ...]]:
+    """The shapes of a model's outputs as far as small operands tell them, without computing anything."""
+    told = onnx.ModelProto()
+    told.CopyFrom(model)
+    small = [onnx.numpy_helper.from_array(array, name) for name, array in feeds.items() if array.size <= _SHAPES]
+    told.graph.initializer.extend(small)
+    for output in onnx.shape_inference.infer_shapes(told, data_prop=True).graph.output:
+        yield tuple(size.dim_value for size in output.type.tensor_type.shape.dim)
 
 
 def _of_sizes(node: Any, known: list[Any]) -> Any:

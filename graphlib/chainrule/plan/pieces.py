@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.core.feeds import Pieces, Stretch, as_cut
 from chainrule.errors import ArgumentError
 
 Array = npt.NDArray[Any]
@@ -23,7 +24,8 @@ Piece: TypeAlias = Sequence[Any]  # what some columns give: sums over them, and 
 MapPieces: TypeAlias = Callable[[Callable[[tuple[int, int]], Piece], Sequence[tuple[int, int]]], Iterable[Piece]]
 
 TASK_BYTES: Final = 4 << 20  # of feeds, so that tasks sent elsewhere need no more memory when there are more columns
-_UNDER_WAY: Final = 32  # tasks that an executor holds at a time
+_UNDER_WAY: Final = 32  # tasks with their columns that an executor holds at a time
+_UNDER_WAY_BY_PATH: Final = 4096  # those that hold no columns, but know where to read them
 
 
 class InPieces(ABC):
@@ -131,19 +133,30 @@ class Pickled(Protocol):
 def submitting(plan: Pickled, computation: InPieces, arrays: Mapping[str, Array], executor: Any) -> Callable[..., Any]:
     """Maps tasks over an executor: each gets the plan and its own columns, nothing that cannot be pickled."""
     payload = pickle.dumps(plan)
+    cuts = [arrays[name] for name, axis in computation.read.items() if axis is not None and name in arrays]
+    most = _UNDER_WAY_BY_PATH if all(map(_is_shared, cuts)) else _UNDER_WAY
     key = tuple((name, array.shape, array.dtype.str) for name, array in arrays.items())
 
     def map_tasks(values: Mapping[str, Any], _: Any, tasks: Sequence[tuple[int, int]]) -> Iterable[Piece]:
         futures: deque[Any] = deque()
         for start, stop in tasks:
-            if len(futures) == _UNDER_WAY:
+            if len(futures) == most:
                 yield _received(futures.popleft(), computation.results)
-            own = {name: cut(values[name], axis, start, stop) for name, axis in computation.read.items()}
+            own = {name: _sent(values[name], axis, start, stop) for name, axis in computation.read.items()}
             futures.append(executor.submit(_task, payload, key, own, stop - start))
         while futures:
             yield _received(futures.popleft(), computation.results)
 
     return map_tasks
+
+
+def _is_shared(value: Any) -> bool:
+    return isinstance(value, Pieces) and value.shared
+
+
+def _sent(value: Any, axis: int | None, first: int, last: int) -> Any:
+    """What a task gets of a value: its columns, or where it finds them."""
+    return cut(value, axis, first, last) if axis is None or not _is_shared(value) else value.stretch(axis, first, last)
 
 
 def _received(future: Any, results: int) -> Piece:
@@ -161,7 +174,17 @@ def _received(future: Any, results: int) -> Piece:
 
 def _task(payload: bytes, key: Any, values: Mapping[str, Any], columns: int) -> Piece:
     """One task, wherever it runs: the results of its columns."""
-    return _computation_of(payload, key).piece(values, 0, columns)
+    shapes = {name: shape for name, shape, _ in key}
+    read = {name: _read(value, shapes.get(name)) for name, value in values.items()}
+    return _computation_of(payload, key).piece(read, 0, columns)
+
+
+def _read(value: Any, shape: tuple[int, ...] | None) -> Any:
+    """A feed as it lay in memory where it was cut, whatever brought it here."""
+    if isinstance(value, Stretch):
+        return value.read()
+    array = np.require(value, requirements="A")  # in a message numbers stand at any address, and add up differently
+    return array if shape is None else as_cut(array, shape)
 
 
 @functools.lru_cache(maxsize=4)
