@@ -9,7 +9,7 @@ from random_graphs import random_graph
 from test_backward_graph import WITH_GRADIENTS, close, data, fed, network
 
 import chainrule as cr
-from chainrule.errors import ArgumentError, ShapeError, UnknownNameError
+from chainrule.errors import ArgumentError, NameConflictError, ShapeError, UnknownNameError
 from chainrule.plan.optimizing import bound
 
 
@@ -122,6 +122,17 @@ def test_what_does_not_move_is_named():
     graph = network()
     with pytest.raises(UnknownNameError, match="'Z1' does not move with W2"):
         graph.jvp({"W2": "v"}, "Z1")
+
+
+def test_a_direction_has_a_name_of_its_own_and_stands_in_a_dict():
+    graph = network()
+    with pytest.raises(NameConflictError, match="a direction for W1 cannot be called 'A0'") as error:
+        graph.hvp("W1", along="A0")
+    assert "'v_W1'" in error.value.remedy
+    for given in ("W1", ["W1"]):
+        with pytest.raises(ArgumentError, match="jvp takes a dict") as refused:
+            graph.jvp(given)
+        assert refused.value.remedy == """graph.jvp({'W1': "v"})"""
 
 
 def test_a_direction_of_another_shape_and_none_are_refused():
