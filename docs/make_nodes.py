@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
+import math
+import string
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,11 +19,10 @@ from chainrule.plan.columns import Unsplittable
 from chainrule.plan.loop.scalars import NotScalar, scalars_of
 
 ROOT = Path(__file__).parents[1]
-INTEROP = ROOT / "graphlib" / "chainrule" / "interop"
 PAGE = ROOT / "docs" / "nodes.md"
-sys.path.append(str(ROOT / "tests" / "oracles"))
+sys.path += [str(ROOT / "tests" / "oracles"), str(ROOT / "tests" / "judges")]
 from every_rule import EXAMPLES, Example  # noqa: E402 — the folder has just been named
-from node_rows import ROWS  # noqa: E402 — as above
+from node_rows import ROWS, Row, examples  # noqa: E402 — as above
 
 HEAD = """# The nodes
 
@@ -31,13 +31,16 @@ computes what it says; the tests fail while it is out of date or a class is with
 
 * **cases**: shapes, facts and data types in which `check_node` holds the class to numerical differentiation
   (`tests/nodes/test_node_grid.py`).
-* **formula**: that of the node in a derivation of the example in `tests/oracles/every_rule.py`.
+* **formula**: that of the node in a derivation of the example in `tests/oracles/every_rule.py`, or of the largest case.
 * **plan**: compiled, the gradients are those of a run. "loop": with `backend="numba"` it has a place in one compiled
   loop; "steps": it is a step of NumPy's there, too.
 * **orders**: how often its gradient, as a graph of nodes, has been taken; "flat" where the next one is 0 everywhere.
-* **judges**: who else has judged its numbers, in `tests/judges/`: PyTorch its value and gradients, JAX gradients up
-  to the third, ONNX its value in the operators of ONNX's own tests. A class that decides or counts has no gradient to
-  be judged.
+* **PyTorch**, **JAX**, **ONNX**: who else has computed the example, and agrees with the run up to 1e-12: in value and
+  gradients, or in the value where nothing moves. PyTorch has its own function for the node and differentiates it; JAX
+  computes what `chainrule.interop.jax.to_function` makes of the graph, onnxruntime the model that
+  `chainrule.interop.onnx.save` writes.
+
+`tests/judges/` asks much more of them: many shapes, facts and data types, kinks, further orders, random graphs.
 
 """
 WITHIN = """
@@ -50,16 +53,6 @@ stand in `chainrule.nodes`, are printed, drawn, pickled and judged as all others
 """
 
 
-SIGNS: dict[type[ast.AST], str] = {
-    ast.Add: "Add",
-    ast.Div: "Divide",
-    ast.MatMult: "MatMul",
-    ast.Mult: "Multiply",
-    ast.Sub: "Subtract",
-    ast.USub: "Negate",
-}
-
-
 class Kind(NamedTuple):
     """A node class and what has been found out about it."""
 
@@ -68,18 +61,20 @@ class Kind(NamedTuple):
     formula: str
     plan: str
     orders: str
-    judges: str
+    torch: str
+    jax: str
+    onnx: str
 
 
-def page() -> str:
-    """The whole text."""
+def page(row: Callable[[type[cr.Node]], str]) -> str:
+    """The whole text, for the line of each class."""
     public, within = [], []
     for family in (getattr(nodes, name) for name in nodes.__all__):
         kinds = [kind for kind in classes(family) if kind.__name__ in cr.__all__]
         if kinds:
-            public.append(f"## {title(family)}\n\n{table(kinds)}\n")
+            public.append(f"## {title(family)}\n\n{table(kinds, row)}\n")
         within += [kind for kind in classes(family) if kind.__name__ not in cr.__all__]
-    return HEAD + "\n".join(public) + WITHIN + table(within) + "\n"
+    return HEAD + "\n".join(public) + WITHIN + table(within, row) + "\n"
 
 
 def title(family: ModuleType) -> str:
@@ -94,28 +89,51 @@ def classes(family: ModuleType) -> list[type[cr.Node]]:
     return sorted(own, key=lambda kind: kind.__name__)
 
 
-def table(kinds: list[type[cr.Node]]) -> str:
+def table(kinds: list[type[cr.Node]], row: Callable[[type[cr.Node]], str]) -> str:
     """A row for each class."""
-    head = "| node | cases | formula | plan | orders | judges |\n|---|---|---|---|---|---|"
-    return "\n".join([head, *("| " + " | ".join(map(str, facts(kind))) + " |" for kind in kinds)])
+    head = "| node | cases | formula | plan | orders | PyTorch | JAX | ONNX |\n|---|---|---|---|---|---|---|---|"
+    return "\n".join([head, *map(row, kinds)])
 
 
-def facts(kind: type[cr.Node]) -> Kind:
-    """What the row of a class says."""
-    name, example = kind.__name__, example_of(kind)
+def written(kind: type[cr.Node]) -> str:
+    """The line of a class."""
+    return "| " + " | ".join(map(str, Kind(*facts(kind), *judged(kind)))) + " |"
+
+
+def facts(kind: type[cr.Node]) -> tuple[str, int, str, str, str]:
+    """What the row of a class says before the judges."""
+    example = example_of(kind)
     cases = sum(len(row.cases) for row in ROWS if row.kind is kind)
-    if example is None:
-        return Kind(f"`{name}`", cases, "", "", "", judges(name))
-    return Kind(f"`{name}`", cases, formula(example, kind), plan(example), orders(example), judges(name))
+    return f"`{kind.__name__}`", cases, formula(example), plan(example), orders(example)
 
 
-def example_of(kind: type[cr.Node]) -> Example | None:
-    """An example whose graph has a node of the class, its own before those of others."""
+def judged(kind: type[cr.Node]) -> list[str]:
+    """In what each judge agrees with a run; they need packages of their own (the group ``judges``)."""
+    from judged_nodes import agreeing
+
+    example = example_of(kind)
+    return agreeing(ended(example) if moves(example) else example.graph, example.feeds)
+
+
+def example_of(kind: type[cr.Node]) -> Example:
+    """An example whose graph has a node of the class; one of what it is checked on where it has none of its own."""
     own = sorted((name for name in EXAMPLES if name.partition(",")[0] == kind.__name__), key=len)  # the plainest first
-    return next((EXAMPLES[k] for k in own if any(type(node) is kind for node in EXAMPLES[k].graph)), None)
+    found = (EXAMPLES[key] for key in own if any(type(node) is kind for node in EXAMPLES[key].graph))
+    return next(found, None) or largest(next(row for row in ROWS if row.kind is kind))
 
 
-def formula(example: Example, kind: type[cr.Node]) -> str:
+def largest(row: Row) -> Example:
+    """The case of a class with the most entries."""
+    case = max(row.cases, key=lambda case: sum(map(math.prod, case.shapes)))
+    leaves, feeds = [], {}
+    for name, array in zip(string.ascii_uppercase, examples(row, case), strict=False):
+        moves = array.dtype.kind == "f"
+        leaves.append(cr.Parameter(name, array.shape) if moves else cr.Input(name, array.shape, array.dtype))
+        feeds[name] = array
+    return Example(cr.Graph(row.kind(*leaves, name="Q", **case.facts)), feeds)
+
+
+def formula(example: Example) -> str:
     """What the example computes, as NumPy text."""
     (output,) = example.graph.outputs
     text = example.graph.derivation()[output.name or ""].text.replace("|", "\\|")
@@ -130,7 +148,7 @@ def ended(example: Example) -> cr.Graph:
 
 def plan(example: Example) -> str:
     """Whether a plan has the gradients of a run, and whether a compiled loop has a place for it."""
-    if not example.graph.outputs[0].has_gradient:
+    if not moves(example):
         return "as a value"
     graph = ended(example)
     expected, names = graph.forward(example.feeds).backward(), [leaf.name or "" for leaf in graph.parameters]
@@ -148,7 +166,7 @@ def plan(example: Example) -> str:
 
 def orders(example: Example) -> str:
     """How often the gradient is a graph: up to three times, fewer where it stays the same."""
-    if not example.graph.outputs[0].has_gradient:
+    if not moves(example):
         return "none"
     graph, names = ended(example), [leaf.name or "" for leaf in example.graph.parameters]
     for k in range(3):
@@ -168,38 +186,10 @@ def has_next(graph: cr.Graph, name: str) -> bool:
     return True
 
 
-def judges(name: str) -> str:
-    """Who has judged the class, read in the files of the judges, which need packages of their own."""
-    torch = {key for file in ("torch_graph.py", "torch_more.py", "torch_large.py") for key in keys(file)}
-    rules = ("onnx_rules.py", "onnx_further_rules.py", "onnx_large_rules.py")
-    written = [node for file in rules for node in ast.walk(ast.parse((INTEROP / file).read_text("utf-8")))]
-    onnx = {node.id for node in written if isinstance(node, ast.Name)}
-    onnx |= {
-        SIGNS[type(node.op)]
-        for node in written
-        if isinstance(node, (ast.BinOp, ast.UnaryOp)) and type(node.op) in SIGNS
-    }
-    moved = any(type(node).__name__ == name for key in EXAMPLES if moves(key) for node in EXAMPLES[key].graph)
-    who = {"PyTorch": name in torch, "JAX": moved, "ONNX": name in onnx}
-    return ", ".join(judge for judge, has in who.items() if has)
-
-
-def moves(key: str) -> bool:
-    """Whether JAX judges an example."""
-    return EXAMPLES[key].graph.outputs[0].has_gradient
-
-
-def keys(file: str) -> Iterator[str]:
-    """The classes for which a table of PyTorch's functions has one."""
-    for node in ast.walk(tree(file)):
-        if isinstance(node, ast.Dict):
-            yield from (key.attr for key in node.keys if isinstance(key, ast.Attribute))
-
-
-def tree(file: str) -> Any:
-    """The source of a judge."""
-    return ast.parse((ROOT / "tests" / "judges" / file).read_text("utf-8"))
+def moves(example: Example) -> bool:
+    """Whether anything goes back through an example."""
+    return example.graph.outputs[0].has_gradient and bool(example.graph.parameters)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(page(written), encoding="utf-8")

@@ -108,6 +108,7 @@ SLOW = {
     "test_backward_graph.py::test_random_graphs_and_their_fused_forms": 18,
     "test_digits_and_copying.py::test_digits_that_were_held_out_are_read": 4,
     "test_digits_and_copying.py::test_sequences_that_are_new_are_copied": 3,
+    "test_table_of_nodes.py::test_what_is_said_of_a_class_is_so": 15,
 }
 
 CASES = 6  # of a test with more cases than these, as many, spread evenly over all of them, are quick

@@ -94,6 +94,23 @@ def test_digits_that_cancel_are_told():
     assert "digits" not in cr.check_node(NaiveTanh, [0.5, 0.7])["x"].note
 
 
+def test_what_every_output_shares_is_no_digit_lost():
+    """The outputs of a softmax add up to 1: a gradient of ones has nothing to send, however it is computed."""
+
+    class Shares(cr.Node):
+        def forward(self, x):
+            e = np.exp(x - np.max(x, axis=0, keepdims=True))
+            return e / np.sum(e, axis=0, keepdims=True)
+
+    class Centered(cr.Node):
+        def forward(self, x):
+            return x - np.mean(x, axis=0)
+
+    for kind in (Shares, Centered):
+        row = cr.check_node(kind, np.random.default_rng(0).normal(size=(3, 4)))["x"]
+        assert (row.compared, row.note) == (12, "complex step, derived")
+
+
 def test_kinks_are_told():
     class Hinge(cr.Node):
         def forward(self, x):
@@ -121,6 +138,32 @@ def test_a_near_miss_is_refused(name):
     body = {"forward": lambda self, x: x, name: lambda self, grad, y, x: (grad,)}
     with pytest.raises(ArgumentError, match=f"{name!r}, which is no method backward"):
         type("Missed", (cr.Node,), body)
+
+
+def test_a_class_without_a_forward_is_refused_with_the_method_that_was_meant():
+    class Empty(cr.Node):
+        pass
+
+    class Typo(cr.Node):
+        def foward(self, x):
+            return x
+
+    with pytest.raises(ArgumentError, match=r"^Empty has no forward\n") as error:
+        Empty(cr.Input("x"))
+    assert "def forward(self, x)" in error.value.remedy
+    with pytest.raises(ArgumentError, match="Typo has no forward, and 'foward' is no method forward"):
+        Typo(cr.Input("x"))
+
+
+@pytest.mark.parametrize("untraceable", [False, True])
+def test_a_forward_of_several_values_is_refused_and_not_made_one(untraceable):
+    class Both(cr.Node):
+        def forward(self, x):
+            return 2 * (np.array(sorted(x.tolist())) if untraceable else x), x + 1
+
+    with pytest.raises((ArgumentError, RuleError), match="forward returns 2 values, and a node has one") as error:
+        cr.Graph(Both(cr.Input("x", (3,)), name="y")).forward({"x": [1.0, 2.0, 3.0]})
+    assert "np.stack" in error.value.remedy
 
 
 def test_helpers_of_other_names_are_fine():

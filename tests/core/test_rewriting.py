@@ -155,8 +155,13 @@ def test_the_opened_sigmoid_is_the_circuit_of_the_lecture_in_the_layer_of_the_no
 @pytest.mark.parametrize("name", ["x", "y"])
 def test_what_is_not_made_of_others_cannot_be_opened(name: str) -> None:
     graph = cr.Graph(cr.Exp(cr.Input("x"), name="y"))
-    with pytest.raises(cr.errors.ArgumentError, match="is not made of simpler nodes"):
+    with pytest.raises(cr.errors.ArgumentError, match="is not made of simpler nodes") as error:
         graph.expand(name)
+    assert error.value.remedy == "nothing in this graph can be opened"
+    squared = cr.Graph(cr.Square(cr.Sigmoid(graph["y"], name="s")))
+    with pytest.raises(cr.errors.ArgumentError) as error:
+        squared.expand("y")
+    assert error.value.remedy.startswith("graph.expand('s'")
     with pytest.raises(cr.errors.UnknownNameError):
         graph.expand("nobody")
 

@@ -8,6 +8,7 @@ from every_rule import EXAMPLES
 
 import chainrule as cr
 from chainrule.errors import ArgumentError, ShapeError
+from chainrule.nodes.passed_back import Standardized, StandardizedBackward
 from chainrule.plan.columns import split
 from chainrule.plan.plan import compile_graph
 from chainrule.program.recording import record
@@ -53,6 +54,24 @@ def test_opened_into_simple_nodes_it_has_the_same_gradients(name):
     expected = gradients(graph, example.feeds, leaves)
     for one in (first, opened):
         assert_same(gradients(one, example.feeds, leaves), expected)
+
+
+OVER_FEATURES = [name for name in LARGE if type(EXAMPLES[name].graph.outputs[0]).__name__.endswith("Norm")]
+
+
+@pytest.mark.parametrize("name", OVER_FEATURES)
+def test_what_a_normalization_sends_back_opens_into_simple_nodes_too(name):
+    """Of a gradient, and of the gradient of that; what stands for a standardized value in them opens as well."""
+    example = EXAMPLES[name]
+    leaves = [leaf.name for leaf in example.graph.parameters]
+    backward = total(example.graph.outputs[0]).backward(*leaves)
+    again = cr.Graph(sum(cr.Sum(cr.Sin(node)) for node in backward.outputs).relabel("J", like=backward.outputs[0]))
+    kinds = (StandardizedBackward, Standardized)
+    inner = [node for node in again if isinstance(node, kinds)]
+    opened = again.expand(*inner) if inner else again
+    assert not [node for node in opened if isinstance(node, kinds)]
+    assert inner or "evaluation" in name
+    assert_same(gradients(opened, example.feeds, leaves), gradients(again, example.feeds, leaves))
 
 
 ASKED = [(name, "numpy") for name in LARGE]

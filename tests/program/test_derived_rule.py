@@ -69,6 +69,15 @@ def test_a_rule_with_a_backward_has_none_derived():
         cr.derived_rule(cr.Exp)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"), [(3, "class Mine"), (np.tanh, "class Mine"), (cr.Tanh(cr.Input("x")), "derived_rule(Tanh)")]
+)
+def test_what_is_no_class_of_nodes_is_refused(given, said):
+    with pytest.raises(ArgumentError, match="derived_rule takes a class of nodes") as error:
+        cr.derived_rule(given)
+    assert said in error.value.remedy
+
+
 def test_what_needs_examples_says_so():
     class Product(cr.Node):
         def forward(self, x, y):

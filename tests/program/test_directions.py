@@ -1,5 +1,7 @@
 """Products with a graph's derivatives: forward along directions, and with the Hessian."""
 
+from math import prod
+
 import numpy as np
 import pytest
 from every_rule import EXAMPLES
@@ -7,7 +9,8 @@ from random_graphs import random_graph
 from test_backward_graph import WITH_GRADIENTS, close, data, fed, network
 
 import chainrule as cr
-from chainrule.errors import ArgumentError, ShapeError, UnknownNameError
+from chainrule.errors import ArgumentError, NameConflictError, ShapeError, UnknownNameError
+from chainrule.plan.optimizing import bound
 
 
 def loss_of(example):
@@ -90,6 +93,25 @@ def test_the_product_of_logistic_regression_is_the_formula_of_the_books():
     assert product.derivation()["d2w"].unicode.endswith("= X (Xᵀv ∗ (1 − A) ∗ A) / m")
 
 
+def products_of(plan):
+    """The products of matrices in a program, as rows, inner size and columns, for 1,000 examples."""
+    steps = bound(plan.program, {"m": 1000}).steps
+    return [(*step.shape, steps[step.refs[0]].shape[-1]) for step in steps if step.operation is np.matmul]
+
+
+def test_the_plan_of_a_product_multiplies_less_than_three_times_as_much_as_that_of_the_gradient():
+    """A layer inside has three products in a gradient and eight here; nothing is computed twice or for nothing."""
+    graph = network(outputs=4)
+    names = [leaf.name for leaf in graph.parameters]
+    product = graph.hvp({name: f"v_{name}" for name in names})
+    hvp = products_of(product.compile(outputs=[node.name for node in product.outputs]))
+    gradient = products_of(graph.compile())
+    layers = sum(name.startswith("W") for name in names)
+    assert len(gradient) == 3 * layers - 1
+    assert len(hvp) == 8 * layers - 5  # nothing moves the first input: no W v, and no gradient goes there
+    assert sum(map(prod, hvp)) < 3 * sum(map(prod, gradient))
+
+
 def test_a_gradient_that_stays_has_the_product_0():
     w = cr.Parameter("w", (3,))
     product = cr.Graph(cr.Sum(2 * w, name="L")).hvp("w", along="v")
@@ -100,6 +122,17 @@ def test_what_does_not_move_is_named():
     graph = network()
     with pytest.raises(UnknownNameError, match="'Z1' does not move with W2"):
         graph.jvp({"W2": "v"}, "Z1")
+
+
+def test_a_direction_has_a_name_of_its_own_and_stands_in_a_dict():
+    graph = network()
+    with pytest.raises(NameConflictError, match="a direction for W1 cannot be called 'A0'") as error:
+        graph.hvp("W1", along="A0")
+    assert "'v_W1'" in error.value.remedy
+    for given in ("W1", ["W1"]):
+        with pytest.raises(ArgumentError, match="jvp takes a dict") as refused:
+            graph.jvp(given)
+        assert refused.value.remedy == """graph.jvp({'W1': "v"})"""
 
 
 def test_a_direction_of_another_shape_and_none_are_refused():

@@ -1,5 +1,7 @@
 """Whole matrices of derivatives as graphs."""
 
+import re
+
 import numpy as np
 import pytest
 from test_backward_graph import close, data, fed, network
@@ -62,8 +64,17 @@ def test_a_jacobian_keeps_the_size_with_a_name(of, name):
         close(found[place], run.backward(seed=seed)[name], 1e-2)
 
 
-def test_a_jacobian_between_two_sizes_with_names_is_refused():
+def test_a_jacobian_between_two_sizes_with_names_is_refused_and_the_products_that_it_names_are_its_own():
     graph = network()
+    feeds = data(graph)
     with pytest.raises(ArgumentError, match="one by one") as error:
         graph.jacobian("Z1", "A0")
-    assert "jvp" in error.value.remedy
+    product, gradient = re.findall(r"(\S+\(.*?\)) (?:is the product|that with)", error.value.remedy)
+    forward = eval(product, {"graph": graph})  # noqa: S307 — the text is the message that is tried
+    back = eval(gradient, {"graph": graph, "cr": cr})  # noqa: S307 — as above
+    rng = np.random.default_rng(5)
+    v, seed = rng.normal(size=feeds["A0"].shape), rng.normal(size=(3, feeds["A0"].shape[1]))
+    moved = forward.forward(fed(forward, {**feeds, "v": v}))["Z1_along_v"]
+    sent = back.forward(fed(back, {**feeds, "dZ1": seed}))["dA0"]
+    close(moved, feeds["W1"] @ v)
+    close(sent, feeds["W1"].T @ seed)

@@ -1,6 +1,7 @@
 """Sizes with names count as their numbers would, are written as people write them, and are refused with a reason."""
 
 import copy
+import math
 import pickle
 import re
 from fractions import Fraction
@@ -8,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from chainrule.errors import Untraceable
+import chainrule as cr
+from chainrule.errors import RuleError, Untraceable
 from chainrule.symbols.dimensions import Dimension, as_shape, divided, names_in, rest, shape_text
 from chainrule.symbols.symbol import Symbol
 
@@ -86,6 +88,19 @@ def test_what_is_divided_exactly_keeps_its_fraction():
         divided(m, 2).evaluate({"m": 7})
 
 
+def test_a_size_has_a_remainder_and_no_number_that_could_be_rounded():
+    assert [((m + 2) % 3).operation, (7 % m).operation] == [np.remainder, np.remainder]
+    x = cr.Input("x", (2, "m"))
+    half = cr.Graph(cr.Sum(x[:, : x.shape[1] // 2]) + x.shape[1] % 3)
+    assert half.forward({"x": np.ones((2, 8))}).loss == 8 + 2
+    with pytest.raises(RuleError, match=r"m/2 is 7/2 for \{'m': 7\}") as error:
+        half.forward({"x": np.ones((2, 7))})
+    assert error.value.remedy == "a size that 2 divides: m/2 is exact where it counts entries"
+    for asked in (round, math.floor, math.ceil, math.trunc):
+        with pytest.raises(Untraceable, match="no number before there is data"):
+            asked(m)
+
+
 @pytest.mark.parametrize(
     ("function", "number"),
     [
@@ -106,7 +121,7 @@ def test_a_fraction_without_names_stays_a_size_until_it_is_whole():
     half = m / 2 / m
     assert (str(half), half.names) == ("1/2", frozenset())
     assert half * 2 == 1
-    with pytest.raises(ValueError, match=r"^1/2 is 1/2 for \{\}, which is no whole number$"):
+    with pytest.raises(ValueError, match=r"^1/2 is 1/2 for \{\}, which is no whole number\n"):
         half.evaluate({})
 
 

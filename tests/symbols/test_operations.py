@@ -309,7 +309,7 @@ ITS_OWN = {
     "plan.numpy_source._MAY_COPY": "where the printed NumPy cannot know whether memory is shared",
     "plan.numpy_source._OPERATORS": "signs of the printed NumPy",
     "program.calculus.rule_text._FREE": "what is as short as a name where a rule is written out",
-    "core.operable._WRITTEN": "what to write where no node computes a function",
+    "core.other_functions._WRITTEN": "what to write where no node computes a function",
     "core.other_spellings._WRITTEN_WITH": "what a call to a node is written with",
     "plan.optimizing._MAY_CHANGE_NOTHING": "what the same shape and dtype makes superfluous",
     "plan.optimizing._OPENED": "implementations that share their parts",

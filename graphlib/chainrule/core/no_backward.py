@@ -1,4 +1,4 @@
-"""What a class without a backward has in its place: one that is derived; or, where it is nearly there, an error."""
+"""What stands for a backward that is not there: one that is derived; or, for a near miss of a method, an error."""
 
 from __future__ import annotations
 
@@ -31,6 +31,17 @@ def refuse_near_miss(kind: type, where: str) -> None:
                 where=where,
                 remedy=f"def backward(self, grad, output, ...); or another name for {name!r}, if it is something else",
             )
+
+
+def without_forward(kind: type, where: str) -> ArgumentError:
+    """The error for a class that says nothing of what it computes, with the method that may have been meant."""
+    from difflib import get_close_matches
+
+    written = [name for base in kind.__mro__ if not _is_ours(base) for name in vars(base) if name[:2] != "__"]
+    near = get_close_matches("forward", written, n=1, cutoff=0.7)
+    meant = f", and {near[0]!r} is no method forward" if near else ""
+    remedy = "def forward(self, x), which returns the value" + " under this name" * bool(near)
+    return ArgumentError(f"{kind.__name__} has no forward{meant}", where=where, remedy=remedy)
 
 
 def _is_near(name: str) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule.core.accepting import check_arguments, checked_name
 from chainrule.core.computed_sizes import frozen, node_of_size
-from chainrule.core.no_backward import derived_backward, refuse_near_miss
+from chainrule.core.no_backward import derived_backward, refuse_near_miss, without_forward
 from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
 from chainrule.core.output import made, output_of
@@ -97,7 +97,9 @@ class Node(Operable["Node"]):
             operations.NODES[function] = functools.partial(cls.of_call, **facts) if facts else cls.of_call
 
     def __new__(cls, *inputs: Any, **facts: Any) -> Self:
-        """Refuse what the ``__init__`` of the class does not take, with what it takes."""
+        """Refuse a class without a rule, and what the ``__init__`` of the class does not take, with what it takes."""
+        if getattr(cls.forward, "__isabstractmethod__", False):
+            raise without_forward(cls, here())
         if cls.__init__ is not Node.__init__:
             check_arguments(cls, inputs, facts)
         return super().__new__(cls)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, NoReturn, TypeVar, final
 
 import numpy as np
 
+from chainrule.core.other_functions import instead_of, instead_of_form, without_argument
 from chainrule.core.other_spellings import fitting, respelled
 from chainrule.core.other_words import what_to_write
 from chainrule.errors import ArgumentError, NoAttributeError, ShapeError
@@ -77,7 +78,7 @@ class Operable(ABC, Generic[N]):
         try:
             call = bound_ufunc(ufunc, method, operands, options)
         except TypeError as error:
-            self._refuse(f"{error} builds no node", f"np.{ufunc.__name__}(x, y) alone, and np.where for a choice")
+            self._refuse(f"{error} builds no node", instead_of_form(ufunc, method))
         return self._built(call)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -95,7 +96,7 @@ class Operable(ABC, Generic[N]):
         except TypeError as error:
             if isinstance(error, ArgumentError):
                 raise
-            self._refuse(f"{_said(function)}: {error}", "the arguments that the node class has, too")
+            self._refuse(f"{_said(function)}: {error}", without_argument(function, str(error)))
         return self._built(call)
 
     def _built(self, call: Bound) -> Any:
@@ -113,7 +114,7 @@ class Operable(ABC, Generic[N]):
 
     def _refuse_function(self, function: Any) -> NoReturn:
         said = _said(function)
-        written = _WRITTEN.get(function, _OF_SCIPY.get(function.__name__))
+        written = instead_of(function)
         kind = "".join(part.capitalize() for part in function.__name__.split("_"))
         kind = kind if kind.isidentifier() else "Mine"
         self._refuse(
@@ -277,7 +278,7 @@ class Operable(ABC, Generic[N]):
     @property
     def mT(self) -> Any:
         """The transpose of the last two axes."""
-        return self._build(np.swapaxes, self, -1, -2) if self.ndim != 2 else self.T
+        return np.swapaxes(self, -1, -2) if self.ndim != 2 else self.T  # type: ignore[call-overload]  # a node
 
     @_Asked
     def ndim(self) -> int:
@@ -398,40 +399,3 @@ def _said(function: Any) -> str:
     module = getattr(function, "__module__", None) or "numpy"
     own = module.partition(".")[0] != "numpy"
     return function.__name__ if own else f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
-
-
-_WRITTEN: Mapping[Any, str] = {
-    np.split: "cr.split(x, 3), or x[:2], x[2:]",
-    np.array_split: "cr.split(x, 3), or x[:2], x[2:]",
-    np.vsplit: "cr.split(x, 3)",
-    np.hsplit: "cr.split(x, 3, axis=1)",
-    np.unique: "np.unique(run[x]) after a run",
-    np.nan_to_num: "np.where(np.isnan(x), 0.0, x)",
-    np.count_nonzero: "np.sum(np.where(mask, 1.0, 0.0))",
-    np.roll: "np.concatenate([x[-1:], x[:-1]])",
-    np.hypot: "np.sqrt(np.square(x) + np.square(y))",
-    np.diff: "x[1:] - x[:-1]",
-    np.piecewise: "np.where(x > 0, a, b)",
-    np.select: "np.where(x > 0, a, b)",
-    np.kron: "np.reshape(np.einsum('ij,kl->ikjl', a, b), (-1, columns))",
-    np.isclose: "np.abs(a - b) < 1e-8",
-    np.allclose: "np.allclose(run[a], run[b]) after a run",
-    np.array_equal: "np.array_equal(run[a], run[b]) after a run",
-    np.copyto: "np.where(mask, value, x)",
-    np.put: "np.where(mask, value, x)",
-    np.any: "np.max(np.where(mask, 1.0, 0.0)); graph.forward(feeds, check_finite=True) looks for NaN and infinity",
-    np.all: "np.min(np.where(mask, 1.0, 0.0)); graph.forward(feeds, check_finite=True) looks for NaN and infinity",
-    np.array_repr: "repr(node)",
-    np.array_str: "str(graph)",
-}
-"""What to write in the place of functions that no node computes."""
-
-_OF_SCIPY: Mapping[str, str] = {
-    "expit": "cr.Sigmoid(x)",
-    "log_expit": "-cr.Softplus(-x)",
-    "erf": "2 * cr.NormalCDF(x * 2**0.5) - 1",
-    "ndtr": "cr.NormalCDF(x)",
-    "logit": "np.log(p / (1 - p))",
-    "xlogy": "x * np.log(y)",
-}
-"""Functions of scipy.special by name, which NumPy hands over as it does its own."""

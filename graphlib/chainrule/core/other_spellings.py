@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -12,7 +13,7 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.symbols import operations
-from chainrule.symbols.dimensions import shape_text
+from chainrule.symbols.dimensions import divided, shape_text
 from chainrule.symbols.shapes import normal_axes
 
 # Each computes what NumPy's function of the name does, from functions that nodes have. What is left out of a signature,
@@ -142,9 +143,56 @@ def _column_stack(tup: Sequence[Any]) -> Any:
     return np.concatenate([x if _axes(x) > 1 else np.reshape(x, (-1, 1)) for x in tup], axis=1)
 
 
+def _dstack(tup: Sequence[Any]) -> Any:
+    return np.concatenate([np.expand_dims(_atleast_2d(x), 2) if _axes(x) < 3 else x for x in tup], axis=2)
+
+
 def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
     parts = [arr, values] if axis is not None else [np.reshape(arr, (-1,)), np.reshape(values, (-1,))]
     return np.concatenate(parts, axis=axis or 0)
+
+
+# --- cut apart -----------------------------------------------------------------------------------------------------
+
+
+def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    equal = isinstance(indices_or_sections, (int, np.integer))
+    places = _equal_pieces(ary, int(indices_or_sections), axis) if equal else list(indices_or_sections)
+    return _pieces(ary, places, axis)
+
+
+def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    size = ary.shape[axis]
+    if not isinstance(indices_or_sections, (int, np.integer)) or not isinstance(size, int):
+        return _split(ary, indices_or_sections, axis)
+    each, larger = divmod(size, int(indices_or_sections))  # the first pieces have what is left
+    return _pieces(ary, [each * k + min(k, larger) for k in range(1, int(indices_or_sections))], axis)
+
+
+def _hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    return _split(ary, indices_or_sections, 1 if _axes(ary) > 1 else 0)
+
+
+def _equal_pieces(x: Any, into: int, axis: int) -> list[Any]:
+    size = x.shape[axis]
+    if into < 1 or (isinstance(size, int) and size % into):
+        raise ArgumentError(
+            f"axis {axis} of {shape_text(x.shape)} does not divide into {into} equal pieces",
+            where=x.where,
+            remedy="split(x, [...], axis=...) with the places where the pieces begin",
+        )
+    return [divided(size, into) * k for k in range(1, into)]
+
+
+def _pieces(x: Any, places: Sequence[Any], axis: int) -> list[Any]:
+    (k,) = normal_axes(axis, _axes(x))
+    before = (slice(None),) * k
+    return [x[(*before, slice(start, end))] for start, end in itertools.pairwise((None, *places, None))]
+
+
+def _unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
+    (k,) = normal_axes(axis, _axes(x))
+    return tuple(np.moveaxis(x, k, 0))
 
 
 # --- rearranged ----------------------------------------------------------------------------------------------------
@@ -173,6 +221,16 @@ def _flip(m: Any, axis: Any = None) -> Any:
     return operations.NODES[np.flip](m, axis=None if axis is None else normal_axes(axis, _axes(m)))
 
 
+def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    if _axes(a) != 2 or offset or (axis1, axis2) != (0, 1):
+        raise ArgumentError(
+            f"no node computes a diagonal of {shape_text(a.shape)} but the one of a matrix",
+            where=a.where,
+            remedy="np.diagonal(x) of a matrix; x[rows, columns] with two lists of places picks any other",
+        )
+    return np.diag(a)
+
+
 def _trace(a: Any) -> Any:
     normal_axes((0, 1), _axes(a))  # np.diag makes a matrix of a vector
     return np.sum(np.diag(a))
@@ -189,24 +247,56 @@ def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = 
     axis = None if axis is None else normal_axes(axis, _axes(a))
     if weights is None:
         return np.mean(a, axis=axis, keepdims=keepdims)
-    _require_alike(a, weights)
+    weights = _beside(a, weights, axis)
     total = np.sum(a * weights, axis=axis, keepdims=keepdims)
     return total / np.sum(weights, axis=axis, keepdims=keepdims)
 
 
-def _require_alike(a: Any, weights: Any) -> None:
-    if np.shape(a) != np.shape(weights):
-        raise ShapeError(
-            f"np.average of {shape_text(a.shape)} with weights of {shape_text(np.shape(weights))}",
-            remedy="weights of the same shape: np.broadcast_to(weights, a.shape)",
-        )
+def _beside(a: Any, weights: Any, axis: tuple[int, ...] | None) -> Any:
+    """Weights in the shape of a: as they are, or for each place along the one axis that is averaged over."""
+    if np.shape(a) == np.shape(weights):
+        return weights
+    if axis is not None and len(axis) == 1 and np.shape(weights) == (a.shape[axis[0]],):
+        return np.broadcast_to(np.reshape(weights, (-1, *(1 for _ in a.shape[axis[0] + 1 :]))), a.shape)
+    raise ShapeError(
+        f"np.average of {shape_text(a.shape)} with weights of {shape_text(np.shape(weights))}",
+        remedy="weights of the same shape, or of one axis, with that axis named",
+    )
 
+
+def _spread(function: Any) -> Callable[..., Any]:
+    """Variance and deviation: the nodes have a fact for how many degrees of freedom are lost, the table none."""
+
+    def of_sample(a: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Any:
+        return operations.NODES[function](a, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    return of_sample
+
+
+def _cumulative_sum(x: Any, axis: int | None = None) -> Any:
+    if axis is None and _axes(x) != 1:
+        raise ArgumentError("np.cumulative_sum of several axes", remedy="axis=..., or np.cumsum(x), which takes all")
+    return np.cumsum(x, axis=0 if axis is None else axis)
+
+
+def _diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    (k,) = normal_axes(axis, _axes(a))
+    before = (slice(None),) * k
+    for _ in range(n):
+        a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
+    return a
+
+
+_OF_NUMPY_2_1: Final = {"unstack": _unstack, "cumulative_sum": _cumulative_sum}
 
 _WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
     np.round: _round,
     np.around: _round,
     np.copy: _copy,
     np.positive: _copy,
+    np.conjugate: _copy,
+    np.real: lambda val: +val,
+    np.iscomplexobj: lambda x: False,
     np.fabs: lambda x: np.abs(x),  # noqa: PLW0108 — the ufunc takes out=
     np.reciprocal: _reciprocal,
     np.float_power: lambda x1, x2: np.power(x1, x2),  # noqa: PLW0108 — likewise
@@ -225,6 +315,7 @@ _WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
     np.inner: _inner,
     np.vdot: _vdot,
     np.vecdot: _vecdot,
+    np.linalg.vecdot: _vecdot,
     np.tensordot: _tensordot,
     np.linalg.tensordot: _tensordot,
     np.linalg.multi_dot: _multi_dot,
@@ -234,7 +325,13 @@ _WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
     np.vstack: _vstack,
     np.hstack: _hstack,
     np.column_stack: _column_stack,
+    np.dstack: _dstack,
     np.append: _append,
+    np.split: _split,
+    np.array_split: _array_split,
+    np.vsplit: _split,
+    np.hsplit: _hsplit,
+    np.diagonal: _diagonal,
     np.moveaxis: _moveaxis,
     np.matrix_transpose: _matrix_transpose,
     np.linalg.matrix_transpose: _matrix_transpose,
@@ -244,4 +341,8 @@ _WRITTEN_WITH: Final[Mapping[Any, Callable[..., Any]]] = {
     np.trace: _trace,
     np.ptp: _ptp,
     np.average: _average,
+    np.var: _spread(np.var),
+    np.std: _spread(np.std),
+    np.diff: _diff,
+    **{getattr(np, name): written for name, written in _OF_NUMPY_2_1.items() if hasattr(np, name)},
 }

@@ -101,6 +101,8 @@ def _traced(probe: Any, inputs: tuple[Any, ...]) -> Output | None:
     """What Symbols that pass through ``forward`` have; None where they cannot."""
     try:
         traced = probe.forward(*(Symbol(None, shape=shape, dtype=dtype) for shape, dtype in inputs))
+        if type(traced) is tuple:
+            raise several_values(traced)
         shape = traced.known_shape if isinstance(traced, Symbol) else as_shape(np.shape(traced))
         return Output(shape, np.dtype(getattr(traced, "dtype", float)))
     except Untraceable:
@@ -109,6 +111,14 @@ def _traced(probe: Any, inputs: tuple[Any, ...]) -> Output | None:
         raise
     except Exception:  # whatever a user's rule raises on a Symbol, it may still run on arrays
         return None
+
+
+def several_values(returned: tuple[Any, ...]) -> ArgumentError:
+    """The error of a forward that returns a tuple: arrays of one shape would become one array in silence."""
+    return ArgumentError(
+        f"forward returns {len(returned)} values, and a node has one",
+        remedy="a node for each of them; np.stack or np.concatenate makes one value of several",
+    )
 
 
 def _declared(kind: Kind, said: Any, traced: Output | None) -> Output:

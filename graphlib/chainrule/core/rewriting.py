@@ -82,12 +82,19 @@ def expand(graph: G, nodes: Sequence[str | Node] = ()) -> G:
     chosen = {graph[key] for key in nodes}
     for node in chosen:
         if type(node).expand is Node.expand:
-            raise ArgumentError(f"{type(node).__name__} is not made of simpler nodes", where=node.where, node=node)
+            raise _cannot_be_opened(graph, node)
 
     def opened(node: Node, inputs: tuple[Node, ...]) -> Node:
         return _opened(node, inputs, deep=not chosen) if node in chosen or not chosen else node.replace(*inputs)
 
     return _renewed(graph, _rebuild(graph, opened))
+
+
+def _cannot_be_opened(graph: BaseGraph, node: Node) -> ArgumentError:
+    opening = [graph.name(one) for one in graph if type(one).expand is not Node.expand]
+    remedy = f"graph.expand({', '.join(map(repr, opening))})" if opening else "nothing in this graph can be opened"
+    said = f"{type(node).__name__} is not made of simpler nodes"
+    return ArgumentError(said, where=node.where, remedy=remedy, node=node)
 
 
 def _opened(node: Node, inputs: tuple[Node, ...], deep: bool) -> Node:

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.core.learning import expected_shape
 from chainrule.core.node import Node, input_names
+from chainrule.core.output import several_values
 from chainrule.core.read_only import read_only
 from chainrule.errors import RuleError
 from chainrule.symbols.dimensions import Shape, shape_text
@@ -77,6 +78,8 @@ def call_forward(node: Node, read: Sequence[Array], dtype: np.dtype[Any] | None 
 
 def _in_dtype(node: Node, result: Any, read: Sequence[Array], dtype: np.dtype[Any] | None) -> Array:
     """What a rule gave as an array in the dtype of the run; raises TypeError for one of another dtype."""
+    if type(result) is tuple:
+        raise several_values(result)
     value = np.asarray(kept_dtype(node, _weakly(result, dtype), dtype))
     if dtype is None or value.dtype == dtype or value.dtype.kind in "iub":
         return value

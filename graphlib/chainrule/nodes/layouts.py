@@ -11,8 +11,6 @@ import numpy as np
 from chainrule.core.accepting import expect
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
-from chainrule.nodes.rearranging import Index
-from chainrule.symbols.dimensions import divided, shape_text
 from chainrule.symbols.elementary import put
 from chainrule.symbols.shapes import normal_axes, pairs_of
 from chainrule.symbols.symbol import Value
@@ -51,23 +49,7 @@ def split(x: Node, into: int | Sequence[int], axis: int = 0) -> tuple[Node, ...]
     expect(x, Node, "split takes a node, and into how many pieces", "split(Constant(x), 3)")
     if x.shape is None:
         raise ArgumentError("a value of unknown shape cannot be split", where=x.where, remedy="x[...] for each piece")
-    expect(axis, (int, np.integer), "x is split along one axis", "axis=0")
-    (k,) = normal_axes(axis, len(x.shape))
-    places = list(into) if isinstance(into, (list, tuple)) else _equal_pieces(x, into, k)
-    before = (slice(None),) * k
-    return tuple(Index(x, key=(*before, slice(start, end))) for start, end in itertools.pairwise((None, *places, None)))
-
-
-def _equal_pieces(x: Node, into: Any, axis: int) -> list[Any]:
-    size: Any = (x.shape or ())[axis]
-    expect(into, (int, np.integer), "into is a number of pieces, or where they begin", "split(x, 3), split(x, [1, 4])")
-    if into < 1 or (isinstance(size, int) and size % into):
-        raise ArgumentError(
-            f"axis {axis} of {shape_text(x.shape)} does not divide into {into} equal pieces",
-            where=x.where,
-            remedy="split(x, [...], axis=...) with the places where the pieces begin",
-        )
-    return [divided(size, into) * k for k in range(1, into)]
+    return tuple(np.split(x, into, axis))  # type: ignore[arg-type]  # NumPy does not know of nodes
 
 
 # --- repeated --------------------------------------------------------------------------------------------------------

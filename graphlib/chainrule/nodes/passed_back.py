@@ -16,8 +16,10 @@ from chainrule.symbols.standardizing import (
     deviation,
     in_groups,
     masked_softmax,
+    sent_back_in_steps,
     standardized,
     standardized_backward,
+    standardized_in_steps,
 )
 from chainrule.symbols.symbol import Value
 from chainrule.symbols.windows import (
@@ -128,6 +130,11 @@ class Standardized(Node, computes=standardized):
     def backward(self, grad: Value, y: Value, x: Value) -> tuple[Value]:
         return (standardized_backward(grad, x, self.axis, self.epsilon, center=self.center, groups=self.groups),)
 
+    def expand(self, *inputs: Node) -> Node:
+        """x less its mean, over the root of its variance and ε."""
+        opened: Node = standardized_in_steps(*inputs, self.axis, self.epsilon, center=self.center, groups=self.groups)
+        return opened
+
 
 @final
 class StandardizedBackward(Node, computes=standardized_backward):
@@ -152,6 +159,11 @@ class StandardizedBackward(Node, computes=standardized_backward):
             of_g, of_x = self._local(grad, y, g, apart, axis)
             return of_g.reshape(x.shape), of_x.reshape(x.shape)
         return self._local(grad, y, g, x, self.axis)
+
+    def expand(self, *inputs: Node) -> Node:
+        """g less n mean(g n), less its mean, over the root of the variance of x and ε."""
+        opened: Node = sent_back_in_steps(*inputs, self.axis, self.epsilon, center=self.center, groups=self.groups)
+        return opened
 
     def _local(self, grad: Value, y: Value, g: Value, x: Value, axis: Any) -> tuple[Value, Value]:
         n = standardized(x, axis, self.epsilon, center=self.center)

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn, TypeAlias, final
 
 import numpy as np
 
-from chainrule.errors import ArgumentError, Untraceable
+from chainrule.errors import ArgumentError, ShapeError, Untraceable
 
 _PACKAGE: Final = __file__[: -len("symbols/dimensions.py")]
 Monomial: TypeAlias = tuple[tuple[str, int], ...]  # m²n is (("m", 2), ("n", 1)), sorted by name; 1 is ()
@@ -88,7 +88,10 @@ class Dimension:
         """
         total = self.evaluate_exactly(sizes)
         if total.denominator != 1:
-            raise ValueError(f"{self} is {total} for {dict(sizes)}, which is no whole number")
+            raise ShapeError(
+                f"{self} is {total} for {dict(sizes)}, which is no whole number",
+                remedy=f"a size that {total.denominator} divides: {self} is exact where it counts entries",
+            )
         return total.numerator
 
     def evaluate_exactly(self, sizes: Mapping[str, int]) -> Fraction:
@@ -176,11 +179,20 @@ class Dimension:
         raise Untraceable(
             f"the size {self} has no number before there is data",
             remedy=f"{self} in arithmetic; all examples at once in the place of a loop over them; np.zeros_like(x), or "
-            "zeros of shape (3, 1), which broadcast; random numbers as an Input; np.sum(onehot * p, axis=1) for "
-            f"p[np.arange({self}), labels]",
+            "zeros of shape (3, 1), which broadcast; random numbers as an Input; "
+            f"np.take_along_axis(p, labels[:, None], axis=1) for p[np.arange({self}), labels]",
         )
 
-    __index__ = __int__ = __float__ = _refuse_number
+    __index__ = __int__ = __float__ = __trunc__ = __floor__ = __ceil__ = _refuse_number
+
+    def __round__(self, digits: Any = None) -> NoReturn:
+        self._refuse_number()
+
+    def __mod__(self, other: Any) -> Any:
+        return _as_number(np.remainder, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _as_number(np.remainder, other, self)
 
     def _refuse_order(self, other: Any) -> NoReturn:
         raise (ArgumentError if self.seen else Untraceable)(

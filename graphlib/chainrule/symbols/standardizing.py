@@ -34,16 +34,17 @@ def _kept(
     return operations.kept(x, axis)
 
 
-def _standardized(
+def standardized_in_steps(
     x: Value, axis: Any = None, epsilon: float = EPSILON, *, center: bool = True, groups: int | None = None
 ) -> Value:
+    """``standardized`` as what it is made of."""
     if groups is not None:
         apart, axes = in_groups(x, groups)
-        return _standardized(apart, axes, epsilon, center=center).reshape(x.shape)
+        return standardized_in_steps(apart, axes, epsilon, center=center).reshape(x.shape)
     return (centered(x, axis=axis) if center else x) / deviation(x, axis, epsilon, center)
 
 
-@elementary("axis", _kept, dtype="joint", of_entries=_standardized)
+@elementary("axis", _kept, dtype="joint", of_entries=standardized_in_steps)
 def standardized(
     x: Value, axis: Any = None, epsilon: float = EPSILON, *, center: bool = True, groups: int | None = None
 ) -> Value:
@@ -55,7 +56,7 @@ def standardized(
     >>> standardized(np.array([1.0, 3.0]), axis=0, epsilon=0.0).tolist()
     [-1.0, 1.0]
     """
-    return _standardized(x, axis, epsilon, center=center, groups=groups)
+    return standardized_in_steps(x, axis, epsilon, center=center, groups=groups)
 
 
 def _like_x(
@@ -70,7 +71,7 @@ def _like_x(
     return x.shape  # type: ignore[no-any-return]  # a value has a shape
 
 
-def _back(
+def sent_back_in_steps(
     grad: Value,
     x: Value,
     axis: Any = None,
@@ -79,10 +80,11 @@ def _back(
     center: bool = True,
     groups: int | None = None,
 ) -> Value:
+    """``standardized_backward`` as what it is made of."""
     if groups is not None:
         apart, axes = in_groups(x, groups)
-        return _back(grad.reshape(apart.shape), apart, axes, epsilon, center=center).reshape(x.shape)
-    y = _standardized(x, axis, epsilon, center=center)
+        return sent_back_in_steps(grad.reshape(apart.shape), apart, axes, epsilon, center=center).reshape(x.shape)
+    y = standardized_in_steps(x, axis, epsilon, center=center)
     rest = grad - y * np.mean(grad * y, axis=axis, keepdims=True)
     return (centered(rest, axis=axis) if center else rest) / deviation(x, axis, epsilon, center)
 
@@ -90,7 +92,7 @@ def _back(
 def _back_of_entries(grad: Value, x: Value, axis: Any = None, epsilon: float = EPSILON, **facts: Any) -> Value:
     if facts.get("center", True):  # 2,000 operations for one of four features
         raise Untraceable("an entry of it is longer than anybody reads")
-    return _back(grad, x, axis, epsilon, **facts)
+    return sent_back_in_steps(grad, x, axis, epsilon, **facts)
 
 
 @elementary("axis", _like_x, dtype="joint", linear=(0,), of_entries=_back_of_entries)
@@ -108,7 +110,7 @@ def standardized_backward(
     >>> standardized_backward(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 2.0]), axis=0).round(2).tolist()
     [0.2, -0.41, 0.2]
     """
-    return _back(grad, x, axis, epsilon, center=center, groups=groups)
+    return sent_back_in_steps(grad, x, axis, epsilon, center=center, groups=groups)
 
 
 def _masked_form(x: Value, mask: Value, axis: Any = None) -> Value:

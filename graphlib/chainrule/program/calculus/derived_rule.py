@@ -51,9 +51,12 @@ def derived_rule(kind: type[Node], *examples: npt.ArrayLike, **facts: Any) -> st
     Raises Untraceable, saying which call is in the way, where the forward cannot be recorded; ArgumentError for a class
     with a backward of its own, and where the forward needs examples.
     """
-    if not hasattr(kind, "backward"):
+    if not (isinstance(kind, type) and issubclass(kind, Node)):
+        own = type(kind).__name__ if isinstance(kind, Node) else "Mine"
         raise ArgumentError(
-            f"a rule is derived for a class of nodes, not for {kind!r}"[:200], remedy="class Mish(Node)"
+            "derived_rule takes a class of nodes, and arrays to try it with",
+            given=repr(kind),
+            remedy=f"derived_rule({own})" + ", with class Mine(cr.Node) around the forward" * (own == "Mine"),
         )
     if kind.backward is not Node.backward:
         raise ArgumentError(

@@ -11,7 +11,7 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node
 from chainrule.core.placing import on_behalf_of
-from chainrule.errors import ArgumentError, ShapeError, UnknownNameError
+from chainrule.errors import ArgumentError, NameConflictError, ShapeError, UnknownNameError
 from chainrule.program.calculus.backward import backward, fed_like, frame_of, gradients, next_name, translating
 from chainrule.program.calculus.sweeping import leading_to, pushed
 from chainrule.symbols.dimensions import shape_text
@@ -33,6 +33,12 @@ def hvp(graph: G, name: str | Node | Directions, along: Any = None) -> G:
 
 def jvp(graph: G, directions: Directions, *of: str | Node) -> G:
     """The graph of how nodes move when others move along directions; ``Graph.jvp`` says more."""
+    if not isinstance(directions, Mapping):
+        raise ArgumentError(
+            "jvp takes a dict with a direction for each value that moves",
+            given=repr(directions),
+            remedy=f'graph.jvp({{{graph.name((*graph.parameters, *graph.leaves)[0])!r}: "v"}})',
+        )
     ends = [graph[key] for key in of] or list(graph.outputs)
     along = _directions(graph, directions, None)
     translation, frame = translating(graph), f"along {', '.join(map(_word, along.values()))}"
@@ -71,6 +77,12 @@ def _direction(graph: BaseGraph, node: Node, along: Any) -> Node:
         name = graph.name(node)
         raise ArgumentError(f"along which direction does {name} move?", remedy=f'along="v", and v is fed with {name}')
     if isinstance(along, str):
+        if along in graph:
+            raise NameConflictError(
+                f"a direction for {graph.name(node)} cannot be called {along!r}: this graph has a node of that name",
+                where=graph[along].where,
+                remedy=f"a name that nothing has: {'v_' + graph.name(node)!r}; or the node itself: graph[{along!r}]",
+            )
         return fed_like(graph, node, along)
     direction = along if isinstance(along, Node) else Constant(along)
     if None not in (direction.shape, node.shape) and direction.shape != node.shape:

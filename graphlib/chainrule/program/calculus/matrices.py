@@ -55,7 +55,7 @@ def _too_large(graph: BaseGraph, end: Node, start: Node) -> ArgumentError:
         f"up to {MOST:,}, to be moved one by one",
         where=f"{end.where}; {start.where}",
         remedy=f'graph.jvp({{{name!r}: "v"}}, {of!r}) is the product with a direction, '
-        f"Graph(graph[{of!r}]).backward({name!r}) that with a gradient",
+        f"cr.Graph(graph[{of!r}]).backward({name!r}) that with a gradient",
     )
 
 
