@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,3 +81,9 @@ def generator(seed: Any, *more: int) -> np.random.Generator:
         return np.random.default_rng([seed, *more] if more else seed)
     except (TypeError, ValueError):
         raise ArgumentError(f"a seed is a whole number from 0 on, not {seed!r}", remedy="seed=0") from None
+
+
+def is_masked(value: Any) -> bool:
+    """Whether it is a masked array. Who has one has loaded numpy.ma, which takes as long as compiling a small graph."""
+    known = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    return known is not None and isinstance(value, known)
