@@ -1,12 +1,15 @@
-"""The benchmark command runs, checks that its peers compute the same, and writes its page; it asserts no time."""
+"""The benchmark command compares results, goes on where it stopped, and writes its page; no test asserts a time."""
 
+import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def compare(*arguments):
@@ -16,39 +19,65 @@ def compare(*arguments):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "page.md"
-    sections, peers = ["gradients", "large", "compile"], ["Run", "NumPy plan"]
-    done = compare("--only", *sections, "--peers", *peers, "--columns", "1", "7", "--rounds", "1", "--write", str(path))
+    folder = tmp_path_factory.mktemp("page")
+    path, kept = folder / "page.md", folder / "kept.json"
+    asked = ["--columns", "1", "7", "--seconds", "0", "--kept", str(kept)]
+    first = compare("--only", "gradients", "large", *asked, "--minutes", "0")
+    assert "goes on from here" in first.stderr
+    first = compare("--only", "gradients", *asked)
+    assert first.returncode == 0, first.stderr[-2000:]
+    assert "gradients, 2-3-3-1, 7, float32" in first.stdout
+    done = compare("--only", "gradients", "large", "compile", *asked, "--write", str(path))
     assert done.returncode == 0, done.stderr[-2000:]
+    assert "gradients, 2-3-3-1, 7, float32" not in done.stdout  # it was kept
+    assert not kept.exists()
     return path.read_text(encoding="utf-8")
 
 
 def test_the_page_says_how_to_repeat_it_and_which_aims_are_missed(page):
     assert "compare.py --write docs/benchmarks.md" in page
     missed = page.partition("## Aims missed in this run")[2].partition("##")[0].strip().splitlines()
-    bold = sum(cell.strip().startswith("**") for line in page.splitlines() for cell in line.split("|"))
+    bold = len(re.findall(r"\*\*[^*]+\*\*", page))
     assert missed == ["None."] if bold == 0 else len(missed) == bold
 
 
 def test_the_page_has_a_row_for_every_peer_that_was_measured(page):
     table = page.partition("## Forward and backward of 2-3-3-1")[2].partition("Ratios")[0]
     rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
-    assert rows[2:] == ["by hand", "Run", "NumPy plan"]
+    assert {"by hand", "Run", "NumPy plan", "auto plan"} <= set(rows)
     assert "| the eight products |" in page
 
 
-def test_an_unknown_section_or_peer_is_refused():
+def test_the_written_page_shows_its_chart():
+    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    chart = re.search(r"!\[.*\]\((pictures/benchmarks\.svg)\)", page)
+    assert ET.parse(DOCS / chart[1]).getroot().tag.endswith("svg")
+
+
+def test_an_unknown_section_is_refused():
     assert "no section speed" in compare("--only", "speed").stderr
-    assert "no peer TensorFlow" in compare("--only", "gradients", "--peers", "TensorFlow").stderr
 
 
-def test_peers_that_compute_something_else_are_not_timed(monkeypatch):
+def test_all_nets_are_computed_alike_by_all_who_are_installed():
+    done = compare("--quick")
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = done.stdout.splitlines()
+    for net in ("784-512-256-10", "CNN", "attention", "LSTM", "embedding"):
+        found = [line for line in lines if line.startswith(f"step, {net}, 5, ")]
+        assert len(found) == 2
+        assert all({"Run", "NumPy plan", "auto plan"} <= set(line.partition(": ")[2].split(", ")) for line in found)
+
+
+def test_contenders_that_compute_something_else_are_not_timed(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
-    from comparison import peers
+    from comparison.contenders import Case, differs, prepare
 
-    feeds = peers.data((2, 3, 3, 1), 5, "float64")
-    loss, gradients = peers.by_hand(feeds)()
-    peers.check((loss, gradients), (loss, gradients), "float64", "the same")
-    wrong = gradients["W2"] * (1 + 1e-6)  # a float64 peer is held to float64
-    with pytest.raises(AssertionError, match="another, W2"):
-        peers.check((loss, gradients), (loss, {**gradients, "W2": wrong}), "float64", "another")
+    case = Case("gradients", "2-3-3-1", 5)
+    found = prepare(case, "by hand").results()
+    assert differs(case, "the same", found, found) is None
+    wrong = {**found, "W2": found["W2"] * (1 + 1e-6)}  # a float64 contender is held to float64
+    assert "another, gradients, 2-3-3-1, 5, float64: W2 is" in differs(case, "another", found, wrong)
+    assert differs(case, "another", found, {**found, "W1": found["W1"] * float("nan")})
+    step = Case("step", "embedding", 5)
+    moved = prepare(step, "Run").results()
+    assert differs(step, "another", moved, {**moved, "E": moved["E"] * (1 + 1e-6)})

@@ -1,8 +1,10 @@
-"""Plans against NumPy by hand, PyTorch, JAX, HIPS autograd and MyGrad: time, memory, start, compiling, training.
+"""Plans against NumPy by hand, PyTorch, JAX, HIPS autograd and MyGrad: time, load, memory, start, the tools.
 
-Run it with `python tests/benchmarks/compare.py`; `--write docs/benchmarks.md` writes the page. All that is compared is
-measured in one run and in turns, with the same number of threads, after it has been checked that all compute the same.
-What is not installed is left out with a line that says so; `pip install --group bench` installs it.
+Run it with `python tests/benchmarks/compare.py`; `--write docs/benchmarks.md` writes the page and its chart. Every
+contender has a process of its own, which is kept alive and asked in turns, after all have computed the same. What has
+been measured is kept in a file: a run that was broken off, or whose `--minutes` were over, goes on where it stopped.
+`--quick` compares results, in a minute, and measures nothing. What is not installed is left out with a line that says
+so; `pip install --group bench` installs it.
 """
 
 from __future__ import annotations
@@ -12,16 +14,19 @@ import datetime as dt
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from comparison.machine import description, limit_threads, processors
+from comparison.machine import ALLOCATOR, description, load, processors
 
+KEPT = Path(__file__).parents[2] / "build" / "benchmarks.json"
 HEAD = """# Benchmarks
 
 What a [plan](plans.md) takes, against the same computation by hand in NumPy, in other libraries, and as a `Run`. This
 page is written by one command, in one run on one machine. Another machine gives other figures: trust the ratios.
 
-{machine}
-* {date}; the run took {minutes:.0f} minutes, and {load:.1f} processors were busy with other things when it began
+{chart}{machine}
+* {threads} threads for everybody, where nothing else is said; {date}
+* measuring took {minutes:.0f} minutes, and {load:.1f} processors (median) were busy, those of the contender included
 
 To repeat it, in a clone of this repository:
 
@@ -30,47 +35,66 @@ To repeat it, in a clone of this repository:
 .venv/bin/python tests/benchmarks/compare.py --write docs/benchmarks.md
 ```
 
-How it is measured: all take turns, in a new order each round, and the median counts. Before a sample each is called
-once without being timed; what is shorter than 2 ms is called many times in a sample. Everybody has the same number of
-threads, and feeds in arrays of its own that were converted beforehand. Results are compared before anything is timed.
-PyTorch and JAX are given the loss of the logits; by hand is what a course writes."""
+How it is measured: every contender has a process of its own, which stays. All take turns, in a new order each round,
+with a pause of {pause} ms between them, in which threads that still spin go to sleep; the median counts. Before a
+sample each is called once without being timed; what is shorter than 4 ms is called many times in a sample. Everybody
+has the same number of threads, feeds in arrays of its own that were converted beforehand, and the same allocator:
+memory that is freed is kept by the process ({allocator}), as it is wherever PyTorch or JAX are loaded. Results are
+compared before anything is timed. PyTorch and JAX are given the loss of the logits; by hand is what a course writes."""
 
 
 def main() -> None:
     arguments = parsed()
-    limit_threads(arguments.threads)
-    # Only now: libraries read the number of threads when they are imported.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of this process, which measures the tools in seconds of a processor
+    # Only now: NumPy reads it when it is imported.
+    from comparison.kept import Kept, TimeIsUp
     from comparison.page import page
-    from comparison.sections import SECTIONS, Options
+    from comparison.quick import compare_results
+    from comparison.sections import SECTIONS, measured
 
-    unknown = [name for name in arguments.only or () if name not in SECTIONS]
-    if unknown:
+    if unknown := [name for name in arguments.only or () if name not in SECTIONS]:
         sys.exit(f"--only: no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
-    options = Options(arguments.columns or Options.columns, arguments.rounds, tuple(arguments.peers or Options.peers))
-    begun = dt.datetime.now()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    if load > 0.3:
-        print(f"{load:.1f} processors are busy with other things: threads that wait for each other will look slow")
-    sections = []
-    for name in arguments.only or SECTIONS:
-        print(f"{name} ...", flush=True)
-        sections.append(SECTIONS[name](options))
-        print(f"{sections[-1]}\n", flush=True)
-    minutes = (dt.datetime.now() - begun).total_seconds() / 60
-    head = HEAD.format(machine=description(arguments.threads), date=begun.date(), minutes=minutes, load=load)
-    text = page(head, sections)
+    if arguments.quick:
+        sys.exit("\n".join(compare_results()) or None)
+    if load() > 0.5:
+        print(f"{load():.1f} processors are busy with other things: threads that wait for each other will look slow")
+    kept = Kept(arguments.kept, arguments.minutes)
+    try:
+        sections = measured(kept, arguments.only or list(SECTIONS), arguments.seconds, arguments.columns)
+    except TimeIsUp:
+        sys.exit("The minutes are over. The same command goes on from here.")
     if arguments.write:
-        arguments.write.write_text(text, encoding="utf-8")
+        _write(arguments.write, kept, sections, page)
+        kept.forget()
     print("\n".join(["Aims missed:", *(line for section in sections for line in section.missed)]))
+
+
+def _write(path: Path, kept: Any, sections: Any, page: Any) -> None:
+    """Write the page, and the chart beside it where matplotlib is installed and what it shows has been measured."""
+    from comparison.chart import drawn
+    from comparison.turns import PAUSE
+
+    head = HEAD.format(
+        chart=drawn(path.parent / "pictures" / "benchmarks.svg", sections),
+        machine="\n".join(description()),
+        threads=processors(),
+        date=dt.date.today(),
+        minutes=kept.seconds / 60,
+        load=kept.load,
+        pause=round(PAUSE * 1e3),
+        allocator=", ".join(f"`{name}={value}`" for name, value in ALLOCATOR.items()),
+    )
+    path.write_text(page(head, sections), encoding="utf-8")
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", nargs="+", metavar="SECTION", help="these sections, such as gradients or memory")
+    parser.add_argument("--only", nargs="+", metavar="SECTION", help="these sections, such as gradients or trained")
     parser.add_argument("--columns", type=int, nargs="+", help="numbers of columns for the section gradients")
-    parser.add_argument("--peers", nargs="+", metavar="PEER", help="these beside by hand, such as 'JAX jit'")
-    parser.add_argument("--rounds", type=int, help="rounds of every section; without it each has its own number")
-    parser.add_argument("--threads", type=int, default=processors(), help="for everybody (default: all processors)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for the turns of a case (default: 4)")
+    parser.add_argument("--minutes", type=float, help="begin nothing new after so many; the same command goes on")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="what is measured already")
+    parser.add_argument("--quick", action="store_true", help="compare results in a minute, and measure nothing")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the page, such as docs/benchmarks.md")
     return parser.parse_args()
 

@@ -549,6 +549,52 @@ def test_a_plan_pickles():
     np.testing.assert_array_equal(twin(feeds)[1]["A3"], plan(feeds)[1]["A3"])
 
 
+def refuse(*_, **__):
+    raise AssertionError("a pickled plan is not traced again")
+
+
+@pytest.mark.parametrize("options", [{}, {"update": cr.Adam(0.1)}, {"outputs": "A3"}], ids=["plan", "step", "outputs"])
+def test_a_pickled_plan_starts_without_tracing(options, monkeypatch):
+    graph, feeds = dnn()
+    plan = graph.compile(**options)
+    if "update" in options:
+        feeds |= plan.start({name: feeds[name] for name in plan.parameters})
+    given = {name: x for name, x in feeds.items() if name != "Y" or "outputs" not in options}
+    expected, packed = plan(given), pickle.dumps(plan)
+    for traced in ("asked.record", "asked.record_forward", "plan.optimized", "plan.with_updates"):
+        monkeypatch.setattr(f"chainrule.plan.{traced}", refuse)
+    for found, wanted in zip(flat(pickle.loads(packed)(given)), flat(expected), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def flat(results):
+    """The arrays of a call, whatever form it hands them back in."""
+    if isinstance(results, tuple):
+        return [results[0], *results[1].values()]
+    return [results]
+
+
+def test_plans_of_deep_graphs_and_of_rules_that_are_called_pickle_too():
+    node = cr.Parameter("x")
+    for k in range(1500):
+        node = cr.Sin(node, name=f"s{k}")
+    plan = cr.Graph(node).compile()
+    assert pickle.loads(pickle.dumps(plan))({"x": 0.5})[0] == plan({"x": 0.5})[0]
+    called = cr.Graph(cr.Sum(Halved(cr.Parameter("w", (3,))), name="L")).compile()
+    loss, gradients = pickle.loads(pickle.dumps(called))({"w": [1.0, 2.0, 5.0]})
+    assert (loss, gradients["w"].tolist()) == (4.0, [0.5, 0.5, 0.5])
+
+
+class Halved(cr.Node):
+    """A rule that looks at numbers, so that plans call it."""
+
+    def forward(self, x):
+        return np.array([float(entry) / 2 for entry in x])
+
+    def backward(self, grad, y, x):
+        return (grad * np.array([0.5] * len(x)),)
+
+
 def test_a_deep_chain_compiles_without_recursion():
     node: cr.Node = cr.Parameter("x")
     for _ in range(1500):

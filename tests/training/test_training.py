@@ -29,6 +29,69 @@ def quiet(graph, params, feeds, **options):
     return train(graph, params, feeds, progress=False, **options)
 
 
+# Compiling once ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The optimizers of all steps that were compiled."""
+    from chainrule.training import kept_steps
+
+    seen, compile_step = [], kept_steps.compile_step
+    monkeypatch.setattr(kept_steps, "compile_step", lambda *given: seen.append(given[-1]) or compile_step(*given))
+    return seen
+
+
+def test_a_graph_is_compiled_once_for_all_its_trainings(compiled):
+    graph = means()
+    feeds = {"x": np.array([[1.0, 2.0, 6.0]])}
+    found = [quiet(graph, {"w": [[4.0]]}, feeds, optimizer=SGD(0.25), epochs=3).losses for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert compiled == [SGD(0.25)]
+    others = [SGD(0.125), Momentum(0.25), SGD(0.25), SGD(np.float32(0.25))]
+    for optimizer in others:
+        quiet(graph, {"w": [[4.0]]}, feeds, optimizer=optimizer, epochs=2)
+    assert compiled == [SGD(0.25), SGD(0.125), Momentum(0.25), SGD(np.float32(0.25))]
+    assert quiet(graph, {"w": [[np.float32(4)]]}, feeds, optimizer=SGD(0.25), epochs=2).losses == found[0][:2]
+
+
+def test_no_array_is_kept_after_a_training(compiled):
+    graph = means()
+    quiet(graph, {"w": [[4.0]]}, {"x": np.ones((1, 5))}, epochs=2)
+    (step,) = graph.kept.values()
+    assert [computation.free() for computation in step.plan._computations.values()] == [[]]
+    assert not vars(step.plan._local)
+
+
+RATE = 0.5
+
+
+def test_what_somebody_else_wrote_is_traced_for_every_training(monkeypatch):
+    """A rule or an optimizer may read what has changed since: a variable of a notebook, an attribute."""
+
+    class Scaled(cr.Node):
+        def forward(self, x):
+            return RATE * x
+
+        def backward(self, grad, y, x):
+            return (RATE * grad,)
+
+    class Own(Optimizer):
+        rate = 0.5
+
+        def update(self, parameter, gradient, memory):
+            return parameter - self.rate * gradient, memory
+
+    graph, own = cr.Graph(cr.Sum(Scaled(cr.Parameter("w")), name="L")), Own()
+    assert quiet(graph, {"w": 4.0}, {}, optimizer=SGD(1.0), epochs=1).losses == (2.0,)
+    monkeypatch.setitem(globals(), "RATE", 0.25)
+    assert quiet(graph, {"w": 4.0}, {}, optimizer=SGD(1.0), epochs=1).losses == (1.0,)
+    plain = parabola()
+    assert float(quiet(plain, {"w": 4.0}, {}, optimizer=own, epochs=1).params["w"]) == 3.0
+    own.rate = 1.0
+    assert float(quiet(plain, {"w": 4.0}, {}, optimizer=own, epochs=1).params["w"]) == 2.0
+
+
 # Optimizers ----------------------------------------------------------------------------------------------------------
 
 

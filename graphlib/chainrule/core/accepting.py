@@ -6,6 +6,7 @@ import contextlib
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -107,3 +108,9 @@ def generator(seed: Any, *more: int) -> np.random.Generator:
     if isinstance(seed, (int, np.integer)) and seed >= 0:
         return np.random.default_rng([int(seed), *more] if more else int(seed))
     raise ArgumentError(f"a seed is a whole number from 0 on, not {seed!r}", remedy="seed=0")
+
+
+def is_masked(value: Any) -> bool:
+    """Whether it is a masked array. Who has one has loaded numpy.ma, which takes as long as compiling a small graph."""
+    known = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    return known is not None and isinstance(value, known)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.accepting import is_masked
 from chainrule.core.array_file import ArrayFile
 from chainrule.core.leaves import Constant, Leaf
 from chainrule.core.node import Node
@@ -229,7 +230,7 @@ def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) 
 
 def as_array(value: Any) -> Array:
     """A value as an array of real numbers; raises what ``unfit`` puts into words."""
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         raise TypeError("masked")
     array: Array = value if is_stored(value) else np.asarray(value)
     if array.dtype.kind not in "fiub":
@@ -251,7 +252,7 @@ _REAL_NUMBERS = "real numbers: an array, a number, or a list of rows of one leng
 
 def unfit(name: str, value: Any, error: Exception) -> tuple[str, str]:
     """What a value is in place of an array of real numbers, and what to do about it."""
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         return (
             "is a masked array, which has entries without a value",
             f"fill them, {name}.filled(0), or drop their columns",

@@ -50,6 +50,8 @@ class BaseGraph(ABC):
             tuple(self._position[source] for source in node.inputs) for node in self.order
         )
         """By position in ``order``: the positions of a node's inputs, once for every use."""
+        self.kept: dict[Any, Any] = {}
+        """What was made of the graph and can be made again, such as the step of a training; it is not pickled."""
 
     def _take_names(self, variables: Mapping[str, Any]) -> None:
         """Put nodes with names in the place of those without; who holds one of these finds its twin here."""

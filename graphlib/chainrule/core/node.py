@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
-from chainrule.core.accepting import check_arguments, checked_name
+from chainrule.core.accepting import check_arguments, checked_name, is_masked
 from chainrule.core.computed_sizes import frozen, node_of_size
 from chainrule.core.no_backward import derived_backward, refuse_near_miss, without_forward
 from chainrule.core.operable import Misfit, Operable
@@ -326,7 +326,7 @@ def as_node(value: Operand, consumer: Node) -> Node:
     if isinstance(value, (list, tuple)) and any(isinstance(part, Node) for part in value):
         kind = type(consumer).__name__
         raise ArgumentError(f"{kind} takes nodes one by one, not in a {type(value).__name__}", remedy=f"{kind}(a, b)")
-    if isinstance(value, (np.matrix, np.ma.MaskedArray)):
+    if isinstance(value, np.matrix) or is_masked(value):
         kind = type(value).__name__
         raise ArgumentError(
             f"{type(consumer).__name__} takes plain arrays: a {kind} has arithmetic of its own",

@@ -75,6 +75,10 @@ class Whole:
             found = self._local.free = []
         return found
 
+    def release(self) -> None:
+        """Let go of every workspace; the next call makes one."""
+        self._local = threading.local()
+
     def __call__(self, feeds: Mapping[str, Array], executor: Any = None) -> Results:
         """The loss and the gradients; an executor has nothing to do where there is one piece."""
         free = self.free()
@@ -112,6 +116,10 @@ class Blocks(InPieces):
         sizes = {**self.sizes, self.parts.name: columns}
         title = f"{self.title}: one block of {columns} columns"
         return _part(bound(self.parts.block, sizes, self.sizes), title, self.fusing)
+
+    def release(self) -> None:
+        """Let go of every workspace; the next call makes them."""
+        self._local = threading.local()
 
     @property
     def total(self) -> int:

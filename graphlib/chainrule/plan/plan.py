@@ -32,6 +32,7 @@ from chainrule.plan.out import check_targets, written
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.sizes import Assured
 from chainrule.plan.updating import Update, memories, updated, with_updates
+from chainrule.program.calls import RuleCall
 from chainrule.program.program import Program
 from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension, shape_text
@@ -60,11 +61,14 @@ def compile_graph(
     _check_backend(backend)
     _check_loss(graph)
     program = wanted_program(graph, gradients)
-    if update is not None and (computed := [name for name in program.gradients if name not in program.feeds]):
+    if update is None:
+        return Plan(graph, program, backend, block=block)
+    if computed := [name for name in program.gradients if name not in program.feeds]:
         raise ArgumentError(
             f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
         )
-    return Plan(graph, program, backend, update=update, block=block)
+    memory = memories(update, {name: graph[name].shape or () for name in program.gradients}, graph.names)
+    return Plan(graph, with_updates(program, update, memory), backend, update=update, memory=memory, block=block)
 
 
 def _check_backend(backend: Backend) -> None:
@@ -114,15 +118,14 @@ class Plan(Explained):
         backend: Backend = "numpy",
         *,
         update: Update | None = None,
+        memory: Mapping[str, Mapping[str, Input]] | None = None,
         block: int | None = None,
+        programs: Mapping[Any, Program] | None = None,
     ) -> None:
         self.graph, self.backend, self.update, self._block = graph, backend, update, block
-        self._gradients = tuple(program.gradients)
-        self.memory: dict[str, dict[str, Input]] = {}
+        self.memory: Mapping[str, Mapping[str, Input]] = memory or {}
         """By parameter, the inputs for what the update remembers of it."""
-        if update is not None:
-            self.memory = memories(update, {name: graph[name].shape or () for name in self._gradients}, graph.names)
-            program = with_updates(program, update, self.memory)
+        self._gradients = tuple(self.memory) or tuple(program.gradients)
         self._recorded, self._assured = program, Assured(program)
         inputs = [leaf for remembered in self.memory.values() for leaf in remembered.values()]
         self._leaves: tuple[Leaf, ...] = (*(node for node in graph.order if isinstance(node, Leaf)), *inputs)
@@ -131,7 +134,7 @@ class Plan(Explained):
         self._local = threading.local()
         self._computations: dict[Key, Computation] = {}
         self._loops: dict[Key, Loop | str] = {}
-        self._programs: dict[Any, Program] = {}
+        self._programs: dict[Any, Program] = dict(programs or {})
         self._splits: dict[Any, Split | str] = {}
 
     # --- reading it ----------------------------------------------------------------------------------------------
@@ -346,6 +349,13 @@ class Plan(Explained):
                 self._computations[key] = found
         return found
 
+    def release(self) -> None:
+        """Let go of the arrays that calls compute in; what is compiled stays."""
+        self._local = threading.local()
+        for computation in list(self._computations.values()):
+            if not isinstance(computation, Looped):
+                computation.release()
+
     def _lock_here(self) -> Any:
         """The lock of this process: one that another thread held when this process was forked is never released."""
         if self._lock[0] != os.getpid():
@@ -403,9 +413,13 @@ class Plan(Explained):
         return {str(size): number for size, number in pairs if isinstance(size, Dimension)}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._recorded.predicts:
-            return _predicting, (self.graph, self.backend, self._block)
-        return _rebuilt, (self.graph, self._gradients, self.backend, self.update, self._block)
+        if any(isinstance(step.operation, RuleCall) for step in self._recorded):  # a node pickles with all before it
+            if self._recorded.predicts:
+                return functools.partial(compile_forward, block=self._block), (self.graph, self.backend)
+            anew = functools.partial(compile_graph, update=self.update, block=self._block)
+            return anew, (self.graph, self._gradients, self.backend)
+        options = {"update": self.update, "memory": self.memory, "block": self._block, "programs": self._programs}
+        return _restored, (self.graph, self._recorded, self.backend, options)
 
 
 def _floating(arrays: Mapping[str, Array]) -> np.dtype[Any]:
@@ -434,12 +448,9 @@ def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
             raise RuleError(f"{name}: a rule on the way gives {found} where this plan computes in {dtype}")
 
 
-def _rebuilt(graph: BaseGraph, gradients: tuple[str, ...], backend: Backend, update: Any, block: int | None) -> Plan:
-    return compile_graph(graph, gradients, backend, update=update, block=block)
-
-
-def _predicting(graph: BaseGraph, backend: Backend, block: int | None) -> Plan:
-    return compile_forward(graph, backend, block=block)
+def _restored(graph: BaseGraph, recorded: Program, backend: Backend, options: Mapping[str, Any]) -> Plan:
+    """A plan as it was pickled: nothing is traced, and no pass is made again."""
+    return Plan(graph, recorded, backend, **options)
 
 
 def _quick_whole(computation: Whole) -> tuple[str, dict[str, Any]]:

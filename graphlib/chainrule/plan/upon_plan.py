@@ -44,6 +44,10 @@ class UponPlan(Explained):
         """What a call makes of the results of the plan, as text."""
         return "results"
 
+    def release(self) -> None:
+        """Let go of the arrays that calls compute in; the next call makes new ones."""
+        self.plan.release()
+
     def explain(self) -> str:
         """What was compiled, and how columns are computed."""
         return self.plan.explain()

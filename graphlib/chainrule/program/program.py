@@ -139,10 +139,14 @@ def rewrite(program: Program, change: Change) -> Program:
     """
     builder = Builder()
     new: list[Any] = []
+    moved: set[int] = set()  # the steps that another step or a number stands for
     for k, step in enumerate(program.steps):
-        same = all(type(new[ref]) is Ref and new[ref].step == ref for ref in step.refs)
+        same = not moved or moved.isdisjoint(step.refs)
         renewed = step if same else step.reading(map_refs(step.operands, lambda ref: new[ref.step]))
-        new.append(change(builder, renewed, k))
+        made = change(builder, renewed, k)
+        new.append(made)
+        if type(made) is not Ref or made.step != k:
+            moved.add(k)
     ends = {k: _as_ref(builder, new[k], program.steps[k]) for k in dict.fromkeys(program.ends)}
     values = {name: ends[k] for name, k in program.values.items()}
     gradients = {name: ends[k] for name, k in program.gradients.items()}

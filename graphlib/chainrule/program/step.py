@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, final
 
@@ -51,7 +51,7 @@ class Step:
 
     def __post_init__(self) -> None:  # every pass asks for the refs, so they are found once
         found: list[int] = []
-        map_refs(self.operands, lambda ref: found.append(ref.step))
+        _gather(self.operands, found)
         object.__setattr__(self, "refs", tuple(found))
 
     def reading(self, operands: tuple[Any, ...]) -> Step:
@@ -70,13 +70,25 @@ class Step:
         return self.operation is None and bool(self.operands)
 
 
+def _gather(operands: Iterable[Any], found: list[int]) -> None:
+    """Append the numbers of the steps that are read, also inside the tuples and slices of an index."""
+    for operand in operands:
+        kind = type(operand)  # an exact type is asked for faster than a kind of it
+        if kind is Ref:
+            found.append(operand.step)
+        elif kind is tuple or kind is list:
+            _gather(operand, found)
+        elif kind is slice:
+            _gather((operand.start, operand.stop, operand.step), found)
+
+
 def map_refs(operand: Any, change: Callable[[Ref], Any]) -> Any:
     """An operand with its Refs replaced, also inside the tuples and slices of an index."""
-    kind = type(operand)  # an exact type is asked for faster than a kind of it
+    kind = type(operand)
     if kind is Ref:
         return change(operand)
     if kind is tuple or kind is list:
-        return tuple(map_refs(part, change) for part in operand)
+        return tuple([map_refs(part, change) for part in operand])
     if kind is slice:
         return slice(*(map_refs(part, change) for part in (operand.start, operand.stop, operand.step)))
     return operand

@@ -16,20 +16,19 @@ from chainrule.symbols.operations import OPERATIONS, number
 from chainrule.symbols.symbol import Symbol, known_shape
 
 
-def verify(program: Program, known: dict[Any, Shape | None] | None = None) -> None:
+def verify(program: Program) -> None:
     """Hold a program to its rules; raises ProgramError, naming the step, when one is broken.
 
     Every operand is an earlier step; every name is defined once; the shape of every step is the one that its
-    operation gives for the shapes of its operands; every result is a step. ``known`` keeps the shapes that have been
-    found, for the next program of the same kind.
+    operation gives for the shapes of its operands; every result is a step.
     """
-    known = {} if known is None else known
+    known: dict[Any, Shape | None] = {}  # the shapes that have been found
     names: set[str] = set()
     for k, step in enumerate(program.steps):
         if step.name in names:
             raise ProgramError(f"step %{k}: {step.name!r} is defined twice")
         names |= {step.name} if step.name else set()
-        if any(not 0 <= source < k for source in step.refs):
+        if step.refs and not 0 <= min(step.refs) <= max(step.refs) < k:
             raise ProgramError(f"step %{k} reads a step that is not before it", given=step_text(step))
         shape = _remembered_shape(program.steps, step, known)
         if shape is not None and step.shape is not None and shape != step.shape:

@@ -22,6 +22,8 @@ def broadcast(*shapes: Shape) -> Shape:
 
     Raises ShapeError when they do not broadcast; two different names never do.
     """
+    if all(shape == shapes[0] for shape in shapes[1:]):
+        return shapes[0] if shapes else ()
     columns = itertools.zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)
     return tuple(_broadcast_sizes(sizes, shapes) for sizes in columns)[::-1]
 

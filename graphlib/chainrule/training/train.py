@@ -15,10 +15,11 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError, FeedError
 from chainrule.nodes.batch_of_graph import batch_name
-from chainrule.plan.training_plan import State, TrainingPlan, compile_step
+from chainrule.plan.training_plan import State, TrainingPlan
 from chainrule.symbols.dimensions import names_in, shape_text
 from chainrule.training.batches import Batches
 from chainrule.training.history import History, Trained
+from chainrule.training.kept_steps import kept_step
 from chainrule.training.optimizers import SGD, Optimizer
 from chainrule.training.progress import Meter
 from chainrule.training.snapshots import Snapshots
@@ -96,7 +97,7 @@ def train(
     if batch_size is not None and not axes:
         raise _without_examples(graph, feeds, columns)
     Batches(feeds, axes, epochs, batch_size, seed)  # whatever it refuses is refused before anything is compiled
-    step = compile_step(graph, list(params), backend, optimizer)
+    step = kept_step(graph, params, backend, optimizer)
     start = step.start(params)
     fed = step.prepare({**start, **feeds})
     state = {name: fed.pop(name) for name in start}
@@ -121,6 +122,7 @@ def train(
         interrupted = True
     finally:
         meter.close()
+        step.release()
     final_params = {name: np.array(done[0][name], dtype=start[name].dtype) for name in params}
     taken = kept.last(done[1], done[0])
     trained = Trained(graph, feeds, len(batches) // epochs)

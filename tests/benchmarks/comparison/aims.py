@@ -13,8 +13,18 @@ RATIOS: Final[dict[tuple[int, str], dict[str, float]]] = {
     (1_000_000, "best"): {"by hand": 0.35, "PyTorch eager": 0.65, "JAX jit": 0.5, "torch.compile": 1.0},
 }
 LARGE_NET: Final = 1.08  # × the bare matrix products of 784-512-256-1
-MEMORY: Final = 64 << 20  # bytes beyond feeds and results
-MEMORY_COLUMNS: Final = (1_000_000, 10_000_000)
-SAME_MEMORY: Final = 8 << 20  # what two runs of one program differ by
+TRAINED: Final[dict[str, float]] = {  # × the better of PyTorch and JAX, by the net
+    "784-512-256-10": 1.0,
+    "CNN": 1.5,
+    "attention": 1.0,
+    "LSTM": 1.5,
+    "embedding": 1.0,
+}
+RUN: Final = 2.0  # × PyTorch eager at m = 1
+MEMORY: Final = 64 << 20  # bytes beyond feeds and results of 2-3-3-1
+IMPORT: Final = 1.3  # × the import of NumPy
 START: Final = 0.2  # × the time from starting Python to the first gradient that PyTorch and JAX need
-COMPILING: Final = 0.010  # seconds
+COMPILING: Final = 10.0  # ms
+TOOL: Final = 2.0  # s of a processor for one tool and one net
+DERIVATION: Final = 50.0  # ms of a processor for 100 nodes
+JUDGING: Final = 30.0  # ms of a processor for the eleven formulas of 2-3-3-1

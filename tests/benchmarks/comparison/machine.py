@@ -1,4 +1,4 @@
-"""The machine: processors, versions, and one number of threads for everybody."""
+"""The machine: processors, versions, and the same environment for every contender."""
 
 from __future__ import annotations
 
@@ -7,8 +7,20 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
-PACKAGES = ("numpy", "numba", "torch", "jax", "autograd", "mygrad")
+PACKAGES: Final = ("numpy", "numba", "torch", "jax", "autograd", "mygrad")
+# Memory that is freed is kept by the process and not handed back to the system, which would clear it page by page at
+# the next call: what PyTorch and JAX bring about by being there, NumPy alone has only so. glibc takes 32 MB at most.
+ALLOCATOR: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(8 << 30)}
+_OF_THREADS: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NPROC",  # XLA takes no number from XLA_FLAGS any more: its pool has as many threads as this says
+)
 
 
 def processors() -> int:
@@ -16,29 +28,37 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def limit_threads(count: int) -> None:
-    """Give every library this number of threads; call it before any of them is imported.
-
-    XLA takes no number from XLA_FLAGS any more: its pool has as many threads as NPROC says, else as there are
-    processors to run on. Where fewer threads than processors are asked for, the process is kept to so many processors,
-    which holds for those who do not ask, such as the threads of a plan, too.
-    """
-    for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB_MAXIMUM"):
-        os.environ[f"{name}_NUM_THREADS" if name != "VECLIB_MAXIMUM" else "VECLIB_MAXIMUM_THREADS"] = str(count)
-    os.environ["NPROC"] = str(count)
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    if count < processors() and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+def environment(threads: int) -> dict[str, str]:
+    """What every contender's process is started with: this many threads, one state of the allocator."""
+    # Installed libraries have their bytecode; without this the engine would be compiled anew in every process.
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {
+        **own,
+        **ALLOCATOR,
+        **dict.fromkeys(_OF_THREADS, str(threads)),
+        "JAX_PLATFORMS": "cpu",
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # more are processes that stay
+    }
 
 
-def description(threads: int) -> str:
+def keep_to(threads: int) -> None:
+    """Keep this process to so many processors, which holds for those, too, who do not ask how many threads to start."""
+    if threads < processors() and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def load() -> float:
+    """The processors that were busy during the last minute."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
+
+def description() -> list[str]:
     """Processor, system, versions: one line of Markdown each."""
-    lines = [
-        f"* {_processor()}, {processors()} logical processors, {threads} threads for everybody",
+    return [
+        f"* {_processor()}, {processors()} logical processors",
         f"* {platform.system()} {platform.machine()}, Python {sys.version.split()[0]}, BLAS of NumPy: {_blas()}",
         f"* {', '.join(f'{name} {_version(name)}' for name in PACKAGES)}",
     ]
-    return "\n".join(lines)
 
 
 def _processor() -> str:

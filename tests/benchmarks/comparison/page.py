@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -13,6 +14,8 @@ class Section:
     title: str
     parts: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    found: dict[Any, Any] = field(default_factory=dict)
+    """What was measured, by case, where the chart shows it."""
 
     def say(self, text: str) -> None:
         self.parts.append(text)

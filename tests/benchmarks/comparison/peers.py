@@ -36,7 +36,7 @@ def data(sizes: tuple[int, ...], m: int, dtype: Any) -> Feeds:
     return {name: array.astype(dtype) for name, array in feeds.items()}
 
 
-# --- without a library -------------------------------------------------------------------------------------------
+# --- without a library -----------------------------------------------------------------------------------------------
 
 
 def by_hand(feeds: Feeds) -> Step:
@@ -63,7 +63,7 @@ def formulas_by_hand(feeds: Feeds) -> tuple[Any, dict[str, Any]]:
     return loss, {"W1": dW1, "B1": dB1, "W2": dW2, "B2": dB2, "W3": dW3, "B3": dB3}
 
 
-# --- this project ------------------------------------------------------------------------------------------------
+# --- this project ----------------------------------------------------------------------------------------------------
 
 
 def graph_for(feeds: Feeds) -> Any:
@@ -108,7 +108,7 @@ def auto_plan(feeds: Feeds) -> Step:
     return partial(compiled(feeds, backend="auto"), feeds)
 
 
-# --- other libraries ---------------------------------------------------------------------------------------------
+# --- other libraries -------------------------------------------------------------------------------------------------
 
 
 def torch_tensors(feeds: Feeds) -> dict[str, Any]:
@@ -247,32 +247,3 @@ PEERS: Final[dict[str, Callable[[Feeds], Step]]] = {
     "auto plan": auto_plan,
 }
 PLANS: Final = ("NumPy plan", "Numba plan", "auto plan")
-
-
-def prepared(feeds: Feeds, names: tuple[str, ...] = tuple(PEERS)) -> tuple[dict[str, Step], dict[str, str]]:
-    """What is measured, by peer, and why the others take no part."""
-    steps, absent = {}, {}
-    if unknown := [name for name in names if name not in PEERS]:
-        raise SystemExit(f"no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")
-    for name in names:
-        try:
-            steps[name] = PEERS[name](feeds)
-        except Absent as why:
-            absent[name] = str(why)
-    return steps, absent
-
-
-def check(expected: tuple[Any, Mapping[str, Any]], found: tuple[Any, Mapping[str, Any]], dtype: Any, name: str) -> None:
-    """All must compute the same before any of them is timed.
-
-    By hand the loss of a saturated column has lost digits; float32 sums of a million terms err by 1e-4 of the largest.
-    """
-    tolerance = 1e-9 if np.dtype(dtype) == np.float64 else 3e-4
-    np.testing.assert_allclose(float(found[0]), float(expected[0]), rtol=tolerance, err_msg=name)
-    for key in PARAMETERS:
-        gradient = np.asarray(expected[1][key])
-        scale = np.abs(gradient).max()
-        close = f"{name}, {key}"
-        np.testing.assert_allclose(
-            np.asarray(found[1][key]), gradient, rtol=tolerance, atol=tolerance * scale, err_msg=close
-        )

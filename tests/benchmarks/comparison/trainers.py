@@ -188,31 +188,3 @@ TRAINERS: Final[dict[str, Callable[[Feeds, Batches], Epoch]]] = {
     "Numba plan with update, an epoch in one call": numba_plan_of_epochs,
     "nets.train": nets_train,
 }
-SHUFFLES: Final = "nets.train"  # its batches are others, so that it cannot be compared in an epoch of several
-
-
-def prepared(params: Feeds, batches: Batches) -> tuple[dict[str, Epoch], dict[str, str]]:
-    """What is measured, by trainer, and why the others take no part."""
-    epochs, absent = {}, {}
-    for name, trainer in TRAINERS.items():
-        try:
-            epochs[name] = trainer(params, batches)
-        except Absent as why:
-            absent[name] = str(why)
-    return epochs, absent
-
-
-def check(epochs: Mapping[str, Epoch], several: bool, dtype: Any) -> None:
-    """All must arrive at the same parameters after two epochs, up to roundings that every step hands on."""
-    after = {}
-    for name, epoch in epochs.items():
-        epoch()
-        after[name] = {key: np.array(value) for key, value in epoch().items()}
-    for name, params in after.items():
-        if several and name == SHUFFLES:
-            continue
-        for key in PARAMETERS:
-            tolerance = 1e-9 if np.dtype(dtype) == np.float64 else 1e-3
-            np.testing.assert_allclose(
-                params[key], after["by hand"][key], rtol=tolerance, atol=tolerance, err_msg=f"{name}, {key}"
-            )

@@ -103,8 +103,6 @@ class _Opening:
     def scalars(self) -> Scalars:
         for k, step in enumerate(self.program.steps):
             self.cells.append(self._cells(k, step))
-            if len(self.made) > MOST_OPERATIONS:
-                raise NotScalar(f"more than {MOST_OPERATIONS:,} operations on numbers for each column")
         program, part = self.program, self.part
         feeds = {name: (self._shape(program.steps[k]), part[k].axis) for name, k in program.feeds.items()}
         ends = (*program.losses.items(), *((program.handed_name(name), k) for name, k in program.handed.items()))
@@ -294,6 +292,8 @@ class _Opening:
             return rest[0] if operation == "add" else self.emit("multiply", *rest)
         key = (operation, *(_key(operand) for operand in operands))
         if key not in self.made:
+            if len(self.made) == MOST_OPERATIONS:  # at once: a wide layer alone loads hundreds of thousands of weights
+                raise NotScalar(f"more than {MOST_OPERATIONS:,} operations on numbers for each column")
             self.made[key] = Scalar(operation, operands, phase or _phase(operands), kind)
         return self.made[key]
 
