@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.symbols import operations
 from chainrule.symbols.dimensions import divided, shape_text
-from chainrule.symbols.shapes import normal_axes
+from chainrule.symbols.shapes import normal_axes, one_axis
 
 # Each computes what NumPy's function of the name does, from functions that nodes have. What is left out of a signature,
 # such as dtype= or out=, is refused.
@@ -162,7 +162,7 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    size = ary.shape[axis]
+    size = ary.shape[one_axis(axis, _axes(ary))]
     if not isinstance(indices_or_sections, (int, np.integer)) or not isinstance(size, int):
         return _split(ary, indices_or_sections, axis)
     each, larger = divmod(size, int(indices_or_sections))  # the first pieces have what is left
@@ -174,7 +174,7 @@ def _hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 
 def _equal_pieces(x: Any, into: int, axis: int) -> list[Any]:
-    size = x.shape[axis]
+    size = x.shape[one_axis(axis, _axes(x))]
     if into < 1 or (isinstance(size, int) and size % into):
         raise ArgumentError(
             f"axis {axis} of {shape_text(x.shape)} does not divide into {into} equal pieces",
@@ -185,13 +185,13 @@ def _equal_pieces(x: Any, into: int, axis: int) -> list[Any]:
 
 
 def _pieces(x: Any, places: Sequence[Any], axis: int) -> list[Any]:
-    (k,) = normal_axes(axis, _axes(x))
+    k = one_axis(axis, _axes(x))
     before = (slice(None),) * k
     return [x[(*before, slice(start, end))] for start, end in itertools.pairwise((None, *places, None))]
 
 
 def _unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
-    (k,) = normal_axes(axis, _axes(x))
+    k = one_axis(axis, _axes(x))
     return tuple(np.moveaxis(x, k, 0))
 
 
@@ -280,7 +280,7 @@ def _cumulative_sum(x: Any, axis: int | None = None) -> Any:
 
 
 def _diff(a: Any, n: int = 1, axis: int = -1) -> Any:
-    (k,) = normal_axes(axis, _axes(a))
+    k = one_axis(axis, _axes(a))
     before = (slice(None),) * k
     for _ in range(n):
         a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]

@@ -92,6 +92,14 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         raise ShapeError(str(error), given=f"axis={axis} for {ndim} axes", remedy=remedy) from None
 
 
+def one_axis(axis: Any, ndim: int) -> int:
+    """The number of a single axis, from 0 to ndim - 1; raises ShapeError for none, for several, for one that is not."""
+    axes = normal_axes(axis, ndim)
+    if len(axes) == 1:
+        return axes[0]
+    raise ShapeError(f"one axis is asked for, not {axis!r}", remedy=f"axis from {-ndim} to {ndim - 1}")
+
+
 def size_of(shape: Iterable[Size]) -> Size:
     """The number of elements."""
     return math.prod(shape)
@@ -133,7 +141,7 @@ def concatenated(shapes: Sequence[Shape], axis: int = 0) -> Shape:
     >>> concatenated([(2, m), (3, m)], axis=0)
     (5, m)
     """
-    (k,) = normal_axes(axis, len(shapes[0]))
+    k = one_axis(axis, len(shapes[0]))
     rests = {(*shape[:k], *shape[k + 1 :]) for shape in shapes if len(shape) == len(shapes[0])}
     if len(rests) != 1 or len({len(shape) for shape in shapes}) != 1:
         given = ", ".join(map(shape_text, shapes))
@@ -168,7 +176,7 @@ def repeated(shape: Shape, repeats: Any, axis: Any = None) -> Shape:
         raise Untraceable("a repeat with a number for every entry is not recorded")
     if axis is None:
         return (size_of(shape) * as_size(repeats),)
-    (k,) = normal_axes(axis, len(shape))
+    k = one_axis(axis, len(shape))
     return (*shape[:k], shape[k] * as_size(repeats), *shape[k + 1 :])
 
 
