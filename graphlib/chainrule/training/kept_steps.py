@@ -22,10 +22,10 @@ def kept_step(
     changed since, such as a variable of a notebook, and is traced for every training.
     """
     names = tuple(names)
-    if type(optimizer) not in _OWN or not isinstance(backend, str) or not all(map(_is_own, map(type, graph.order))):
+    if type(optimizer) not in _OWN or not all(map(_is_own, map(type, graph.order))):
         return compile_step(graph, names, backend, optimizer)
     facts = ((type(value), value) for value in vars(optimizer).values())  # 1 and 1.0 are equal
-    key: Any = (kept_step, names, backend, type(optimizer), *facts)
+    key: Any = (kept_step, names, repr(backend), type(optimizer), *facts)  # which may be no backend at all
     step: TrainingPlan | None = graph.kept.get(key)
     if step is None:
         step = compile_step(graph, names, backend, optimizer)
