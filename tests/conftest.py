@@ -29,6 +29,11 @@ def _own_cache(tmp_path_factory):
 
 # What `pytest -m quick` leaves out, as a file or a test of it; behind it the seconds of a processor it takes.
 SLOW = {
+    "07-gradients.md": 8,
+    "jax-out.md": 6,
+    "pytorch-in.md": 5,
+    "test_course.py::test_a_notebook_runs_and_shows_its_pictures": 5,
+    "test_course.py::test_what_is_to_be_filled_in_runs_as_it_stands": 25,
     "test_attacks.py": 25,
     "test_benchmarks.py": 13,
     "test_demo.py": 4,

@@ -166,7 +166,7 @@ def test_no_name_of_a_file_stands_twice_in_the_tests():
 
 def test_the_tests_stand_in_the_folders_of_what_they_test():
     folders = {path.name for path in ENGINE.iterdir() if (path / "__init__.py").exists()} | {"nets", "behaviour"}
-    others = {"benchmarks", "fuzz", "judges", "oracles"}
+    others = {"benchmarks", "fuzz", "judges", "oracles", "site"}
     assert {path.parent.name for path in (ROOT / "tests").glob("*/*.py")} - others <= folders
     assert [path.name for path in (ROOT / "tests").glob("*.py")] == ["conftest.py"]
 
@@ -180,7 +180,8 @@ def test_what_is_listed_as_slow_exists(request):
     conftest = request.config.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
     files = {path.name: ast.parse(path.read_text("utf-8")) for path in (ROOT / "tests").rglob("test_*.py")}
     known = {f"{name}::{node.name}" for name, tree in files.items() for node in tree.body if hasattr(node, "name")}
-    assert set(conftest.SLOW) - set(files) - known == set()
+    pages = {path.name for path in (ROOT / "docs").rglob("*.md")}
+    assert set(conftest.SLOW) - set(files) - known - pages == set()
 
 
 def test_the_table_of_mutation_testing_names_files_and_tests_that_exist():
@@ -214,6 +215,9 @@ def test_what_a_page_links_to_exists(page):
 
 
 def test_the_index_of_the_pages_has_all_of_them():
+    """A page stands in the index of all pages, or in that of its folder, which stands there."""
     docs = ROOT / "docs"
-    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} - {"README.md"}
-    assert pages <= set(re.findall(r"\]\(([^)#]+)\)", (docs / "README.md").read_text("utf-8")))
+    indexes = [docs / "README.md", *docs.glob("*/index.md")]
+    links = {index: re.findall(r"\]\((?!\w+:)([^)#\s]+)", index.read_text("utf-8")) for index in indexes}
+    listed = {(index.parent / link).resolve() for index, found in links.items() for link in found}
+    assert {page.resolve() for page in docs.rglob("*.md")} - {indexes[0].resolve()} <= listed

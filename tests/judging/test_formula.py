@@ -130,6 +130,8 @@ def test_the_text_of_a_formula_is_the_formula(text):
 REFUSED = [
     ("", "there is no formula"),
     ("  \n ", "there is no formula"),
+    ("...", "there is no formula"),
+    ("…", "there is no formula"),
     ("lambda x: x", "a function of its own (lambda)"),
     ("A1 if m else A2", "np.where"),
     ("[x for x in A1]", "a loop (for)"),

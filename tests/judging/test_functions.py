@@ -106,6 +106,8 @@ def test_a_parameter_that_nothing_fills_is_told_with_what_there_is():
         (lambda cache: {"nothing": 1.0}, "returns nothing that is a gradient of this graph"),
         (lambda cache: {"dW3": cache["W3"], "W3": cache["W3"]}, "dW3 is given twice"),
         (lambda cache: {"dW3": "text"}, "gives no array of real numbers for dW3"),
+        (lambda cache: {"dW3": ...}, "gives nothing for dW3 yet"),
+        (lambda cache: {"W3": None}, "gives nothing for dW3 yet"),
         (lambda cache: cache["Q9"], "there is no value 'Q9'"),
         (lambda cache: (cache["W3"] * 2, 3), "whose values have no names"),
     ],

@@ -244,9 +244,10 @@ class Explainer:
             values.pop(formula.name, None)
             if formula.parsed is None:
                 put_outcome(values, _RESULT, finding.alone[k, convention])
-            columns = self._ground.draws[k].sizes.get(self._ground.batch)
-            cases.append(Case(values, finding.expected[k, convention], columns))
-        cases.sort(key=lambda case: sum(map(np.size, case.values.values())))
+            draw = self._ground.draws[k]
+            tame = draw.tame or formula.parsed is None  # what an array comes from cannot be computed again
+            cases.append(Case(values, finding.expected[k, convention], draw.sizes.get(self._ground.batch), tame))
+        cases.sort(key=lambda case: (not case.tame, sum(map(np.size, case.values.values()))))
         names = candidates(self._ground, formula)
         batch, examples = self._ground.batch, self._ground.examples
         spoken = batch if batch and batch not in self._ground.graph else None  # a node of that name is meant by it

@@ -141,6 +141,12 @@ def _of_tuple(function: Function, result: Any, recording: Recording, asked: Ques
 
 
 def _array(function: Function, name: str, value: Any) -> Array:
+    if value is None or value is ...:
+        raise ArgumentError(
+            f"{named(function)} gives nothing for {name} yet",
+            given=str(value),
+            remedy=f"compute {name}, or leave its key out and have the others judged",
+        )
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise ArgumentError(f"{named(function)} gives no array of real numbers for {name}", given=str(array.dtype))

@@ -16,6 +16,7 @@ from chainrule.errors import ChainruleError
 from chainrule.judging.closeness import Array, agrees, same
 from chainrule.judging.functions import chain
 from chainrule.judging.functions.answers import Answers, Function, answers_of, question
+from chainrule.judging.functions.array_changes import change_told
 from chainrule.judging.functions.reading_off import line_of_change, parts_of
 from chainrule.judging.ground import Convention, Ground, drawn, random_draws
 from chainrule.judging.judge import check
@@ -151,22 +152,27 @@ class _Submission:
     def of_arrays(self, conventions: tuple[str, ...]) -> Report:
         """The report on arrays: each by itself, and in the chain; variables only where something is wrong."""
         c = conventions[0]
-        verdicts = [self._judged(name, c) for name in self.all]
+        verdicts = [self._judged(name, conventions) for name in self.all]
         if all(verdict.ok for verdict in verdicts if verdict.name in self.keys):
             verdicts = [verdict for verdict in verdicts if verdict.name in self.keys]
         shown = [verdict for verdict in verdicts if verdict.name in self.keys or not verdict.ok]
         wrong = [verdict for verdict in shown if not verdict.own]
         first = min(wrong, key=lambda verdict: verdict.line or 0, default=None)
-        blamed = None if first is None else self._blamed(first, c)
-        if first is not None and blamed is not None:
-            name, line = blamed
-            shown[shown.index(first)] = replace(
-                first, line=line, diagnosis=f"{first.diagnosis}; look at line {line}, where {name} comes to be"
-            )
-            return self._report(shown, conventions, first=first.name)
-        return self._report(shown, conventions)
+        if first is not None:
+            shown[shown.index(first)] = self.at_blamed(first, c)
+        return self._report(shown, conventions, first=None if first is None else first.name)
 
-    def _blamed(self, verdict: Verdict, convention: str) -> tuple[str, int] | None:
+    def at_blamed(self, verdict: Verdict, convention: str) -> Verdict:
+        """A verdict at the line where the first variable came to be that is no gradient, if there is one."""
+        blamed = self._blamed(convention)
+        if blamed is None:
+            return verdict
+        name, line = blamed
+        return replace(
+            verdict, line=line, diagnosis=f"{verdict.diagnosis}; look at line {line}, where {name} comes to be"
+        )
+
+    def _blamed(self, convention: str) -> tuple[str, int] | None:
         """The first variable that looks like a gradient on the way to a wrong one, and is none of this graph's."""
         known = [np.asarray(value) for c in self.ground.conventions for value in self.ground.values(0, c).values()]
         count = self.ground.draws[0].sizes.get(self.ground.batch, 1)
@@ -181,7 +187,8 @@ class _Submission:
                 return name, line
         return None
 
-    def _judged(self, name: str, convention: str) -> Verdict:
+    def _judged(self, name: str, conventions: tuple[str, ...]) -> Verdict:
+        convention = conventions[0]
         if name not in self.ground.judged or self.is_right(name, convention):
             return self._right(name, convention)
         shown, line = self.shown(name), self.line(name)
@@ -195,7 +202,15 @@ class _Submission:
                 told = f"wrong only because {', '.join(because)} {'is' if len(because) == 1 else 'are'}"
                 return Verdict(name, shown, False, True, told, because=because, line=line)
         mine, right = given[name], np.asarray(self.ground.values(0, convention)[name])
-        return Verdict(name, shown, False, False, "wrong", _difference(mine, right, name), line=line)
+        told = next(filter(None, (self._change(name, c, draws) for c in conventions)), _difference(mine, right, name))
+        return Verdict(name, shown, False, False, "wrong", told, line=line)
+
+    def _change(self, name: str, convention: str, draws: Sequence[int]) -> str:
+        """The usual change that makes an array right on all draws."""
+        arrays = [self.results[k, convention].get(name) for k in draws]
+        known = [array for array in arrays if array is not None]
+        found = len(known) == len(draws) and name in self.gradients
+        return change_told(self.ground, draws, convention, name, known) if found else ""
 
     def _report(self, verdicts: list[Verdict], conventions: tuple[str, ...], first: str | None = None) -> Report:
         decisive = any(verdict.convention == conventions[0] for verdict in verdicts)
@@ -269,6 +284,8 @@ def _of_formulas(
     first = next((name for name in keys if not found[name].own), None)
     if first is not None:
         found[first] = _at_common_line(found[first], wrong, right)
+        if not found[first].repair and first in wrong:
+            found[first] = submission.at_blamed(found[first], settled)
     label = report.convention if report is not None else None
     return Report([found[name] for name in keys], label, first, batch=ground.batch, examples=ground.examples)
 

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from chainrule.errors import Untraceable
 from chainrule.judging.reading.bounds import MOST_NODES
 from chainrule.judging.reading.forms import name_node, put_in_place, size_of_tree
@@ -39,6 +41,9 @@ def expression_of(symbol: Symbol, names: Mapping[int, str], line_of: Callable[[A
 
 def _step(symbol: Symbol, made: Mapping[int, ast.expr], line: int | None) -> ast.expr:
     """One operation on expressions: printed with places for its operands, which are put in then."""
+    added = _added_to_zeros(symbol)
+    if added is not None:
+        return made[id(added)]
     places = {id(part): f"operand_{k}" for k, part in enumerate(symbol.operands) if isinstance(part, Symbol)}
     operands = tuple(
         Symbol.leaf(places[id(part)], part.known_shape, part.dtype) if isinstance(part, Symbol) else part
@@ -52,6 +57,17 @@ def _step(symbol: Symbol, made: Mapping[int, ast.expr], line: int | None) -> ast
     for node in ast.walk(tree):
         node.lineno = line  # type: ignore[attr-defined]  # of a file, where it is an expression of one
     return put_in_place(tree, found)
+
+
+def _added_to_zeros(symbol: Symbol) -> Symbol | None:
+    """What is added to an array of zeros that it is as large as: how a loop begins that adds up."""
+    if symbol.operation is not np.add:
+        return None
+    for zeros, other in (symbol.operands, symbol.operands[::-1]):
+        is_begun = isinstance(zeros, np.ndarray) and not zeros.any() and zeros.dtype.kind in "fi"
+        if is_begun and isinstance(other, Symbol) and other.known_shape == symbol.known_shape:
+            return other
+    return None
 
 
 def line_of_change(before: ast.expr, after: ast.expr) -> int | None:

@@ -119,7 +119,7 @@ def is_written(text: str) -> bool:
 def _bound_text(passage: Passage) -> None:
     if len(passage.text) > LONGEST:
         raise passage.error(LONGEST, f"a formula of {len(passage.text):,} characters has more than {LONGEST:,}")
-    if not passage.text.strip():
+    if passage.text.strip() in ("", "...", "…"):
         raise passage.error(0, "there is no formula")
     depth = 0
     for at, character in enumerate(passage.text):

@@ -122,9 +122,15 @@ def name_everywhere(site: Site, near: Surroundings) -> Proposals:
 
 
 def layer_shifted(site: Site, near: Surroundings) -> Proposals:
-    """Move all names to the layer before or behind."""
+    """Move all names to the layer before or behind, or all values, or all gradients."""
     names = {part.node.id for part in sites(site.node) if isinstance(part.node, ast.Name)}
-    for step in (-1, 1):
-        table = {name: other for name in names if (other := shifted(name, step)) and _allowed(other, near)}
-        if len(table) > 1:
-            yield Proposal(renamed(site.node, table), "this is the formula of the neighboring layer")
+    gradients = names & set(near.gradients)
+    for step, where in ((-1, "before"), (1, "behind")):
+        for moved, said in (
+            (names, "this is the formula of the neighboring layer"),
+            (names - gradients, f"the values have to be those of the layer {where}"),
+            (gradients, f"the gradients have to be those of the layer {where}"),
+        ):
+            table = {name: other for name in moved if (other := shifted(name, step)) and _allowed(other, near)}
+            if len(table) > 1:
+                yield Proposal(renamed(site.node, table), said)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
-from chainrule.judging.repairs.change import Proposal, Proposals, Site, Surroundings
+from chainrule.judging.repairs.change import Proposal, Proposals, Shape, Site, Surroundings
 from chainrule.judging.repairs.expressions import LOAD, argument, is_product_part, named
 from chainrule.judging.repairs.tree import called, copied, is_method
 
@@ -14,14 +14,37 @@ _AXES = (1, 0, None)
 
 
 def sum_missing(site: Site, near: Surroundings) -> Proposals:
-    """Sum a part over its columns, its rows or all of it."""
+    """Sum a part over its columns, its rows or all of it, or over all axes along which the target is stretched."""
     shape = near.shape_of(site.node)
     if not shape or is_product_part(site):
         return
+    if (found := _summed_to_target(site.node, near)) is not None:
+        new, where = found
+        yield Proposal(new, f"the sum of {{}} over {where} is missing", (site.node,))
     for axis in _AXES if len(shape) == 2 else (None,):
         where = {1: "over the columns", 0: "over the rows", None: "over all entries"}[axis]
         options = {} if axis is None else {"axis": axis, "keepdims": True}
         yield Proposal(_method_call(site.node, "sum", **options), f"the sum of {{}} {where} is missing", (site.node,))
+
+
+def _summed_to_target(node: ast.expr, near: Surroundings) -> tuple[ast.expr, str] | None:
+    """The sum of a part with three axes or more over those along which the target is stretched, and which they are."""
+    shape, wanted = near.shape_of(node), near.shapes.get(near.target)
+    if shape is None or wanted is None or len(shape) < 3 or len(shape) < len(wanted):
+        return None
+    front = tuple(range(len(shape) - len(wanted)))
+    behind = tuple(k for k, (own, size) in enumerate(zip(shape[len(front) :], wanted, strict=True)) if size == 1 < own)
+    summed = _method_call(node, "sum", axis=_one_or_all(front)) if front else node
+    summed = _method_call(summed, "sum", axis=_one_or_all(behind), keepdims=True) if behind else summed
+    axes = [*front, *(k + len(front) for k in behind)]
+    if not axes or near.shape_of(summed) != wanted:
+        return None
+    named_axes = f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes[:-1]))} and {axes[-1]}"
+    return summed, f"{named_axes}, along which {near.target} is stretched,"
+
+
+def _one_or_all(axes: Shape) -> Any:
+    return axes[0] if len(axes) == 1 else ast.Tuple([ast.Constant(axis) for axis in axes], LOAD)
 
 
 def _method_call(node: ast.expr, name: str, **options: Any) -> ast.expr:
@@ -40,6 +63,10 @@ def sum_otherwise(site: Site, near: Surroundings) -> Proposals:
     if name not in ("sum", "mean", "max", "min") or argument(site.node) is None:
         return
     assert isinstance(site.node, ast.Call)
+    inner = argument(site.node)
+    if name == "sum" and inner is not None and (found := _summed_to_target(inner, near)) is not None:
+        new, where = found
+        yield Proposal(new, f"the sum has to run over {where.rstrip(',')}")
     axis, keep = _sum_options(site.node)
     for new_axis in (axis, *(other for other in _AXES if other != axis)):
         for new_keep in (True, False):
