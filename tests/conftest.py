@@ -36,6 +36,7 @@ SLOW = {
     "test_course.py::test_what_is_to_be_filled_in_runs_as_it_stands": 25,
     "test_attacks.py": 25,
     "test_benchmarks.py": 13,
+    "test_blocks_of_every_node.py": 30,
     "test_demo.py": 4,
     "test_depth.py": 42,
     "test_differential.py": 80,

@@ -477,3 +477,37 @@ def test_a_backward_that_is_called_as_it_is_is_named_by_its_number():
     step = next(k for k, step in enumerate(program) if step.shape is None)
     called = "Halved.backward(%4, %1, %0)"
     assert str(refused.value) == f"step %{step}, {called}, is a rule that is called as it is, and may let columns meet"
+
+
+class SqueezesAll(cr.Node):
+    """A rule that drops every axis of size 1, whichever that is."""
+
+    def forward(self, x):
+        return np.squeeze(x)
+
+    def backward(self, grad, y, x):
+        return (grad.reshape(x.shape),)
+
+
+@pytest.mark.parametrize("m", [1, 2, 5])
+@pytest.mark.parametrize("block", [None, 1, 2])
+def test_a_squeeze_keeps_the_axis_of_the_columns_also_where_there_is_a_single_one(m, block):
+    x = cr.Input("x", ("m", 1, 3, 1))
+    y = cr.Squeeze(x, name="y")
+    assert str(y.shape) == "(m, 3)"
+    graph, feeds = cr.Graph(cr.Sum(cr.Square(y), name="L")), {"x": np.arange(3.0 * m).reshape(m, 1, 3, 1)}
+    run = graph.forward(feeds)
+    assert run["y"].shape == (m, 3)
+    _, gradients = compile_graph(graph, ["x"], block=block)(feeds)
+    np.testing.assert_array_equal(gradients["x"], 2 * feeds["x"])
+
+
+@pytest.mark.parametrize("m", [1, 2])
+def test_a_rule_that_drops_whatever_has_the_size_1_has_no_shape_and_the_plan_of_its_run(m):
+    graph = cr.Graph(cr.Sum(cr.Square(SqueezesAll(cr.Input("x", ("m", 1)), name="y")), name="L"))
+    feeds = {"x": np.full((m, 1), 3.0)}
+    assert graph["y"].shape is None
+    assert graph.forward(feeds)["y"].shape == ((2,) if m == 2 else ())
+    loss, gradients = graph.compile(["x"])(feeds)
+    assert loss == 9 * m
+    np.testing.assert_array_equal(gradients["x"], np.full((m, 1), 6.0))

@@ -47,7 +47,7 @@ BY_SHAPE: dict[Any, list[Callable[..., Any]]] = {
     np.ravel: [np.ravel],
     np.broadcast_to: [lambda x: np.broadcast_to(x, (5, *x.shape))],
     np.expand_dims: [lambda x: np.expand_dims(x, 1), lambda x: np.expand_dims(x, (0, -1))],
-    np.squeeze: [lambda x: np.squeeze(x[:1]), lambda x: np.squeeze(x[:1, :1], axis=1)],
+    np.squeeze: [lambda x: np.squeeze(x[:1, :1, 0]), lambda x: np.squeeze(x[:1, :1], axis=1)],
     np.concatenate: [lambda x: np.concatenate([x, x]), lambda x: np.concatenate([x, x], axis=1)],
     np.stack: [lambda x: np.stack([x, x, x]), lambda x: np.stack([x, x], axis=-1), lambda x: np.stack([x, x], 1)],
     np.take: [lambda x: np.take(x, PLACES), lambda x: np.take(x, PLACES, axis=1), lambda x: np.take(x, 1, axis=0)],

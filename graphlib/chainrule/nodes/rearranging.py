@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, final
 
 import numpy as np
@@ -14,7 +14,7 @@ from chainrule.core.placing import here
 from chainrule.errors import ArgumentError
 from chainrule.nodes.named_sizes import in_numbers
 from chainrule.symbols.broadcasting import unbroadcast
-from chainrule.symbols.dimensions import as_shape
+from chainrule.symbols.dimensions import Shape, as_shape
 from chainrule.symbols.elementary import put
 from chainrule.symbols.operations import index
 from chainrule.symbols.symbol import Symbol, Value, record
@@ -102,6 +102,14 @@ class Squeeze(Node, computes=np.squeeze):
     def of_call(cls, x: Operand, axis: int | tuple[int, ...] | None = None) -> Node:
         """The node for ``np.squeeze(x, axis)``: x itself where it is a number, as costs are that people squeeze."""
         return x if isinstance(x, Node) and x.shape == () and axis is None else cls(x, axis=axis)
+
+    @classmethod
+    def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
+        """The axes that are known to have the size 1: one with a name stays, also where there is a single example."""
+        if given.get("axis") is not None or shapes[0] is None:
+            return {}
+        ones = tuple(k for k, size in enumerate(shapes[0]) if size == 1)
+        return {"axis": ones[0] if len(ones) == 1 else ones}
 
     def forward(self, x: Value) -> Value:
         return np.squeeze(x, axis=self.axis)

@@ -243,7 +243,15 @@ def expanded(shape: Shape, axis: Any) -> Shape:
 
 
 def squeezed(shape: Shape, axis: Any = None) -> Shape:
-    """The shape without its axes of size 1, or without those in ``axis``."""
+    """The shape without its axes of size 1, or without those in ``axis``.
+
+    Raises Untraceable where a size has a name and no axis is told: with a single example it would be dropped, too.
+    """
+    if axis is None and any(isinstance(size, Dimension) for size in shape):
+        raise Untraceable(
+            f"which axes of {shape_text(shape)} have the size 1 is not known before there is data",
+            remedy="np.squeeze(x, axis=...)",
+        )
     ones = [k for k, size in enumerate(shape) if size == 1] if axis is None else normal_axes(axis, len(shape))
     if any(shape[k] != 1 for k in ones):
         raise ShapeError(
