@@ -114,6 +114,16 @@ def planned(case: Case) -> None:
         np.testing.assert_allclose(gradient, run.gradients[name], rtol=1e-8, atol=1e-12)
 
 
+def trained(case: Case) -> None:
+    plan = case.graph.compile(update=cr.SGD(0.5))
+    run = case.graph.forward(case.feeds)
+    gradients = run.backward()
+    _, state = plan({name: np.asarray(x) for name, x in case.feeds.items()})
+    for name, moved in state.items():
+        right = np.asarray(case.feeds[name]) - 0.5 * gradients[name]
+        np.testing.assert_allclose(moved, right, rtol=1e-8, atol=1e-12)
+
+
 def drawn(case: Case) -> None:
     assert "digraph" in case.graph.draw().dot
 
@@ -124,6 +134,7 @@ WORK: dict[str, Callable[[Case], None]] = {
     "check right": right,
     "check wrong": wrong,
     "plan + run": planned,
+    "training step": trained,
     "draw": drawn,
 }
 

@@ -63,7 +63,8 @@ def compile_graph(
     program = wanted_program(graph, gradients)
     if update is None:
         return Plan(graph, program, backend, block=block)
-    if computed := [name for name in program.gradients if name not in program.feeds]:
+    fed = program.feeds
+    if computed := [name for name in program.gradients if name not in fed]:
         raise ArgumentError(
             f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
         )
