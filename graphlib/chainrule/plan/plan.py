@@ -175,8 +175,6 @@ class Plan(Explained):
         """
         known, kind = getattr(self._local, "fed", ({}, np.dtype(float)))
         number = floating(kind if dtype is None else dtype, "a plan computes in floating numbers")
-        for chosen in sizes:
-            expect(chosen, Mapping, "a plan is written for sizes by name", 'plan.save(path, {"m": 32})')
         parts = [self._written(chosen, number) for chosen in sizes or (known,)]
         dtypes = {self._name(leaf): number if leaf.dtype.kind == "f" else leaf.dtype for leaf in self._fed}
         doc = f"What plan(feeds) is, for feeds by name, of {', '.join(map(ascii, dtypes))}."
@@ -184,6 +182,7 @@ class Plan(Explained):
         replaced(as_path(path), text.encode("utf-8", "backslashreplace"))
 
     def _written(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Written:
+        expect(sizes, Mapping, "a plan is written for sizes by name", 'plan.save(path, {"m": 32})')
         if missing := [name for name in self._size_names() if name not in sizes]:
             remedy = (
                 f"plan.save(path, {{{', '.join(f'{name!r}: 32' for name in self._size_names())}}}), or call it first"
