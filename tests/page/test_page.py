@@ -112,6 +112,8 @@ def test_a_run_before_backward_has_the_way_forward_only():
     page = cr.Graph(cr.Sum(cr.Square(x))).forward({"x": [[1.0], [2.0]]}).page()
     assert {step["kind"] for step in data_in(page)["steps"]} == {"forward"}
     assert "run.backward() adds the way back" in page.html
+    explained = ">its gradient "  # the legend explains what is there, and nothing else
+    assert (explained in page.html, explained in fork().page().html) == (False, True)
 
 
 def test_the_gradients_of_several_outputs_start_from_their_seeds():
