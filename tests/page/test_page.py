@@ -355,6 +355,12 @@ def test_a_page_is_saved_whole(tmp_path):
         page.save(tmp_path / "steps.svg")
 
 
+def test_a_folder_that_is_not_there_is_told_with_the_name_of_the_file(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        fork().page().save(tmp_path / "none" / "steps.html")
+    assert error.value.filename == str(tmp_path.resolve() / "none" / "steps.html")
+
+
 def test_in_a_notebook_a_page_stands_in_a_frame_that_may_only_run_its_script():
     page = fork().page()
     shown = page._repr_mimebundle_()["text/html"]
