@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_counts
+from nets.counts import checked_counts, in_one_line
 
 Array = NDArray[Any]
 
@@ -59,6 +59,9 @@ class Copier:
         self.graph = build(symbols, length, width)
         self.params: dict[str, Array] = self.graph.initialize(seed)
         self._scores = cr.Graph(self.graph["Z"])
+
+    def __repr__(self) -> str:
+        return in_one_line(self, f"of {self.length} out of {self.symbols} symbols", self.params)
 
     def feeds(self, sequences: ArrayLike) -> dict[str, Array]:
         """The tokens to read and the labels of what is to be said behind each, 0 where nothing is asked."""

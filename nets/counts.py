@@ -1,7 +1,9 @@
-"""What networks are built from, refused where it is none of that."""
+"""What networks are built from, refused where it is none of that, and told in one line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 
 def checked_counts(**counts: Any) -> None:
@@ -45,3 +47,12 @@ def checked_channels(given: Any) -> tuple[int, int]:
     first, second = given
     checked_counts(first=first, second=second)
     return first, second
+
+
+def in_one_line(network: object, built: str, params: Mapping[str, Any]) -> str:
+    """A network as it is shown: its class, what it was built from, how much there is to train.
+
+    >>> in_one_line("any", "2-3", {"W1": np.zeros((3, 2)), "B1": np.zeros((3, 1))})
+    '<str 2-3: 9 numbers to train>'
+    """
+    return f"<{type(network).__name__} {built}: {sum(map(np.size, params.values())):,} numbers to train>"

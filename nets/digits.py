@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_channels
+from nets.counts import checked_channels, in_one_line
 
 Array = NDArray[Any]
 CLASSES = 10
@@ -71,6 +71,9 @@ class DigitReader:
         self.graph = build(checked_channels(channels))
         self.params: dict[str, Array] = self.graph.initialize(seed)
         self._scores = cr.Graph(self.graph["Z3"])
+
+    def __repr__(self) -> str:
+        return in_one_line(self, "of images of 8 × 8", self.params)
 
     def train(self, images: ArrayLike, labels: ArrayLike, epochs: int = 20, seed: int = 0) -> cr.History:
         """Learn from images and their labels, in batches of 64; returns how the loss went."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_kind, checked_sizes
+from nets.counts import checked_kind, checked_sizes, in_one_line
 
 Array = NDArray[Any]
 
@@ -58,6 +58,9 @@ class DNN:
         self.fused = self.graph.fuse()
         self.params: dict[str, Array] = self.graph.initialize(seed)
         self._prediction = cr.Graph(self.graph[f"A{self.depth}"])
+
+    def __repr__(self) -> str:
+        return in_one_line(self, "-".join(map(str, self.sizes)), self.params)
 
     @property
     def depth(self) -> int:

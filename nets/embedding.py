@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_counts
+from nets.counts import checked_counts, in_one_line
 
 Array = NDArray[Any]
 
@@ -45,10 +45,14 @@ class WordEmbedding:
 
     def __init__(self, words: int, dimensions: int = 2, seed: int = 0) -> None:
         checked_counts(words=words, dimensions=dimensions)
+        self.words = words
         self.graph = build(words, dimensions)
         self.fused = self.graph.fuse()
         self.params: dict[str, Array] = self.graph.initialize(seed)
         self._prediction = cr.Graph(self.graph["A1"])
+
+    def __repr__(self) -> str:
+        return in_one_line(self, f"of {self.words} words", self.params)
 
     def predict(self, ids: ArrayLike) -> NDArray[np.int_]:
         """Return the likeliest next word for each word, as a flat array."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_counts, checked_sizes
+from nets.counts import checked_counts, checked_sizes, in_one_line
 
 Array = NDArray[Any]
 HIDDEN: dict[str, type[cr.Node]] = {"tanh": cr.Tanh, "relu": cr.ReLU}
@@ -72,6 +72,9 @@ class SoftmaxClassifier:
         self.params: dict[str, Array] = self.graph.initialize(seed)
         self._output = f"A{len(sizes) - 1}"
         self._prediction = cr.Graph(self.graph[self._output])
+
+    def __repr__(self) -> str:
+        return in_one_line(self, "-".join(map(str, self.sizes)), self.params)
 
     def probabilities(self, X: ArrayLike) -> Array:
         """Return one column of probabilities for each column of X."""

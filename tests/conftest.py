@@ -32,6 +32,7 @@ SLOW = {
     "07-gradients.md": 8,
     "jax-out.md": 6,
     "pytorch-in.md": 5,
+    "test_accessible.py": 40,
     "test_course.py::test_a_notebook_runs_and_shows_its_pictures": 5,
     "test_course.py::test_what_is_to_be_filled_in_runs_as_it_stands": 25,
     "test_attacks.py": 25,

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1] / "oracles"), str(Path(__file__).parent)]
 
 from random_graphs import random_graph  # noqa: E402 — it stands in one of these folders
-from test_jax import judge  # noqa: E402 — and this one in the other
+from test_jax import judge, without_a_slope  # noqa: E402 — and this one in the other
 
 
 def main() -> int:
@@ -22,13 +22,18 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--order", type=int, default=2, help="of the derivatives: 1, 2 or 3")
     given = parser.parse_args()
-    differ = [seed for seed in range(given.first, given.first + given.graphs) if not _agree(seed, given.order)]
+    said = {seed: _agree(seed, given.order) for seed in range(given.first, given.first + given.graphs)}
+    differ, skipped = ([seed for seed, agrees in said.items() if agrees is kind] for kind in (False, None))
     print(f"{given.graphs} random graphs up to order {given.order}: {len(differ)} differ from JAX {differ or ''}")
+    print(f"{len(skipped)} of them stand where a root is 0 and JAX has NaN {skipped or ''}")
     return 1 if differ else 0
 
 
-def _agree(seed: int, order: int) -> bool:
+def _agree(seed: int, order: int) -> bool | None:
+    """Whether JAX has the same derivatives; None where it has none."""
     random = random_graph(seed)
+    if without_a_slope(random.graph, random.feeds):
+        return None
     try:
         judge(random.graph, random.feeds, [name for name in random.moving if name in random.graph], order, seed)
     except AssertionError as error:

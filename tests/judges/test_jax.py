@@ -75,8 +75,24 @@ def test_every_node_class_to_the_third_order(name):
     judge(loss, feeds, [leaf.name for leaf in graph.parameters], order=3)
 
 
+def without_a_slope(graph, feeds):
+    """Whether a root is 0, as the deviation of c - c is: JAX's slope of it is NaN, the engine's 0."""
+    run = graph.forward(feeds)
+    return any(isinstance(node, (cr.Std, cr.Norm, cr.Sqrt)) and not np.all(run[node]) for node in graph)
+
+
+def test_where_a_root_has_no_slope_the_engine_has_0_and_jax_nan():
+    c = cr.Parameter("c", (3,))
+    graph, feeds = cr.Graph(cr.Std(c - c, name="L")), {"c": np.array([1.0, 2.0, 4.0])}
+    assert without_a_slope(graph, feeds)
+    assert graph.forward(feeds).backward()["c"].tolist() == [0, 0, 0]
+    assert np.isnan(jax.grad(lambda at: as_jax(graph, feeds)(at)[0])({"c": feeds["c"]})["c"]).all()
+    assert without_a_slope(random_graph(339).graph, random_graph(339).feeds)
+
+
 @pytest.mark.parametrize("seed", range(0, 500, 50))
 def test_random_graphs_to_the_second_order(seed):
     random = random_graph(seed)
+    assert not without_a_slope(random.graph, random.feeds)
     names = [name for name in random.moving if name in random.graph]
     judge(random.graph, random.feeds, names, order=2, seed=seed)

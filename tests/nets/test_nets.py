@@ -152,6 +152,20 @@ def test_one_hot_refuses_what_is_no_class(classes):
         one_hot(classes, 3)
 
 
+@pytest.mark.parametrize(
+    ("network", "shown"),
+    [
+        (lambda: nets.DNN(sizes=(2, 3, 1)), "<DNN 2-3-1: 13 numbers to train>"),
+        (lambda: SoftmaxClassifier(sizes=(2, 4, 3)), "<SoftmaxClassifier 2-4-3: 27 numbers to train>"),
+        (lambda: WordEmbedding(words=5, dimensions=2), "<WordEmbedding of 5 words: "),
+        (lambda: nets.digits.DigitReader(), "<DigitReader of images of 8 × 8: "),
+        (lambda: nets.copying.Copier(symbols=5, length=4), "<Copier of 4 out of 5 symbols: "),
+    ],
+)
+def test_a_network_shows_what_it_was_built_from_and_not_its_address(network, shown):
+    assert repr(network()).startswith(shown)
+
+
 def test_unknown_activations_and_sizes_are_refused():
     with pytest.raises(ValueError, match="tanh, relu"):
         SoftmaxClassifier(hidden="sigmoid")

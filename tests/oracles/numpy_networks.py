@@ -152,6 +152,21 @@ def lstm(x, h_prev, c_prev, Wf, Wi, Wc, Wo):  # noqa: PLR0917 — as people writ
     return np.sum(h_next), h_next, c_next
 
 
+def gates_at_once(x, h, c, W, b):
+    """One product for all gates, cut apart."""
+    i, f, o, g = np.split(W @ np.concatenate([h, x]) + b, 4)
+    i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+    c = f * c + i * np.tanh(g)
+    return np.mean(o * np.tanh(c))
+
+
+def smooth(x, W, weights):
+    """A filter over time whose output should be even, scaled by the deviation of the sample."""
+    h = np.tanh(x @ W)
+    h = h / np.std(h, axis=1, ddof=1, keepdims=True)
+    return np.average(np.sum(np.diff(h) ** 2, axis=1), weights=weights)
+
+
 # --- few lines -------------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +237,8 @@ NETWORKS = {
         "by": (4, 1),
     },
     lstm: {"x": X, "h_prev": (3, "m"), "c_prev": (3, "m"), **dict.fromkeys(("Wf", "Wi", "Wc", "Wo"), (3, 5))},
+    gates_at_once: {"x": X, "h": (3, "m"), "c": (3, "m"), "W": (12, 5), "b": (12, 1)},
+    smooth: {"x": (4, 6), "W": (6, 3), "weights": (4,)},
     pairs: {"params": [[(4, 3), (3,)], [(3, 2), (2,)]], "inputs": ("m", 4), "targets": ("m", 2)},
     attention: {"x": ("n", 4), "Wq": (4, 3), "Wk": (4, 3), "Wv": (4, 2)},
     objects: {"X": X, "y": Y, "W": [(3, 2), (1, 3)], "b": [(3, 1), (1, 1)]},

@@ -112,6 +112,8 @@ def test_a_run_before_backward_has_the_way_forward_only():
     page = cr.Graph(cr.Sum(cr.Square(x))).forward({"x": [[1.0], [2.0]]}).page()
     assert {step["kind"] for step in data_in(page)["steps"]} == {"forward"}
     assert "run.backward() adds the way back" in page.html
+    explained = ">its gradient "  # the legend explains what is there, and nothing else
+    assert (explained in page.html, explained in fork().page().html) == (False, True)
 
 
 def test_the_gradients_of_several_outputs_start_from_their_seeds():
@@ -351,6 +353,12 @@ def test_a_page_is_saved_whole(tmp_path):
     assert page.save(tmp_path / "steps.html").read_text("utf-8") == page.html
     with pytest.raises(ArgumentError, match="no extension of a page"):
         page.save(tmp_path / "steps.svg")
+
+
+def test_a_folder_that_is_not_there_is_told_with_the_name_of_the_file(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        fork().page().save(tmp_path / "none" / "steps.html")
+    assert error.value.filename == str(tmp_path.resolve() / "none" / "steps.html")
 
 
 def test_in_a_notebook_a_page_stands_in_a_frame_that_may_only_run_its_script():

@@ -336,21 +336,6 @@ def test_a_live_region_speaks_the_formula_and_what_it_gives(opened, page, run):
     assert tab.get_attribute("#live", "aria-live") == "polite"
 
 
-@pytest.mark.parametrize(
-    ("of", "step", "scheme"),
-    [("run", 1, "light"), ("run", 24, "dark"), ("large", 4, "light"), ("large", 8, "dark")],
-)
-def test_axe_finds_no_violations(opened, request, of, step, scheme):
-    source = pytest.importorskip(
-        "axe_playwright_python.base", reason="accessibility is judged by axe-core"
-    ).AXE_FILE_PATH
-    tab = opened(request.getfixturevalue(of).page(), step, color_scheme=scheme)
-    tab.wait_for_timeout(300)
-    tab.evaluate(source.read_text("utf-8"))
-    found = tab.evaluate("axe.run(document)")["violations"]
-    assert [(one["id"], one["nodes"][0]["html"][:200], one["nodes"][0]["failureSummary"]) for one in found] == []
-
-
 def test_dark_screens_forced_colors_and_still_pictures_have_their_rules(opened, page):
     background = "getComputedStyle(document.body).backgroundColor"
     assert opened(page).evaluate(background) == "rgb(255, 255, 255)"
@@ -392,6 +377,18 @@ def test_on_paper_there_is_the_whole_picture_and_the_final_table(opened, page):
     assert tab.get_by_text("∂L/∂A₃", exact=True).is_visible()
     opacity = "all => all.map(x => getComputedStyle(x).opacity)"
     assert set(tab.eval_on_selector_all(".picture g.node", opacity)) == {"1"}
+    tab.set_viewport_size({"width": 1045, "height": 700})  # a sheet of A4 across, less its margins
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 1045
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_row_of_the_final_table_is_no_higher_than_its_array_or_four_lines(opened, width):
+    from test_page import of_gradients
+
+    tab = opened(of_gradients().page(), viewport={"width": width, "height": 900})
+    rows = tab.eval_on_selector_all(".all tbody tr", "all => all.map(row => [row.clientHeight, row.innerText])")
+    assert len(rows) == 40
+    assert {row for height, row in rows if height > 120} == set()
 
 
 def test_hostile_names_stay_text(opened):

@@ -195,15 +195,6 @@ def test_the_moments_of_a_training_are_stepped_through(opened):
     assert tab.inner_text("#live").startswith("51 of 51. after epoch 200")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_violations_in_the_page_of_a_training(opened, scheme):
-    axe = pytest.importorskip("axe_playwright_python.base", reason="accessibility is judged by axe-core")
-    tab = opened(trained()[2].page(), 20, color_scheme=scheme)
-    tab.evaluate(axe.AXE_FILE_PATH.read_text("utf-8"))
-    found = tab.evaluate("axe.run(document)")["violations"]
-    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
-
-
 @pytest.mark.parametrize("width", [1400, 390])
 def test_nothing_of_a_training_sticks_out_sideways(opened, width):
     tab = opened(trained()[2].page(), 20, viewport={"width": width, "height": 900})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
-from chainrule.core.accepting import check_arguments, checked_name, is_masked
+from chainrule.core.accepting import check_arguments, check_no_text, checked_name, is_masked
 from chainrule.core.computed_sizes import frozen, node_of_size
 from chainrule.core.no_backward import derived_backward, refuse_near_miss, without_forward
 from chainrule.core.operable import Misfit, Operable
@@ -401,6 +401,7 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
         problems += [f"needs {', '.join(missing)}"] if missing else []
         remedy = f"facts of {kind.__name__}: {', '.join(known) or 'none'}"
         raise ArgumentError(f"{kind.__name__} {' and '.join(problems)}", where=here(), remedy=remedy)
+    check_no_text(kind, given)
     return {fact: frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
 
 

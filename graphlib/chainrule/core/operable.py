@@ -278,7 +278,7 @@ class Operable(ABC, Generic[N]):
     @property
     def mT(self) -> Any:
         """The transpose of the last two axes."""
-        return np.swapaxes(self, -1, -2) if self.ndim != 2 else self.T  # type: ignore[call-overload]  # a node
+        return np.swapaxes(self, -1, -2) if self.ndim != 2 else self.T
 
     @_Asked
     def ndim(self) -> int:

@@ -87,7 +87,7 @@ def instead_of(function: Any) -> str:
     return _WRITTEN.get(function, _OF_SCIPY.get(getattr(function, "__name__", ""), ""))
 
 
-_FORMS: Final = {
+_FORMS: Final[Mapping[Any, str]] = {
     (np.add, "accumulate"): "np.cumsum(x, axis=0)",
     (np.multiply, "accumulate"): "np.cumprod(x, axis=0)",
     (np.multiply, "outer"): "np.outer(x, y)",

@@ -12,7 +12,7 @@ def replaced(target: Path, content: bytes) -> None:
     """Write a file under another name beside it, and rename it: a full disk leaves the old one.
 
     What a link points to is replaced, not the link, and keeps its permissions. What is no ordinary file, such as a
-    device or a pipe, cannot be replaced, and is written to.
+    device or a pipe, cannot be replaced, and is written to. Raises OSError, with the name of the file itself.
     """
     target = Path(os.path.realpath(target))
     mode = _mode(target)
@@ -21,8 +21,11 @@ def replaced(target: Path, content: bytes) -> None:
             file.write(content)
         return
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}")
-    # The system takes the umask off these permissions; asking for it would set it for all threads for a moment.
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        # The system takes the umask off these permissions; asking for it would set it for all threads for a moment.
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

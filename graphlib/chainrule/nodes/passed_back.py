@@ -132,7 +132,8 @@ class Standardized(Node, computes=standardized):
 
     def expand(self, *inputs: Node) -> Node:
         """x less its mean, over the root of its variance and ε."""
-        opened: Node = standardized_in_steps(*inputs, self.axis, self.epsilon, center=self.center, groups=self.groups)
+        (x,) = inputs
+        opened: Node = standardized_in_steps(x, self.axis, self.epsilon, center=self.center, groups=self.groups)
         return opened
 
 
@@ -162,7 +163,8 @@ class StandardizedBackward(Node, computes=standardized_backward):
 
     def expand(self, *inputs: Node) -> Node:
         """g less n mean(g n), less its mean, over the root of the variance of x and ε."""
-        opened: Node = sent_back_in_steps(*inputs, self.axis, self.epsilon, center=self.center, groups=self.groups)
+        g, x = inputs
+        opened: Node = sent_back_in_steps(g, x, self.axis, self.epsilon, center=self.center, groups=self.groups)
         return opened
 
     def _local(self, grad: Value, y: Value, g: Value, x: Value, axis: Any) -> tuple[Value, Value]:

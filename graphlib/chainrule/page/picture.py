@@ -68,12 +68,10 @@ class Picture(NamedTuple):
 class StepView(StructureView):
     """Names and shapes, and under each the name of its gradient; with arrows for contributions."""
 
-    gradients = True
-
     def __init__(self, run: BaseRun, palette: Palette) -> None:
         super().__init__(run.graph, palette)
         graph = run.graph
-        done = run.has_gradients
+        self.gradients = done = run.has_gradients
         self._differentiated = {k for k, node in enumerate(graph.order) if done and node in run.gradients}
         self._sent = {
             (graph.position(use.consumer), use.position)

@@ -51,13 +51,7 @@ def derived_rule(kind: type[Node], *examples: npt.ArrayLike, **facts: Any) -> st
     Raises Untraceable, saying which call is in the way, where the forward cannot be recorded; ArgumentError for a class
     with a backward of its own, and where the forward needs examples.
     """
-    if not (isinstance(kind, type) and issubclass(kind, Node)):
-        own = type(kind).__name__ if isinstance(kind, Node) else "Mine"
-        raise ArgumentError(
-            "derived_rule takes a class of nodes, and arrays to try it with",
-            given=repr(kind),
-            remedy=f"derived_rule({own})" + ", with class Mine(cr.Node) around the forward" * (own == "Mine"),
-        )
+    _require_class(kind)
     if kind.backward is not Node.backward:
         raise ArgumentError(
             f"{kind.__name__} has a backward of its own, so none is derived",
@@ -103,6 +97,17 @@ def shapes_of_inputs(names: Sequence[str], given: Sequence[tuple[int, ...]] | No
         for k, size in enumerate(shape):
             known.setdefault(size, Dimension.named(f"{name}.shape[{k}]"))
     return [tuple(known[size] for size in shape) for shape in given]
+
+
+def _require_class(given: Any) -> None:
+    if isinstance(given, type) and issubclass(given, Node):
+        return
+    own = type(given).__name__ if isinstance(given, Node) else "Mine"
+    raise ArgumentError(
+        "derived_rule takes a class of nodes, and arrays to try it with",
+        given=repr(given),
+        remedy=f"derived_rule({own})" + ", with class Mine(cr.Node) around the forward" * (own == "Mine"),
+    )
 
 
 @final
