@@ -35,7 +35,7 @@ TRIED = {
     "plot": "import matplotlib; matplotlib.use('agg'); run.plot_gradients()",
     "sklearn": """
 from chainrule.interop.sklearn import GraphClassifier
-assert GraphClassifier(random_state=0, max_iter=200).fit(x.T, x[0] > 0).score(x.T, x[0] > 0) > 0.5
+assert GraphClassifier(random_state=0, epochs=200).fit(x.T, x[0] > 0).score(x.T, x[0] > 0) > 0.5
 import nets.digits; nets.digits.load_digits()""",
     "torch": """
 import torch

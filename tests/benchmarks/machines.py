@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import statistics
 import sys
 import tempfile
@@ -53,13 +54,13 @@ class Work(NamedTuple):
     sent: float
 
     def seconds(self, workers: int, costs: Costs) -> float:
-        """Rounds of tasks that are started and computed, and what the caller sends and receives meanwhile."""
+        """Rounds of tasks that are computed, and what the caller does for one task after another."""
         return float(self.features(workers) @ [1 / costs.rate, 1 / costs.bandwidth, costs.start])
 
     def features(self, workers: int) -> Any:
         """What each constant is multiplied by."""
         rounds = math.ceil(self.tasks / workers)
-        return np.array([rounds * self.columns, self.tasks * self.sent, rounds], float)
+        return np.array([rounds * self.columns, self.tasks * self.sent, self.tasks], float)
 
 
 def all_reduced(columns: float, machines: int, gradient_bytes: float, costs: Costs) -> float:
@@ -143,15 +144,6 @@ def fitted(rows: list[Measured]) -> Costs:
     return Costs(1 / found[0], 1 / found[1], found[2])
 
 
-def dispatched(client: Any, tasks: int = 300) -> float:
-    """Seconds between two tasks that do nothing: what one caller and one scheduler need for each."""
-    executor = client.get_executor()
-    began = time.perf_counter()
-    for future in [executor.submit(abs, k) for k in range(tasks)]:
-        future.result()
-    return (time.perf_counter() - began) / tasks
-
-
 def rate_of(sizes: tuple[int, ...], columns: int) -> float:
     """Columns in a second of processor time, of one process of this machine."""
     net, rng = nets.DNN(sizes=sizes), np.random.default_rng(0)
@@ -177,19 +169,25 @@ def report() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as name, LocalCluster(**local) as cluster, Client(cluster) as client:
         rows = [measured(client, Path(name), setting) for setting in FITTED]
         others = [measured(client, Path(name), setting) for setting in HELD_OUT]
-        each = dispatched(client)
     costs = fitted(rows)
-    yield from told(rows, others, costs, each)
-    yield from on_paper(costs, each)
+    yield from told(rows, others, costs)
+    yield from on_paper(costs)
 
 
-def told(rows: list[Measured], others: list[Measured], costs: Costs, each: float) -> Iterator[str]:
+def told(rows: list[Measured], others: list[Measured], costs: Costs) -> Iterator[str]:
     """The constants, and every measurement beside what the model says."""
     yield (
         f"Fitted: {costs.rate / 1e6:.1f} million columns a second and worker (each {SLOWNESS} times slower than this"
         f" machine), {costs.bandwidth / 1e6:.0f} MB a second between caller and workers,"
-        f" {1e3 * costs.start:.1f} ms for the start of a task. One caller hands out {1 / each:.0f} tasks a second."
+        f" {1e3 * costs.start:.1f} ms for the start of a task. (The load of this machine: {os.getloadavg()[0]:.0f} processes on"
+        f" {os.cpu_count()} processors.)"
     )
+    if os.getloadavg()[0] > (os.cpu_count() or 1):
+        yield ""
+        yield (
+            "More processes than processors were waiting, which the model does not know: the more workers, the longer"
+            " each of them, and the caller, waits for its turn. Measure again where it is quiet."
+        )
     yield ""
     yield "| workers | tasks | columns | are | seconds | model | off by | |"
     yield "|---:|---:|---:|---|---:|---:|---:|---|"
@@ -203,7 +201,7 @@ def told(rows: list[Measured], others: list[Measured], costs: Costs, each: float
     yield ""
 
 
-def on_paper(costs: Costs, each: float) -> Iterator[str]:
+def on_paper(costs: Costs) -> Iterator[str]:
     """Machines as fast as this one, between which there is the network of a cluster."""
     yield f"On paper, with machines as fast as one core of this one, and {NETWORK / 1e9:.2f} GB a second between them:"
     yield ""
@@ -217,7 +215,7 @@ def on_paper(costs: Costs, each: float) -> Iterator[str]:
         column = 8.0 * (sizes[0] + 1)
         task = max(1.0, (4 << 20) // column)
         computing = task / rate
-        full = [computing / (each + (2 * size + sent) / NETWORK) for sent in (task * column, 0.0)]
+        full = [computing / (costs.start + (2 * size + sent) / NETWORK) for sent in (task * column, 0.0)]
         own = Costs(rate, NETWORK, costs.start)
         pays = [n * rate * (all_reduced(0, n, size, own)) for n in MACHINES]
         cells = [f"{n:,.0f} machines" if n >= 1 else "1 machine" for n in full]

@@ -137,7 +137,7 @@ def scikit():
     flowers, species = load_iris(return_X_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = GraphClassifier(random_state=0, max_iter=5).fit(flowers, species)
+        model = GraphClassifier(random_state=0, epochs=5).fit(flowers, species)
     found = model.predict_proba(flowers)
     graph = model.graph_
     (x,) = [leaf.name for leaf in graph.inputs if leaf.shape[-1] == 4 or leaf.shape[0] == 4]
@@ -188,7 +188,7 @@ WAYS = [
     Way("ONNX, out", "onnx.save", "graphs with gradients, any number of examples",
         "rules that cannot be recorded: ONNX cannot call them; indices of truth values that are computed: no size",
         onnx_out),
-    Way("ONNX, in", "onnx.load", "models of some 130 operators, checked and bounded",
+    Way("ONNX, in", "onnx.load", "models, checked and bounded, with names and free sizes",
         "a size alone as an output; sequences, text, loops, numbers in other files: no node, or no trust", onnx_in),
     Way("scikit-learn", "sklearn.GraphClassifier", "estimators around a graph, for pipelines and searches",
         "several outputs, and losses that are neither a mean nor a sum over examples: there is no score", scikit),
