@@ -1,19 +1,18 @@
-"""Writes the table of docs/interop.md from the modules that it takes in: `python docs/make_interop.py`."""
+"""Writes the tables of docs/interop.md from what goes in and out: `python docs/make_interop.py`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "interop.md"
-START, END = "<!-- modules -->\n", "<!-- end -->"
+MODULES, NEIGHBOURS, END = "<!-- modules -->\n", "<!-- neighbours -->\n", "<!-- end -->"
 
 
-def table() -> Iterator[str]:
+def modules() -> Iterator[str]:
     """One row for each module of tests/judges/torch_modules.py."""
-    sys.path.insert(0, str(ROOT / "tests" / "judges"))
     from torch_modules import MODULES, difference
 
     yield "| module | nodes | values | gradients |"
@@ -23,12 +22,21 @@ def table() -> Iterator[str]:
         yield f"| {name} | {nodes} | {values:.1e} | {gradients:.1e} |"
 
 
+def replaced(text: str, start: str, rows: Iterable[str]) -> str:
+    """The page with other rows between two marks."""
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(END)
+    lines = "".join(f"{row}\n" for row in rows)
+    return f"{before}{start}\n{lines}\n{END}{after}"
+
+
 def main() -> None:
     """Put the rows between the marks of the page."""
-    before, _, rest = PAGE.read_text("utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    rows = "".join(f"{row}\n" for row in table())
-    PAGE.write_text(f"{before}{START}\n{rows}\n{END}{after}", "utf-8")
+    sys.path[:0] = [str(ROOT / "tests" / "judges"), str(ROOT / "tests" / "oracles")]
+    from neighbours import table
+
+    text = replaced(PAGE.read_text("utf-8"), NEIGHBOURS, table())
+    PAGE.write_text(replaced(text, MODULES, modules()), "utf-8")
 
 
 if __name__ == "__main__":

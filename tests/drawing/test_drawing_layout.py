@@ -164,7 +164,9 @@ def test_without_an_engine_all_but_png_and_pdf_is_there(no_engine, drawing, tmp_
         assert drawing.save(tmp_path / f"net.{kind}").read_bytes().startswith(start)
     assert drawing._repr_mimebundle_().keys() == {"image/svg+xml", "text/plain"}
     for kind in ("png", "pdf"):
-        with pytest.raises(DrawingError, match=rf"renders {kind.upper()}\n.*pip install pygraphviz(.|\n)*svg needs"):
+        with pytest.raises(
+            DrawingError, match=rf"renders {kind.upper()}\n.*pip install 'chainrule\[draw\]'(.|\n)*svg needs"
+        ):
             drawing.save(tmp_path / f"other.{kind}")
     assert not list(tmp_path.glob("other*"))
 

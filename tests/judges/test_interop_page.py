@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("jax")
+from neighbours import WAYS, row
 from torch_modules import MODULES
 
 JUDGE = "PyTorch autograd"
@@ -36,6 +37,25 @@ def test_the_table_has_every_module_and_nothing_above_the_tolerance():
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows.strip().splitlines()[2:]]
     assert [cell[0] for cell in cells] == list(MODULES)
     assert all(float(number) <= 1e-12 for cell in cells for number in cell[2:])
+
+
+CHEAP = {"safetensors", "NumPy"}
+
+
+def test_the_table_of_neighbours_is_what_the_script_writes():
+    rows = (
+        (ROOT / "docs" / "interop.md").read_text("utf-8").partition("<!-- neighbours -->")[2].partition("<!-- end")[0]
+    )
+    lines = rows.strip().splitlines()[2:]
+    assert len(lines) == len(WAYS)
+    for way, line in zip(WAYS, lines, strict=True):
+        *_, cases, difference, _ = [cell.strip() for cell in line.split("|")[1:-1]]
+        if way.neighbour in CHEAP:
+            cases, number = way.measure()
+        else:
+            number = float(difference)
+        assert line == row(way, cases, number)
+        assert number <= 1e-12
 
 
 NUMBER = "import chainrule as cr; graph = cr.Graph(cr.Sum(cr.Parameter('x')))"

@@ -157,6 +157,16 @@ def test_a_function_of_every_rule_gives_the_values_and_gradients_of_a_run(record
 SMOOTH = ["MatMul", "Softmax", "LayerNorm", "Conv2d", "Attention", "Sigmoid", "LogSumExp", "GELU", "CumProd"]
 
 
+def test_nothing_is_logged_or_printed_about_a_module_that_cannot_come_in(capfd):
+    class Branching(nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(cr.errors.ArgumentError, match="torch.export cannot follow Branching"):
+        from_module(Branching(), torch.ones(5, 2))
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", SMOOTH)
 def test_pytorch_checks_first_and_second_gradients(name):
     graph, feeds = EXAMPLES[name]

@@ -14,7 +14,7 @@ from chainrule.errors import DrawingError
 
 PATIENCE = 60.0  # seconds: far more than the largest drawing takes
 
-_INSTALLED = "pip install pygraphviz (or install Graphviz, so that 'dot' is on the PATH); .svg needs neither"
+_INSTALLED = "pip install 'chainrule[draw]' (or install Graphviz, so that 'dot' is on the PATH); .svg needs neither"
 _IN_A_BROWSER = "save .svg, which needs nothing; a browser shows it, and prints it to PDF"
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -47,8 +50,7 @@ class Exported:
 
     def _exported(self, examples: tuple[Any, ...]) -> Any:
         """The program without operations that write to what is there, and with those that have nodes where it can."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch's, about its own ways
+        with _in_silence():
             program = self._as_told(examples)
             targets = [step.target for step in program.graph.nodes if step.op == "call_function"]
             if any(_writes(target) or not self._is_known(target) for target in targets):
@@ -279,6 +281,26 @@ class Exported:
 
 
 # --- what is asked of PyTorch's objects ------------------------------------------------------------------------------
+
+
+@contextmanager
+def _in_silence() -> Iterator[None]:
+    """Without what PyTorch warns of, logs and prints while it exports: an error says what matters."""
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.partition(".")[0] == "torch"]
+    handlers = [handler for logger in loggers for handler in logger.handlers]
+    for handler in handlers:
+        handler.addFilter(_nothing)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
 
 
 def as_array(tensor: Any) -> npt.NDArray[Any]:
