@@ -60,7 +60,8 @@ def main() -> None:
         print(f"{load():.1f} processors are busy with other things: threads that wait for each other will look slow")
     kept = Kept(arguments.kept, arguments.minutes)
     try:
-        sections = measured(kept, arguments.only or list(SECTIONS), arguments.seconds, arguments.columns)
+        chosen = {"columns": arguments.columns, "batches": arguments.batches, "dtypes": arguments.dtypes}
+        sections = measured(kept, arguments.only or list(SECTIONS), arguments.seconds, arguments.without, **chosen)
     except TimeIsUp:
         sys.exit("The minutes are over. The same command goes on from here.")
     if arguments.write:
@@ -91,6 +92,9 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", nargs="+", metavar="SECTION", help="these sections, such as gradients or trained")
     parser.add_argument("--columns", type=int, nargs="+", help="numbers of columns for the section gradients")
+    parser.add_argument("--batches", type=int, nargs="+", help="numbers of examples for the section trained")
+    parser.add_argument("--dtypes", nargs="+", choices=("float64", "float32"), help="for both of these sections")
+    parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="who takes no part, as torch.compile")
     parser.add_argument("--seconds", type=float, default=4.0, help="for the turns of a case (default: 4)")
     parser.add_argument("--minutes", type=float, help="begin nothing new after so many; the same command goes on")
     parser.add_argument("--kept", type=Path, default=KEPT, help="what is measured already")

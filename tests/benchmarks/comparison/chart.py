@@ -24,7 +24,7 @@ def drawn(path: Path, sections: Sequence[Section]) -> str:
     Its text is text, and the same figures give the same file.
     """
     gradients, trained = (_found(sections, title) for title in (GRADIENTS, TRAINED))
-    if not (gradients and trained and find_spec("matplotlib")):
+    if not (gradients or trained) or not find_spec("matplotlib"):
         return ""
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -32,6 +32,8 @@ class Options:
     turns: Turns
     alone: Turns
     columns: tuple[int, ...] = COLUMNS
+    batches: tuple[int, ...] = BATCHES
+    dtypes: tuple[str, ...] = DTYPES
 
 
 def _measured(kept: Kept, options: Options, cases: list[Case], turns: Turns) -> Found:
@@ -63,7 +65,7 @@ def _absent(section: Section, found: Found) -> None:
 def gradients(kept: Kept, options: Options) -> Section:
     section = Section(GRADIENTS)
     section.say("Median µs of one call that gives the loss and the gradients of W1, B1, W2, B2, W3 and B3.")
-    cases = [Case("gradients", "2-3-3-1", m, dtype) for m in options.columns for dtype in DTYPES]
+    cases = [Case("gradients", "2-3-3-1", m, dtype) for m in options.columns for dtype in options.dtypes]
     section.found = found = _measured(kept, options, cases, options.turns)
     section.table(["", *(f"m = {case.m:,}, {case.dtype}" for case in cases)], _rows(found, PEERS))
     _absent(section, found)
@@ -147,7 +149,7 @@ def trained(kept: Kept, options: Options) -> Section:
         "the whole step in one function. `torch.compile` is measured in float32. The last column is the fastest of Run "
         "and the plans ÷ the better of PyTorch and JAX: below 1 it is ahead, bold is an aim missed."
     )
-    cases = [Case("step", net, m, dtype) for net in NETS for m in BATCHES for dtype in DTYPES]
+    cases = [Case("step", net, m, dtype) for net in NETS for m in options.batches for dtype in options.dtypes]
     section.found = found = _measured(kept, options, cases, options.turns)
     _trained_table(section, found)
     _absent(section, found)
