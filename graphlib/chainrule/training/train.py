@@ -99,7 +99,8 @@ def train(
     if batch_size is not None and not axes:
         raise _without_examples(graph, feeds, columns)
     steps = len(Batches(feeds, axes, epochs, batch_size, seed))  # what it refuses is refused before all compiling
-    step = kept_step(graph, params, backend or ("auto" if steps >= MANY_STEPS else "numpy"), optimizer)
+    chosen = backend if backend is not None else "auto" if steps >= MANY_STEPS else "numpy"
+    step = kept_step(graph, params, chosen, optimizer)
     start = step.start(params)
     fed = step.prepare({**start, **feeds})
     state = {name: fed.pop(name) for name in start}

@@ -61,7 +61,7 @@ def _over_columns(axes: Any, times: Mapping[int, Mapping[str, float]]) -> None:
 
 
 def _over_nets(axes: Any, trained: Found) -> None:
-    axes.set_title("a step with Adam, float32: the best ÷ the better of PyTorch and JAX", loc="left", fontsize=9)
+    axes.set_title("a step with Adam, float32: the best ÷ PyTorch or JAX", loc="left", fontsize=9)
     for k, (batch, colour) in enumerate(_BATCHES.items()):
         measured = {case.net: one for case, one in trained.items() if (case.m, case.dtype) == (batch, "float32")}
         chosen = {net: best_ratio(one["times"]) for net, one in measured.items()}
