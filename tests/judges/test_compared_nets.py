@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("jax")
 
+JUDGE = "PyTorch and JAX, training"
 COMPARE = Path(__file__).parents[1] / "benchmarks" / "compare.py"
 ALL = {"PyTorch eager", "JAX jit", "Run", "NumPy plan", "auto plan"}
 
