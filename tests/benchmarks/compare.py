@@ -43,8 +43,8 @@ memory that is freed is kept by the process ({allocator}), as it is wherever PyT
 compared before anything is timed. PyTorch and JAX are given the loss of the logits; by hand is what a course writes."""
 
 BUSY = """
-**All processors had other work meanwhile, several times over. These figures show that the command runs, and not how
-fast anything is.**
+> All processors had other work meanwhile, several times over. These figures show that the command runs, and not how
+> fast anything is.
 """
 
 
