@@ -27,7 +27,7 @@ page is written by one command, in one run on one machine. Another machine gives
 {chart}{machine}
 * {threads} threads for everybody, where nothing else is said; {date}
 * measuring took {minutes:.0f} minutes, and {load:.1f} processors (median) were busy, those of the contender included
-
+{left}{busy}
 To repeat it, in a clone of this repository:
 
 ```sh
@@ -42,12 +42,17 @@ has the same number of threads, feeds in arrays of its own that were converted b
 memory that is freed is kept by the process ({allocator}), as it is wherever PyTorch or JAX are loaded. Results are
 compared before anything is timed. PyTorch and JAX are given the loss of the logits; by hand is what a course writes."""
 
+BUSY = """
+> All processors had other work meanwhile, several times over. These figures show that the command runs, and not how
+> fast anything is.
+"""
+
 
 def main() -> None:
     arguments = parsed()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of this process, which measures the tools in seconds of a processor
     # Only now: NumPy reads it when it is imported.
-    from comparison.kept import Kept, TimeIsUp
+    from comparison.kept import Kept
     from comparison.page import page
     from comparison.quick import compare_results
     from comparison.sections import SECTIONS, measured
@@ -59,14 +64,15 @@ def main() -> None:
     if load() > 0.5:
         print(f"{load():.1f} processors are busy with other things: threads that wait for each other will look slow")
     kept = Kept(arguments.kept, arguments.minutes)
-    try:
-        sections = measured(kept, arguments.only or list(SECTIONS), arguments.seconds, arguments.columns)
-    except TimeIsUp:
-        sys.exit("The minutes are over. The same command goes on from here.")
+    chosen = {"columns": arguments.columns, "batches": arguments.batches, "dtypes": arguments.dtypes}
+    sections = measured(kept, arguments.only or list(SECTIONS), arguments.seconds, arguments.without, **chosen)
     if arguments.write:
         _write(arguments.write, kept, sections, page)
-        kept.forget()
     print("\n".join(["Aims missed:", *(line for section in sections for line in section.missed)]))
+    if kept.left:
+        sys.exit(f"The minutes are over, and {len(kept.left)} cases are left. The same command goes on with them.")
+    if arguments.write:
+        kept.forget()
 
 
 def _write(path: Path, kept: Any, sections: Any, page: Any) -> None:
@@ -82,6 +88,8 @@ def _write(path: Path, kept: Any, sections: Any, page: Any) -> None:
         minutes=kept.seconds / 60,
         load=kept.load,
         pause=round(PAUSE * 1e3),
+        busy=BUSY if kept.load > 2 * processors() else "",
+        left=f"* not measured, since the time was over: {'; '.join(kept.left)}\n" if kept.left else "",
         allocator=", ".join(f"`{name}={value}`" for name, value in ALLOCATOR.items()),
     )
     path.write_text(page(head, sections), encoding="utf-8")
@@ -91,8 +99,15 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", nargs="+", metavar="SECTION", help="these sections, such as gradients or trained")
     parser.add_argument("--columns", type=int, nargs="+", help="numbers of columns for the section gradients")
+    parser.add_argument("--batches", type=int, nargs="+", help="numbers of examples for the section trained")
+    parser.add_argument("--dtypes", nargs="+", choices=("float64", "float32"), help="for both of these sections")
+    parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="who takes no part, as torch.compile")
     parser.add_argument("--seconds", type=float, default=4.0, help="for the turns of a case (default: 4)")
-    parser.add_argument("--minutes", type=float, help="begin nothing new after so many; the same command goes on")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="begin nothing new after so many; the same command goes on",
+    )
     parser.add_argument("--kept", type=Path, default=KEPT, help="what is measured already")
     parser.add_argument("--quick", action="store_true", help="compare results in a minute, and measure nothing")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the page, such as docs/benchmarks.md")

@@ -549,6 +549,14 @@ def test_a_plan_pickles():
     np.testing.assert_array_equal(twin(feeds)[1]["A3"], plan(feeds)[1]["A3"])
 
 
+def test_a_plan_of_numpy_says_whether_there_is_a_loop():
+    small, large = DNN(seed=1).graph, DNN(sizes=(300, 17, 1)).graph
+    said = 'backend="auto" compiles it into a loop (extra: jit): 106 operations on numbers for each of m'
+    assert small.compile().explain().splitlines()[1] == said
+    assert "auto" not in large.compile().explain()
+    assert "auto" not in small.compile(backend="numba").explain()
+
+
 def refuse(*_, **__):
     raise AssertionError("a pickled plan is not traced again")
 

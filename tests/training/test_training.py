@@ -92,6 +92,20 @@ def test_what_somebody_else_wrote_is_traced_for_every_training(monkeypatch):
     assert float(quiet(plain, {"w": 4.0}, {}, optimizer=own, epochs=1).params["w"]) == 2.0
 
 
+def test_many_steps_are_compiled_into_a_loop_unless_a_backend_is_told(monkeypatch):
+    monkeypatch.setattr(sys.modules["chainrule.training.train"], "MANY_STEPS", 6)
+    feeds = {"x": np.array([[1.0, 2.0, 6.0]])}
+
+    def backend(**options):
+        graph = means()
+        quiet(graph, {"w": [[4.0]]}, feeds, **options)
+        (step,) = graph.kept.values()
+        return step.plan.backend
+
+    assert [backend(epochs=5), backend(epochs=6), backend(epochs=2, batch_size=1)] == ["numpy", "auto", "auto"]
+    assert [backend(epochs=6, backend="numpy"), backend(epochs=1, backend="auto")] == ["numpy", "auto"]
+
+
 # Optimizers ----------------------------------------------------------------------------------------------------------
 
 

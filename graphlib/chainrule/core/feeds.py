@@ -230,9 +230,9 @@ def _arrays(leaves: Sequence[Leaf], feeds: Mapping[Leaf, Any], name_of: NameOf) 
 
 def as_array(value: Any) -> Array:
     """A value as an array of real numbers; raises what ``unfit`` puts into words."""
-    if is_masked(value):
+    if type(value) is not np.ndarray and is_masked(value):  # most feeds are plain arrays, so that is asked first
         raise TypeError("masked")
-    array: Array = value if is_stored(value) else np.asarray(value)
+    array: Array = value if type(value) is np.ndarray or is_stored(value) else np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(array.dtype.kind)
     return array

@@ -148,11 +148,12 @@ class BaseGraph(ABC):
 
     def position(self, key: str | Node) -> int:
         """Where a node stands in the order; raises UnknownNameError for one that is not in the graph."""
-        if key not in self:
+        try:  # a run asks for each of its feeds, and to ask whether a key is a Node takes longer than to find it
+            return self._by_name[key] if isinstance(key, str) else self._position[key]
+        except (KeyError, TypeError):
             shown = repr(key) if isinstance(key, Node) else did_you_mean(key, self.names)
             names = f"{', '.join(self.names[:_NAMED])}{', ...' * (len(self.names) > _NAMED)}"
-            raise UnknownNameError(f"this graph has no node {shown}", remedy=f"its nodes are {names}")
-        return self._position[key] if isinstance(key, Node) else self._by_name[key]
+            raise UnknownNameError(f"this graph has no node {shown}", remedy=f"its nodes are {names}") from None
 
     def positions(self, keys: str | Node | Iterable[str | Node]) -> list[int]:
         """Where nodes stand that are asked for, one alone or several; raises ArgumentError for what is neither."""

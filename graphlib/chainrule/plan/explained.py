@@ -7,6 +7,13 @@ from abc import abstractmethod
 from chainrule.shown.tables import Shown, html_text
 
 
+def about_loop(loop: object, compiled: bool) -> list[str]:
+    """The line of ``explain`` on the loop of a program, or on why it has none, which is a text."""
+    if compiled:
+        return [f"no loop in registers: {loop}"] if isinstance(loop, str) else [f"one compiled loop: {loop}"]
+    return [] if isinstance(loop, str) else [f'backend="auto" compiles it into a loop (extra: jit): {loop}']
+
+
 class Explained(Shown):
     """Something compiled, which says how."""
 

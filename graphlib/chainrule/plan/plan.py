@@ -22,7 +22,7 @@ from chainrule.core.saving import replaced
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
 from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
-from chainrule.plan.explained import Explained
+from chainrule.plan.explained import Explained, about_loop
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.module_text import Written, module_text
@@ -207,9 +207,8 @@ class Plan(Explained):
         lines = [f"{len(self._recorded)} steps recorded, {len(program)} after the passes"]
         if self._assured.unknown is not None:
             return "\n".join([*lines, f"computed as a run, node by node: {visible(self._assured.unknown)}"])
-        if self._numba():
-            loop = self._loop(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))
-            lines += [f"no loop in registers: {loop}"] if isinstance(loop, str) else [f"one compiled loop: {loop}"]
+        loop = self._loop(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))
+        lines += about_loop(loop, self._numba())
         if isinstance(parts, str):
             return "\n".join([*lines, f"all columns at once: {parts}"])
         sums = [name for name in parts.block.values if name not in parts.joined]

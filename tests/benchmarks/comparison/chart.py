@@ -24,7 +24,7 @@ def drawn(path: Path, sections: Sequence[Section]) -> str:
     Its text is text, and the same figures give the same file.
     """
     gradients, trained = (_found(sections, title) for title in (GRADIENTS, TRAINED))
-    if not (gradients and trained and find_spec("matplotlib")):
+    if not (gradients or trained) or not find_spec("matplotlib"):
         return ""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ def _over_columns(axes: Any, times: Mapping[int, Mapping[str, float]]) -> None:
 
 
 def _over_nets(axes: Any, trained: Found) -> None:
-    axes.set_title("a step with Adam, float32: the best ÷ the better of PyTorch and JAX", loc="left", fontsize=9)
+    axes.set_title("a step with Adam, float32: the best ÷ PyTorch or JAX", loc="left", fontsize=9)
     for k, (batch, colour) in enumerate(_BATCHES.items()):
         measured = {case.net: one for case, one in trained.items() if (case.m, case.dtype) == (batch, "float32")}
         chosen = {net: best_ratio(one["times"]) for net, one in measured.items()}

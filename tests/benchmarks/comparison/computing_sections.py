@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from comparison import aims
 from comparison.contenders import PRODUCTS, Case
-from comparison.kept import Kept
+from comparison.kept import Kept, TimeIsUp
 from comparison.page import Section, micro
 from comparison.peers import PEERS, PLANS
 from comparison.trained_by import RIVALS, TRAINED_BY
@@ -32,14 +33,21 @@ class Options:
     turns: Turns
     alone: Turns
     columns: tuple[int, ...] = COLUMNS
+    batches: tuple[int, ...] = BATCHES
+    dtypes: tuple[str, ...] = DTYPES
 
 
 def _measured(kept: Kept, options: Options, cases: list[Case], turns: Turns) -> Found:
-    """The medians of these cases by contender."""
-    return {
-        case: kept(f"{case}, {turns.threads} threads", lambda case=case: turns.measured(case, options.seconds))
-        for case in cases
-    }
+    """The medians of these cases by contender, as far as there is time. Raises TimeIsUp where there is for none."""
+    found = {}
+    for case in cases:
+        with suppress(TimeIsUp):
+            found[case] = kept(
+                f"{case}, {turns.threads} threads", lambda case=case: turns.measured(case, options.seconds)
+            )
+    if not found:
+        raise TimeIsUp
+    return found
 
 
 def _rows(found: Found, names: Any) -> list[list[str]]:
@@ -63,9 +71,9 @@ def _absent(section: Section, found: Found) -> None:
 def gradients(kept: Kept, options: Options) -> Section:
     section = Section(GRADIENTS)
     section.say("Median µs of one call that gives the loss and the gradients of W1, B1, W2, B2, W3 and B3.")
-    cases = [Case("gradients", "2-3-3-1", m, dtype) for m in options.columns for dtype in DTYPES]
+    cases = [Case("gradients", "2-3-3-1", m, dtype) for m in options.columns for dtype in options.dtypes]
     section.found = found = _measured(kept, options, cases, options.turns)
-    section.table(["", *(f"m = {case.m:,}, {case.dtype}" for case in cases)], _rows(found, PEERS))
+    section.table(["", *(f"m = {case.m:,}, {case.dtype}" for case in found)], _rows(found, PEERS))
     _absent(section, found)
     section.say("Ratios plan ÷ peer beside the aims; below 1 the plan is faster, bold is missed.")
     rivals = [name for name in PEERS if name not in PLANS]
@@ -97,7 +105,7 @@ def one_thread(kept: Kept, options: Options) -> Section:
     section.say("Median µs; every process is kept to one processor.")
     cases = [Case("gradients", "2-3-3-1", m, dtype) for m in (1_000, 100_000) for dtype in DTYPES]
     found = _measured(kept, options, cases, options.alone)
-    section.table(["", *(f"m = {case.m:,}, {case.dtype}" for case in cases)], _rows(found, PEERS))
+    section.table(["", *(f"m = {case.m:,}, {case.dtype}" for case in found)], _rows(found, PEERS))
     return section
 
 
@@ -130,7 +138,7 @@ def epochs(kept: Kept, options: Options) -> Section:
     )
     cases = [Case("epoch", "2-3-3-1", m) for m in (1, 1_000, 10_000)]
     found = _measured(kept, options, cases, options.turns)
-    section.table(["", "one step, m = 1", "one step, m = 1,000", "epoch"], _rows(found, TRAINERS))
+    section.table(["", *("epoch" if c.m > 1_000 else f"one step, m = {c.m:,}" for c in found)], _rows(found, TRAINERS))
     section.absent({name: why for one in found.values() for name, why in one["absent"].items() if "several" not in why})
     return section
 
@@ -147,7 +155,7 @@ def trained(kept: Kept, options: Options) -> Section:
         "the whole step in one function. `torch.compile` is measured in float32. The last column is the fastest of Run "
         "and the plans ÷ the better of PyTorch and JAX: below 1 it is ahead, bold is an aim missed."
     )
-    cases = [Case("step", net, m, dtype) for net in NETS for m in BATCHES for dtype in DTYPES]
+    cases = [Case("step", net, m, dtype) for net in NETS for m in options.batches for dtype in options.dtypes]
     section.found = found = _measured(kept, options, cases, options.turns)
     _trained_table(section, found)
     _absent(section, found)

@@ -16,7 +16,7 @@ _PACKAGES: Final = Path(__file__).parents[3]
 
 
 class TimeIsUp(Exception):  # noqa: N818 — nothing is wrong
-    """What is left to be measured needs another run."""
+    """There is no time left to measure what was asked for."""
 
 
 @final
@@ -27,6 +27,8 @@ class Kept:
         self.path = path
         self._until = None if minutes is None else time.monotonic() + 60 * minutes
         self._found: dict[str, Any] = {}
+        self.left: list[str] = []
+        """What there was no time for."""
         self._who = f"{description()} {_source()}"
         if path is not None and path.exists():
             kept = json.loads(path.read_text())
@@ -36,6 +38,7 @@ class Kept:
         """What was found under this key, measured unless it is there. Raises TimeIsUp where no time is left for it."""
         if key not in self._found:
             if self._until is not None and time.monotonic() > self._until:
+                self.left.append(key)
                 raise TimeIsUp
             began = time.monotonic()
             found = measure()

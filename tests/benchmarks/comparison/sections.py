@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 from comparison import computing_sections as computing
 from comparison import starting_sections as starting
-from comparison.computing_sections import COLUMNS, Options
-from comparison.kept import Kept
+from comparison.computing_sections import Options
+from comparison.kept import Kept, TimeIsUp
 from comparison.machine import processors
 from comparison.page import Section
 from comparison.turns import Turns
@@ -28,13 +29,14 @@ SECTIONS: Final[dict[str, Callable[[Kept, Options], Section]]] = {
 }
 
 
-def measured(kept: Kept, names: Sequence[str], seconds: float, columns: Sequence[int] | None = None) -> list[Section]:
-    """These sections, of what was kept and of what is measured now. Raises TimeIsUp."""
+def measured(kept: Kept, names: Sequence[str], seconds: float, without: Sequence[str], **chosen: Any) -> list[Section]:
+    """These sections, of what was kept and of what is measured now; one that there is no time for is left out."""
     sections = []
-    with Turns(processors()) as turns, Turns(1) as alone:
-        options = Options(seconds, turns, alone, tuple(columns or COLUMNS))
+    with Turns(processors(), without) as turns, Turns(1, without) as alone:
+        options = Options(seconds, turns, alone, **{name: tuple(given) for name, given in chosen.items() if given})
         for name in names:
             print(f"{name} ...", flush=True)
-            sections.append(SECTIONS[name](kept, options))
-            print(f"{sections[-1]}\n", flush=True)
+            with suppress(TimeIsUp):
+                sections.append(SECTIONS[name](kept, options))
+                print(f"{sections[-1]}\n", flush=True)
     return sections

@@ -53,8 +53,8 @@ class _Process:
 class Turns:
     """The processes of all contenders that have been asked for so far, with this many threads each."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, without: Sequence[str] = ()) -> None:
+        self.threads, self.without = threads, without
         self._processes: dict[str, _Process] = {}
 
     def __enter__(self) -> Turns:
@@ -71,6 +71,9 @@ class Turns:
         absent: dict[str, str] = {}
         expected: Any = None
         for name in names or names_for(case):
+            if name in self.without:
+                absent[name] = "left out of this run"
+                continue
             process = self._process(name)
             if why := process.ask("prepare", case):
                 absent[name] = why
