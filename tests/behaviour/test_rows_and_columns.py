@@ -323,6 +323,16 @@ def test_feeds_that_are_columns_are_told_that_examples_are_rows():
     assert caught.value.remedy == "examples are rows: m of them are an array of m rows"
 
 
+@pytest.mark.parametrize(("shape", "index"), [(("m", 1), "[:, None]"), ((1, "m"), "[None]"), ((7, 1), "[:, None]")])
+def test_labels_without_a_second_axis_are_told_how_they_get_one(shape, index):
+    graph = cr.Graph(cr.Sum(cr.Input("Y", shape), name="S"))
+    with pytest.raises(cr.errors.FeedError) as caught:
+        graph.forward({"Y": np.ones(7)})
+    assert caught.value.remedy == f"np.asarray(Y){index} has the axis that is missing"
+    told = {"[:, None]": np.ones(7)[:, None], "[None]": np.ones(7)[None]}[index]
+    assert graph.forward({"Y": told})["S"] == 7
+
+
 def test_training_finds_the_size_that_the_loss_counts():
     X, Y = cr.Input("X", ("n", 2)), cr.Input("Y", ("n", 1))
     loss = cr.MSELoss(X @ cr.Parameter("W", (2, 1)), Y, name="L")

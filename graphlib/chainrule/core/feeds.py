@@ -311,9 +311,11 @@ def _conflict(size: Any, number: int, name: str, sizes: dict[str, tuple[int, str
 
 
 def _fits_transposed(shape: Sequence[Any], array: Array) -> bool:
-    return len(shape) == len(array.shape) == 2 and all(
-        isinstance(s, Dimension) or s == n for s, n in zip(shape, array.shape[::-1], strict=True)
-    )
+    return len(shape) == len(array.shape) == 2 and _fits(shape, array.shape[::-1])
+
+
+def _fits(shape: Sequence[Any], sizes: Sequence[int]) -> bool:
+    return all(isinstance(s, Dimension) or s == n for s, n in zip(shape, sizes, strict=True))
 
 
 def _shape_hint(shape: Sequence[Any], array: Array) -> str:
@@ -323,6 +325,9 @@ def _shape_hint(shape: Sequence[Any], array: Array) -> str:
 def _shape_remedy(name: str, shape: Shape, array: Array) -> str:
     if _fits_transposed(shape, array):
         return f"feed the transpose of {name}: examples are {_examples(shape)}"
+    for with_axis, index in (((*array.shape, 1), "[:, None]"), ((1, *array.shape), "[None]")):
+        if len(array.shape) == 1 and len(shape) == 2 and _fits(shape, with_axis):
+            return f"np.asarray({name}){index} has the axis that is missing"
     if any(isinstance(size, Dimension) for size in shape):
         words = _examples(shape)
         return f"examples are {words}: m of them are an array of m {words}"
