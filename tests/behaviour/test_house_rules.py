@@ -166,7 +166,7 @@ def test_no_name_of_a_file_stands_twice_in_the_tests():
 
 def test_the_tests_stand_in_the_folders_of_what_they_test():
     folders = {path.name for path in ENGINE.iterdir() if (path / "__init__.py").exists()} | {"nets", "behaviour"}
-    others = {"benchmarks", "fuzz", "judges", "oracles", "site"}
+    others = {"benchmarks", "fuzz", "judges", "oracles", "site", "types"}
     assert {path.parent.name for path in (ROOT / "tests").glob("*/*.py")} - others <= folders
     assert [path.name for path in (ROOT / "tests").glob("*.py")] == ["conftest.py"]
 
