@@ -40,7 +40,7 @@ def html_table(titles: Sequence[str], rows: Iterable[Sequence[str]], named: int 
     >>> html_table(["name", "shape"], [["W1", "(3, 2)"]])[:44]
     '<table><thead><tr><th scope="col" style="tex'
     """
-    titled = "".join(f'<th scope="col" {_LEFT}>{title}</th>' for title in titles)
+    titled = "".join(f'<th scope="col" {_LEFT}>{title}</th>' if title else f"<td {_LEFT}></td>" for title in titles)
     head = f"<thead><tr>{titled}</tr></thead>" if titles else ""
     body = "".join(f"<tr>{''.join(_cells(row, named))}</tr>" for row in rows)
     return f"<table>{head}<tbody>{body}</tbody></table>"
