@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_channels
+
+from .counts import checked_channels
 
 Array = NDArray[Any]
 CLASSES = 10
