@@ -197,8 +197,13 @@ def class_part(kind: type[cr.Node]) -> str:
 
 def signature(kind: type[cr.Node]) -> str:
     """How a class is built, without types."""
-    bare = [p.replace(annotation=inspect.Parameter.empty) for p in make_stub.parameters(kind)]
-    return str(inspect.Signature(bare))
+    return bare(make_stub.parameters(kind))
+
+
+def bare(parameters: Iterable[inspect.Parameter]) -> str:
+    """Parameters without their types."""
+    text = str(inspect.Signature([p.replace(annotation=inspect.Parameter.empty) for p in parameters]))
+    return re.sub(r"<class '([\w.]+)'>", r"\1", text)
 
 
 def picture(kind: type[cr.Node]) -> str:
@@ -356,7 +361,10 @@ def entry(module: str, name: str, value: Any) -> str:
     """The entry of one public name."""
     head = f"## {name}"
     if inspect.isclass(value):
-        return f"{head}\n\n{directive('autoclass', f'{module}.{name}', *members(value))}"
+        built = (
+            bare(list(inspect.signature(value.__init__).parameters.values())[1:]) if issubclass(value, cr.Node) else ""
+        )
+        return f"{head}\n\n{directive('autoclass', f'{module}.{name}', *members(value), signature=built)}"
     if inspect.ismodule(value):
         return f"{head}\n\n{directive('automodule', value.__name__, ':members:')}"
     if callable(value) and hasattr(value, "__code__"):
