@@ -31,6 +31,7 @@ def pictures() -> dict[str, Drawing]:
         "circuit": circuit.draw(),
         "document": circuit.draw(palette="document"),
         "fork": fork().draw(),
+        "neuron": neuron().draw("formulas"),
         "output-layer": run.draw(layer="Layer 3"),
         "output-layer-formulas": net.graph.draw("formulas", layer="Layer 3"),
         "collapsed": net.graph.draw(collapse=True),
@@ -40,6 +41,14 @@ def pictures() -> dict[str, Drawing]:
         "down": nets.circuits.opened_sigmoid_neuron().draw(direction="down"),
         "error": error().draw(),
     }
+
+
+def neuron() -> cr.Graph:
+    """Two features, one output, examples in columns."""
+    A0, Y = cr.Input("A0", (2, "m")), cr.Input("Y", (1, "m"))
+    W1, B1 = cr.Parameter("W1", (1, 2)), cr.Parameter("B1", (1, 1))
+    A1 = cr.Sigmoid(cr.Add(W1 @ A0, B1, name="Z1"), name="A1")
+    return cr.Graph(cr.BCELoss(A1, Y, name="L"))
 
 
 def fork() -> cr.Run:

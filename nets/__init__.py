@@ -10,15 +10,15 @@
 True
 """
 
-from nets import circuits
-from nets.by_hand import forward_by_hand, gradients_by_hand
-from nets.copying import Copier
-from nets.digits import DigitReader, load_digits
-from nets.dnn import DNN
-from nets.embedding import WordEmbedding
-from nets.iris import load_iris_petals
-from nets.softmax_classifier import SoftmaxClassifier, one_hot
-from nets.training import SGD, Adam, History, Momentum, Optimizer, train
+from . import circuits
+from .by_hand import forward_by_hand, gradients_by_hand
+from .copying import Copier
+from .digits import DigitReader, load_digits
+from .dnn import DNN
+from .embedding import WordEmbedding
+from .iris import load_iris_petals
+from .softmax_classifier import SoftmaxClassifier, one_hot
+from .training import SGD, Adam, History, Momentum, Optimizer, train
 
 __all__ = [
     "Adam",

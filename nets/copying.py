@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_counts, in_one_line
+
+from .counts import checked_counts, in_one_line
 
 Array = NDArray[Any]
 
@@ -43,7 +44,7 @@ def build(symbols: int, length: int, width: int) -> cr.Graph:
 
 @final
 class Copier:
-    """A model with one attention that continues "3 1 4 1 |" by "3 1 4 1".
+    """A model with one attention that continues ``3 1 4 1 |`` by ``3 1 4 1``.
 
     To say the symbol number t of the copy, a place has to look ``length`` places back, and to pass on what it finds
     there. Nobody tells it so: it is found by gradient descent on random sequences.

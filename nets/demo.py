@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import chainrule as cr
-from nets.by_hand import gradients_by_hand
-from nets.dnn import DNN
-from nets.iris import SPECIES, load_iris_petals
-from nets.training import SGD, History, train
+
+from .by_hand import gradients_by_hand
+from .dnn import DNN
+from .iris import SPECIES, load_iris_petals
+from .training import SGD, History, train
 
 Array = NDArray[Any]
 RATE, STEPS = 3.0, 1500  # 0.3 s; at least 94 of the 100 flowers with every seed from 0 to 39
@@ -222,6 +223,55 @@ def pictures(tour: Tour) -> Iterator[str]:
         yield from textwrap.wrap(f"Not drawn: {said}", width=80)
 
 
+# --- two screens of it -----------------------------------------------------------------------------------------------
+
+
+def few_formulas(tour: Tour) -> Iterator[str]:
+    """Show the lines of the output layer, and what the judge says of one written by hand."""
+    X, _ = tour.petals
+    derivation = tour.net.graph.derivation("per-example")
+    yield f"{X.shape[1]} flowers of two kinds, each a column of A0. Nobody typed these formulas:"
+    yield "symbols passed through the rules that compute the numbers. The output layer's:"
+    yield ""
+    for name in ("Z3", "A3", "L", "dZ3", "dW3", "dB3"):
+        yield f"  {derivation[name].unicode}"
+    yield ""
+    yield 'And a formula with a mistake in it, graph.check({"dW3": "dZ3 @ A2 / m"}):'
+    yield ""
+    yield from str(tour.net.graph.check({"dW3": "dZ3 @ A2 / m"})).splitlines()[-5:-2]
+
+
+def few_gradients(tour: Tour) -> Iterator[str]:
+    """Say how far the gradients are from those by hand, and from numerical differentiation."""
+    worst = max(difference(*pair) for pair in tour.gradients.values())
+    agreed = "they are the same, but for rounding" if tour.agrees else "THEY ARE NOT THE SAME"
+    yield f"{len(tour.gradients)} gradients beside those derived on paper, largest difference {worst:.1e}:"
+    yield f"{agreed}."
+    yield f"Against numerical differentiation: {str(tour.check).splitlines()[-1]}."
+
+
+def few_steps(tour: Tour) -> Iterator[str]:
+    """Show how the loss falls in four lines, and what has been learned."""
+    losses = tour.history.losses
+    width = len(str(len(losses)))
+    for step in milestones(len(losses), lines=4):
+        yield f"step {step:>{width}}   loss {losses[step - 1]:.6f}   {bar(losses[step - 1] / max(losses))}"
+    yield next(result(tour))
+
+
+def next_steps(tour: Tour) -> Iterator[str]:
+    """Draw the network, and say where the picture is and what to do now."""
+    if tour.folder is not None:
+        try:
+            tour.folder.mkdir(parents=True, exist_ok=True)
+            yield f"The picture: {tour.net.graph.draw('formulas').save(tour.folder / 'formulas.svg').resolve()}"
+        except (cr.errors.DrawingError, OSError) as error:
+            said = f"{error.what}. Try: {error.remedy}" if isinstance(error, cr.errors.DrawingError) else str(error)
+            yield from textwrap.wrap(f"Not drawn: {said}", width=80)
+    yield "Everything, with all formulas, gradients and pictures: chainrule demo --all"
+    yield "Your turn, in five minutes: docs/start.md"
+
+
 Section: TypeAlias = Callable[[Tour], Iterator[str]]
 """What yields the lines of one part of the tour, none wider than 80 characters."""
 
@@ -236,18 +286,31 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("Pictures", pictures),
 )
 
+TWO_SCREENS: tuple[tuple[str, Section], ...] = (
+    ("The formulas, read off the graph", few_formulas),
+    ("The gradients", few_gradients),
+    ("Training", few_steps),
+    ("What to do next", next_steps),
+)
 
-def show(seed: int = 0, steps: int = STEPS, out: TextIO | None = None, folder: Path | None = None) -> bool:
-    """Write all sections to `out` (standard output), and tell whether every gradient was found right.
+
+def show(
+    seed: int = 0,
+    steps: int = STEPS,
+    out: TextIO | None = None,
+    folder: str | Path | None = None,
+    everything: bool = False,
+) -> bool:
+    """Write two screens, or everything, to `out` (standard output); tell whether every gradient was found right.
 
     `seed` decides the parameters of the start, `steps` is the number of steps of gradient descent. While the network
     trains, a bar moves on standard error, if that is a terminal. Pictures go into `folder`, if one is given. Raises
     KeyboardInterrupt on Ctrl-C.
     """
-    out = out or sys.stdout
+    out, folder = out or sys.stdout, None if folder is None else Path(folder)
     tour = Tour(seed, steps, sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None, folder)
     print(INTRODUCTION, file=out)
-    for number, (title, section) in enumerate(SECTIONS, start=1):
+    for number, (title, section) in enumerate(SECTIONS if everything else TWO_SCREENS, start=1):
         print(f"\n{number}. {title}\n{'-' * (len(title) + 3)}", file=out)
         for line in section(tour):
             print(line, file=out)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_channels, in_one_line
+
+from .counts import checked_channels, in_one_line
 
 Array = NDArray[Any]
 CLASSES = 10

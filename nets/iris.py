@@ -22,7 +22,7 @@ def load_iris_petals() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     >>> X.shape, Y.shape, X[:, 0].tolist(), Y.mean().item()
     ((2, 100), (1, 100), [4.7, 1.4], 0.5)
     """
-    text = (resources.files("nets") / "data" / "iris.csv").read_text(encoding="utf-8")
+    text = (resources.files(__package__) / "data" / "iris.csv").read_text(encoding="utf-8")
     flowers = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
     X = np.array([[float(flower[name]) for flower in flowers] for name in ("petal_length", "petal_width")])
     Y = np.array([[float(SPECIES.index(flower["species"])) for flower in flowers]])

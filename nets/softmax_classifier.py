@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import chainrule as cr
-from nets.counts import checked_counts, checked_sizes, in_one_line
+
+from .counts import checked_counts, checked_sizes, in_one_line
 
 Array = NDArray[Any]
 HIDDEN: dict[str, type[cr.Node]] = {"tanh": cr.Tanh, "relu": cr.ReLU}

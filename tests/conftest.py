@@ -1,5 +1,7 @@
-"""What all tests share: the oracles on the path, a cache of their own, the examples of hypothesis, two speeds."""
+"""What tests share: the oracles on the path, a cache, the examples of hypothesis, a browser, two speeds."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,6 +25,26 @@ def _own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHAINRULE_CACHE", str(tmp_path_factory.mktemp("loops")))
         yield
+
+
+# --- a browser -------------------------------------------------------------------------------------------------------
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A running Chromium: the one that CHAINRULE_CHROMIUM names, an installed one, or Playwright's own."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pages are tested with the package playwright")
+    with playwright.sync_playwright() as running:
+        named = os.environ.get("CHAINRULE_CHROMIUM")
+        own = running.chromium.executable_path
+        program = named or next(filter(None, map(shutil.which, PROGRAMS)), own if Path(own).exists() else None)
+        if program is None:
+            pytest.skip(f"pages are tested in Chromium, and there is no {', '.join(PROGRAMS)}")
+        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 # --- two speeds ------------------------------------------------------------------------------------------------------

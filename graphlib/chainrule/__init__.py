@@ -117,7 +117,7 @@ if TYPE_CHECKING:
     from chainrule.training.optimizers import SGD, Adam, Momentum, Optimizer
     from chainrule.training.train import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Abs",

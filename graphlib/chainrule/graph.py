@@ -256,7 +256,7 @@ class Graph(BaseGraph):
         return jvp(self, directions, *of)
 
     def hessian(self, name: str | Node) -> Graph:
-        """All second derivatives with respect to ``name`` as a graph, whose output d2W1 has the shape (*W1, *W1).
+        """All second derivatives with respect to ``name`` as a graph; its output d2W1 has the shape ``(*W1, *W1)``.
 
         >>> from chainrule import Parameter, Sum
         >>> w = Parameter("w", (2,))
@@ -271,7 +271,7 @@ class Graph(BaseGraph):
         return hessian(self, name)
 
     def jacobian(self, of: str | Node, name: str | Node) -> Graph:
-        """The derivatives of one value with respect to another as a graph, whose output has the shape (*of, *name).
+        """The derivatives of one value with respect to another as a graph; its output has the shape ``(*of, *name)``.
 
         A size with a name is kept, if only one of the two has any. The output is called dZ1_dW1.
 

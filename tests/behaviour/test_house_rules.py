@@ -166,7 +166,7 @@ def test_no_name_of_a_file_stands_twice_in_the_tests():
 
 def test_the_tests_stand_in_the_folders_of_what_they_test():
     folders = {path.name for path in ENGINE.iterdir() if (path / "__init__.py").exists()} | {"nets", "behaviour"}
-    others = {"benchmarks", "fuzz", "judges", "oracles", "site"}
+    others = {"benchmarks", "fuzz", "judges", "oracles", "site", "types", "website"}
     assert {path.parent.name for path in (ROOT / "tests").glob("*/*.py")} - others <= folders
     assert [path.name for path in (ROOT / "tests").glob("*.py")] == ["conftest.py"]
 
@@ -205,19 +205,60 @@ def test_a_file_above_500_lines_has_its_reason_in_the_decision_on_the_house():
 
 # --- pages -----------------------------------------------------------------------------------------------------------
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
+MADE = ROOT / "docs" / "reference" / "made"  # the reference, which is written for the site and not kept
+PAGES = [
+    path
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")])
+    if not path.is_relative_to(MADE)
+]
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)")
+
+
+def places(page):
+    """The anchors of the headings of a page, as GitHub and the site have them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        yield re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_a_page_links_to_exists(page):
-    links = re.findall(r"\]\((?!\w+:)([^)#\s]+)", page.read_text("utf-8"))
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    dead = []
+    for link, place in LINK.findall(text):
+        target = (page.parent / link).resolve() if link else page
+        if not target.is_relative_to(MADE) and not target.exists():
+            dead.append(link)
+        elif place and target.suffix == ".md" and place not in set(places(target)):
+            dead.append(f"{link}#{place}")
+    assert dead == []
+
+
+def listed(page):
+    """The pages that a page of an index leads to: by its links, and by the lists that the site's order is made of."""
+    text = page.read_text("utf-8")
+    for link, _ in LINK.findall(text):
+        yield (page.parent / link).resolve()
+    for entries in re.findall(r"^```\{toctree\}\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for entry in filter(None, (line for line in entries.splitlines() if not line.startswith(":"))):
+            yield from (path.resolve() for path in page.parent.glob(f"{entry}.*") if path.suffix in (".md", ".ipynb"))
 
 
 def test_the_index_of_the_pages_has_all_of_them():
     """A page stands in the index of all pages, or in that of its folder, which stands there."""
     docs = ROOT / "docs"
-    indexes = [docs / "README.md", *docs.glob("*/index.md")]
-    links = {index: re.findall(r"\]\((?!\w+:)([^)#\s]+)", index.read_text("utf-8")) for index in indexes}
-    listed = {(index.parent / link).resolve() for index, found in links.items() for link in found}
-    assert {page.resolve() for page in docs.rglob("*.md")} - {indexes[0].resolve()} <= listed
+    indexes = [docs / "index.md", *docs.glob("*/index.md")]
+    found = {path for page in indexes for path in listed(page)}
+    pages = {page for page in PAGES if page.is_relative_to(docs)} - {docs / "index.md"}
+    assert {page.relative_to(docs).as_posix() for page in pages - found} == set()
+
+
+def test_a_link_to_a_heading_that_is_not_there_is_noticed(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A `heading`, of two\n\n```sh\n# no heading\n```\n\n[x](#a-heading-of-two) [y](#no-heading)\n", "utf-8"
+    )
+    assert list(places(page)) == ["a-heading-of-two"]
+    with pytest.raises(AssertionError, match="no-heading"):
+        test_what_a_page_links_to_exists(page)

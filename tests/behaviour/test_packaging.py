@@ -1,31 +1,44 @@
 """What an installed chainrule consists of: the two packages, their data, their types and their public names."""
 
 import importlib
+import importlib.util
+import re
+import subprocess
+import sys
 import tomllib
 import zipfile
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+import chainrule as cr
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SOURCES = {"chainrule": ROOT / "graphlib" / "chainrule", "nets": ROOT / "nets"}
+INSTALLED = {"chainrule": "chainrule", "nets": "chainrule/nets"}  # where a wheel has them
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> set[str]:
-    """The names of the files in a freshly built wheel."""
+def archive(tmp_path_factory) -> str:
+    """A freshly built wheel."""
     [path] = WheelBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("wheel")), versions=["standard"])
-    with zipfile.ZipFile(path) as archive:
-        return set(archive.namelist())
+    return path
 
 
-def test_the_wheel_brings_chainrule_and_nets_and_nothing_else(wheel):
-    # Above all no "graphlib", a name that belongs to the standard library.
+@pytest.fixture(scope="module")
+def wheel(archive) -> set[str]:
+    """The names of the files in it."""
+    with zipfile.ZipFile(archive) as packed:
+        return set(packed.namelist())
+
+
+def test_the_wheel_brings_chainrule_with_nets_inside_and_nothing_else(wheel):
+    # No "graphlib", a name that belongs to the standard library, and no "nets", one of another package.
     tops = {name.split("/")[0] for name in wheel}
-    assert tops == {"chainrule", "nets", f"chainrule-{PROJECT['version']}.dist-info"}
+    assert tops == {"chainrule", f"chainrule-{cr.__version__}.dist-info"}
 
 
 @pytest.mark.parametrize("package", SOURCES)
@@ -34,17 +47,76 @@ def test_the_wheel_has_every_file_of_a_package_data_included(wheel, package):
     files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     # Caches and what editors leave behind are not the package's.
     kept = [file for file in files if not any(part.startswith((".", "__pycache__")) for part in file.parts)]
-    assert {f"{package}/{file.as_posix()}" for file in kept} <= wheel
+    assert {f"{INSTALLED[package]}/{file.as_posix()}" for file in kept} <= wheel
 
 
 def test_the_wheel_has_the_type_marker_the_data_and_the_license(wheel):
     assert "chainrule/py.typed" in wheel
-    assert any(name.startswith("nets/data/") and name.endswith(".csv") for name in wheel)
+    assert any(name.startswith("chainrule/nets/data/") and name.endswith(".csv") for name in wheel)
     assert any(name.endswith("licenses/LICENSE") for name in wheel)
 
 
-def test_the_installed_version_is_the_one_in_pyproject():
-    assert version("chainrule") == PROJECT["version"]
+def test_the_version_stands_in_one_place_and_what_repeats_it_agrees():
+    assert "version" in PROJECT["dynamic"]
+    said = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
+    assert said[1] == cr.__version__
+    assert f"## [{cr.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_extra_all_has_all_extras():
+    extras = PROJECT["optional-dependencies"]
+    [everything] = extras["all"]
+    assert everything == f"chainrule[{','.join(sorted(set(extras) - {'all'}))}]"
+
+
+def test_a_wheel_runs_by_itself_its_networks_its_command_and_its_data(archive, tmp_path):
+    # As it is installed: unpacked, without the folders of the clone.
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "installed")
+    path = [str(tmp_path / "installed"), *packages()]
+    code = (
+        f"import sys; sys.path += {path!r}; import chainrule; from chainrule import nets; "
+        "from chainrule.commands.cli import main; "
+        "print(chainrule.__file__, nets.__name__, nets.load_iris_petals()[0].shape); "
+        "sys.exit(main(['demo', '--steps', '3']) or main(['derive', 'nets.circuits:product_of_sum']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path}/installed/chainrule/__init__.py chainrule.nets (2, 100)" in done.stdout
+    assert "dx = " in done.stdout
+
+
+def packages():
+    """Where NumPy and graphviz are installed."""
+    return sorted({str(Path(importlib.util.find_spec(name).origin).parents[1]) for name in ("numpy", "graphviz")})
+
+
+def test_links_of_the_readme_lead_to_the_repository_where_a_release_is_built():
+    spec = importlib.util.spec_from_file_location("metadata_of_ci", ROOT / ".ci" / "metadata.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    at = made.repository({"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "owner/name"})
+    assert at == "https://github.com/owner/name"
+    assert made.urls(at)["Issues"] == f"{at}/issues"
+    text = made.readme(at, "v9.9.9")
+    assert f"({at}/raw/v9.9.9/docs/pictures/formulas.svg)" in text
+    assert f"({at}/blob/v9.9.9/docs/start.md)" in text
+    assert re.findall(r"\]\((?!\w+:|#)[^)]*\)", text) == []
+    assert made.repository({}) == ""
+    assert made.readme("", "") == (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_first_line_of_the_readme_says_what_is_wrong_with_an_old_python(capsys, monkeypatch):
+    line = re.search(r"^python3 -c '(.*)' &&$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)[1]
+    exec(line, {})  # this one will do
+    monkeypatch.setattr(sys, "version_info", (3, 9, 18))
+    monkeypatch.setattr(sys, "version", "3.9.18 (main)")
+    with pytest.raises(SystemExit) as stopped:
+        exec(line, {})
+    assert str(stopped.value) == "chainrule needs Python 3.11 or newer; python3 is 3.9.18"
+    assert PROJECT["requires-python"] == ">=3.11"
 
 
 def test_the_command_chainrule_is_installed():

@@ -22,13 +22,49 @@ def tour():
 @pytest.fixture(scope="module")
 def shown():
     out = io.StringIO()
-    assert demo.show(out=out)
+    assert demo.show(out=out, everything=True)
     return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def two_screens(tmp_path_factory):
+    out, folder = io.StringIO(), tmp_path_factory.mktemp("pictures")
+    assert demo.show(out=out, folder=str(folder))
+    return out.getvalue(), folder
 
 
 def test_no_line_is_wider_than_a_terminal(shown):
     assert [line for line in shown.splitlines() if len(line) > 80] == []
     assert [line for line in shown.splitlines() if line != line.rstrip()] == []
+
+
+def test_the_first_look_takes_two_screens_of_80_by_24(two_screens):
+    lines = two_screens[0].splitlines()
+    assert len(lines) <= 2 * 23  # the prompt stays in sight
+    path = f"The picture: {two_screens[1] / 'formulas.svg'}"
+    assert [line for line in lines if len(line) > 80 and line != path] == []
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_the_first_look_ends_with_the_picture_and_what_to_do_next(two_screens):
+    shown, folder = two_screens
+    assert (folder / "formulas.svg").read_text("utf-8").startswith("<svg")
+    picture, everything, start = shown.splitlines()[-3:]
+    assert picture == f"The picture: {folder / 'formulas.svg'}"
+    assert "chainrule demo --all" in everything
+    assert "docs/start.md" in start
+
+
+def test_the_first_look_shows_formulas_a_judged_mistake_gradients_and_what_was_learned(two_screens):
+    for said in ("= A₃ − Y", "A2 has to be transposed", "11 gradients", "elements compared", "of 100 flowers right"):
+        assert said in two_screens[0]
+
+
+def test_the_first_look_tells_a_gradient_that_is_wrong(tour):
+    wrong = demo.Tour()
+    engine, by_hand = tour.gradients["W2"]
+    wrong.__dict__["gradients"] = {**tour.gradients, "W2": (engine * (1 + 1e-9), by_hand)}
+    assert any("THEY ARE NOT THE SAME" in line for line in demo.few_gradients(wrong))
 
 
 def test_every_section_has_its_heading(shown):
@@ -97,8 +133,8 @@ def test_the_mistakes_that_are_counted_add_up(shown):
 
 def test_the_same_seed_shows_the_same_and_another_seed_something_else(shown):
     again, other = io.StringIO(), io.StringIO()
-    demo.show(out=again)
-    demo.show(seed=1, out=other)
+    demo.show(out=again, everything=True)
+    demo.show(seed=1, out=other, everything=True)
     assert again.getvalue() == shown
     assert other.getvalue() != shown
 
@@ -106,7 +142,7 @@ def test_the_same_seed_shows_the_same_and_another_seed_something_else(shown):
 @pytest.mark.parametrize("steps", [1, 2, 7])
 def test_few_steps_are_shown_one_by_one(steps):
     out = io.StringIO()
-    assert demo.show(steps=steps, out=out)
+    assert demo.show(steps=steps, out=out, everything=True)
     assert len(re.findall(r"^step", out.getvalue(), re.MULTILINE)) == steps
 
 
@@ -142,5 +178,5 @@ def test_an_interrupted_training_interrupts_the_demo(monkeypatch):
 def test_a_section_that_is_added_is_shown(monkeypatch):
     monkeypatch.setattr(demo, "SECTIONS", (("More", lambda tour: iter([f"seed {tour.seed}"])),))
     out = io.StringIO()
-    demo.show(seed=5, out=out)
+    demo.show(seed=5, out=out, everything=True)
     assert out.getvalue().endswith("\n1. More\n-------\nseed 5\n")

@@ -1,27 +1,6 @@
-"""A headless browser for the tests of pages; where there is none they are skipped, with the reason."""
-
-import os
-import shutil
-from pathlib import Path
+"""How the tests of pages open one, and what they hold it to."""
 
 import pytest
-
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """A running Chromium: the one that CHAINRULE_CHROMIUM names, an installed one, or Playwright's own."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="pages are tested with the package playwright")
-    with playwright.sync_playwright() as running:
-        named = os.environ.get("CHAINRULE_CHROMIUM")
-        own = running.chromium.executable_path
-        program = named or next(filter(None, map(shutil.which, PROGRAMS)), own if Path(own).exists() else None)
-        if program is None:
-            pytest.skip(f"pages are tested in Chromium, and there is no {', '.join(PROGRAMS)}")
-        browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -85,6 +85,7 @@ def _from_name(name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
         raise ArgumentError(f"{beginning(name)!r} is neither a module nor a file", remedy=_FORM)
     _put_on_path(Path.cwd())
+    name = _installed(name)
     try:
         module: ModuleType = _running(importlib.import_module, name, place=name)
     except ArgumentError as error:
@@ -93,6 +94,13 @@ def _from_name(name: str) -> ModuleType:
             raise ArgumentError(f"there is no module {beginning(missing)!r}", remedy=_FORM) from None
         raise
     return module
+
+
+def _installed(name: str) -> str:
+    """The module of that name; an installed package has the networks inside, as ``chainrule.nets``."""
+    top = name.partition(".")[0]
+    found = top != "nets" or importlib.util.find_spec("nets") or not importlib.util.find_spec("chainrule.nets")
+    return name if found else f"chainrule.{name}"
 
 
 def _put_on_path(folder: Path) -> None:

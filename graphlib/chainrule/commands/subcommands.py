@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -36,12 +37,15 @@ def _demo_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pictures", type=Path, metavar="FOLDER", default=Path("chainrule-demo"), help="(default: %(default)s)"
     )
+    parser.add_argument("--all", action="store_true", help="everything, in place of two screens of it")
 
 
 def _demo(given: argparse.Namespace) -> int:
-    demo = importlib.import_module("nets.demo")  # nets is built on chainrule, so it is met only here, and by name
+    inside = importlib.util.find_spec("chainrule.nets") is not None  # as a wheel has it, where the name is no other's
+    # nets is built on chainrule, so it is met only here, and by name
+    demo = importlib.import_module(".nets.demo", "chainrule") if inside else importlib.import_module("nets.demo")
     options = {} if given.steps is None else {"steps": given.steps}
-    return DONE if demo.show(seed=given.seed, folder=given.pictures, **options) else WRONG
+    return DONE if demo.show(seed=given.seed, folder=given.pictures, everything=given.all, **options) else WRONG
 
 
 def _gradcheck_arguments(parser: argparse.ArgumentParser) -> None:

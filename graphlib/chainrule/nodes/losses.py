@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any, final
+from typing import Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
 
@@ -51,13 +51,14 @@ from chainrule.symbols.elementary import (
 )
 from chainrule.symbols.symbol import Value
 
-_REDUCTIONS = ("mean", "sum", "none")
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
+_REDUCTIONS = get_args(Reduction)
 
 
 class Loss(Node):
     """What all losses share: which axis counts the examples, and what becomes of them."""
 
-    reduction: str = "mean"
+    reduction: Reduction = "mean"
     examples: int | None = None
 
     @classmethod

@@ -1,0 +1,114 @@
+"""The site: built without a warning, without a dead link or a network, and open to everybody."""
+
+import functools
+import http.server
+import os
+import re
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+
+ROOT = Path(__file__).parents[2]
+LOOKED_AT = ["index", "start", "reference/made/nodes-losses", "reference/made/chainrule", "drawing", "lecture"]
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The site, built as its readers get it."""
+    folder = ROOT / "build" / "site"
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'graphlib'}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-j", "auto", "docs", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-5000:]
+    return folder
+
+
+class Links(HTMLParser):
+    """What a page leads to and loads, and the places in it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.places, self.links, self.loaded = set(), [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        """Keep the places and addresses of a tag."""
+        told = dict(attrs)
+        self.places |= {told[key] for key in ("id", "name") if told.get(key)}
+        if tag == "a" and told.get("href"):
+            self.links.append(told["href"])
+        if tag in ("img", "script", "link", "iframe") and (told.get("src") or told.get("href")):
+            self.loaded.append(told.get("src") or told["href"])
+
+
+@pytest.fixture(scope="session")
+def read(site):
+    """Every page that was made, read once."""
+    return {path: Links(path.read_text("utf-8")) for path in sorted(site.rglob("*.html"))}
+
+
+def test_every_link_leads_to_a_page_a_file_or_a_place_that_is_there(site, read):
+    dead = []
+    for page, found in read.items():
+        for link in [*found.links, *found.loaded]:
+            parts = urlsplit(link)
+            if parts.scheme or not (parts.path or parts.fragment):
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            place = unquote(parts.fragment)
+            if not target.exists() or (place and target.suffix == ".html" and place not in read[target].places):
+                dead.append(f"{page.relative_to(site)}: {link}")
+    assert dead == []
+
+
+def test_nothing_is_loaded_from_elsewhere(site, read):
+    assert [link for found in read.values() for link in found.loaded if urlsplit(link).scheme not in ("", "data")] == []
+    styles = "".join(path.read_text("utf-8") for path in site.rglob("*.css"))
+    assert re.findall(r"url\(['\"]?https?:[^)]*\)|@import\s+['\"]?https?:\S*", styles) == []
+
+
+def test_the_reference_pages_and_the_search_are_there(site, read):
+    assert (site / "searchindex.js").stat().st_size > 100_000
+    assert {site / f"{page}.html" for page in LOOKED_AT} <= set(read)
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Where a server of this machine has the site."""
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A server that says nothing."""
+
+    def log_message(self, format, *args):  # noqa: A002 — what the standard library calls it
+        """Nothing."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("page", LOOKED_AT)
+def test_axe_finds_no_violations_and_nothing_sticks_out(chromium, address, page, width, scheme):
+    context = chromium.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme)
+    tab, asked, said = context.new_page(), [], []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("console", lambda message: said.append(message.text))
+    tab.goto(f"{address}/{page}.html")
+    tab.evaluate(AXE_FILE_PATH.read_text("utf-8"))
+    found = tab.evaluate("axe.run(document)")["violations"]
+    wide = tab.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    assert [(one["id"], [node["html"] for node in one["nodes"][:3]]) for one in found] == []
+    assert wide <= width
+    assert said == []
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []
