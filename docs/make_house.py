@@ -153,7 +153,7 @@ def upward(found: Iterable[Import]) -> list[Import]:
 
 
 def top() -> list[str]:
-    """The folders and files at the top of chainrule, with __main__.py and py.typed."""
+    """The folders and files at the top of chainrule, with __main__.py and what only type checkers read."""
     return sorted(
         path.name for path in FOLDERS["chainrule"].iterdir() if path.name[0] != "." and path.stem != "__pycache__"
     )
@@ -183,8 +183,8 @@ def counted(files: Mapping[str, str]) -> Iterator[str]:
     yield from (f"  {len(circle)} modules: {', '.join(circle)}" for circle in circles(found))
     yield f"arrows that point up: {len(upward(found))}"
     yield from (f"  {one}" for one in upward(found))
-    rest = [name for name in top() if name not in ("__main__.py", "py.typed")]
-    yield f"folders and files at the top of chainrule: {len(rest)}, with __main__.py and py.typed {len(top())}"
+    rest = [name for name in top() if name not in ("__main__.py", "py.typed", "__init__.pyi")]
+    yield f"folders and files at the top of chainrule: {len(rest)}, with __main__.py and what type checkers read {len(top())}"
     long = {path: count for path, count in lengths(files).items() if count > LONGEST}
     yield f"files above {LONGEST} lines: {len(long)}"
     yield from (f"  {count} {path}" for path, count in long.items())
