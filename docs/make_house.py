@@ -184,7 +184,7 @@ def counted(files: Mapping[str, str]) -> Iterator[str]:
     yield f"arrows that point up: {len(upward(found))}"
     yield from (f"  {one}" for one in upward(found))
     rest = [name for name in top() if name not in ("__main__.py", "py.typed", "__init__.pyi")]
-    yield f"folders and files at the top of chainrule: {len(rest)}, with __main__.py and the files of types {len(top())}"
+    yield f"folders and files at the top of chainrule: {len(rest)}, with __main__.py and files of types {len(top())}"
     long = {path: count for path, count in lengths(files).items() if count > LONGEST}
     yield f"files above {LONGEST} lines: {len(long)}"
     yield from (f"  {count} {path}" for path, count in long.items())
