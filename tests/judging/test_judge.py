@@ -1034,11 +1034,12 @@ def read(name, formula, convention, graph=SMALL, **others):
     return explainer._reading(explainer._findings[name], convention)
 
 
-def test_a_repair_is_searched_for_on_the_smallest_draw_and_without_the_name_itself():
+def test_a_repair_is_searched_for_on_the_smallest_tame_draw_and_without_the_name_itself():
     for convention, times in (("mean", 1), ("per-example", 5)):
         reading = read("dZ1", "error", convention, error="A1 - Y", count=lambda m: m)
         assert reading.convention == convention
-        assert [case.columns for case in reading.cases] == [5, 5, 7, 7, 11, 11, 11]
+        assert [case.columns for case in reading.cases] == [5, 7, 11, 5, 7, 11, 11]
+        assert [case.tame for case in reading.cases] == [True] * 3 + [False] * 4
         first = reading.cases[0]
         right = SMALL.forward({name: first.values[name] for name in ("A0", "W1", "B1", "Y")}).backward()
         np.testing.assert_allclose(first.expected, times * right["Z1"], rtol=1e-15)
