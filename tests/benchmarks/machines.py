@@ -179,8 +179,8 @@ def told(rows: list[Measured], others: list[Measured], costs: Costs) -> Iterator
     yield (
         f"Fitted: {costs.rate / 1e6:.1f} million columns a second and worker (each {SLOWNESS} times slower than this"
         f" machine), {costs.bandwidth / 1e6:.0f} MB a second between caller and workers,"
-        f" {1e3 * costs.start:.1f} ms for the start of a task. (The load of this machine: {os.getloadavg()[0]:.0f}"
-        f" processes on {os.cpu_count()} processors.)"
+        f" {1e3 * costs.start:.1f} ms for the start of a task."
+        f" (The load of this machine: {os.getloadavg()[0]:.0f} processes on {os.cpu_count()} processors.)"
     )
     if os.getloadavg()[0] > (os.cpu_count() or 1):
         yield ""

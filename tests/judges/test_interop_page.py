@@ -43,9 +43,8 @@ CHEAP = {"safetensors", "NumPy"}
 
 
 def test_the_table_of_neighbours_is_what_the_script_writes():
-    rows = (
-        (ROOT / "docs" / "interop.md").read_text("utf-8").partition("<!-- neighbours -->")[2].partition("<!-- end")[0]
-    )
+    page = (ROOT / "docs" / "interop.md").read_text("utf-8")
+    rows = page.partition("<!-- neighbours -->")[2].partition("<!-- end")[0]
     lines = rows.strip().splitlines()[2:]
     assert len(lines) == len(WAYS)
     for way, line in zip(WAYS, lines, strict=True):
