@@ -269,13 +269,15 @@ class Trial:
         base: int = 0,
         times: float = 1.0,
     ) -> int:
-        ks = self.strict(finding.formula)
-        rng = np.random.default_rng([len(finding.formula.name), base, int(abs(decades))])
+        ks, target = self.strict(finding.formula), finding.formula.name
         draw = self.ground.draws[ks[-1 if base else 0]]
-        draw = pushed(
-            self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades, times=times
-        )
-        return self._tried(finding, draw, convention)
+
+        def push() -> Draw:
+            rng = np.random.default_rng([len(target), base, int(abs(decades))])
+            return pushed(self.ground.graph, draw, sorted(reads), target, rng=rng, decades=decades, times=times)
+
+        key = ("pushed", frozenset(reads), target, decades, base, times)
+        return self._tried(finding, draw.held.get(key, push, lambda found: 2 * found.size), convention)
 
     def _scale(self, finding: Finding, by: float, convention: str) -> int:
         """The data on which a formula has to be right, and the gradients of a multiple of the loss."""
