@@ -1,8 +1,9 @@
 """How often the line of a planted mistake is found in whole functions: prints a table, and the misses.
 
-    python tests/benchmarks/whole_functions_found.py [--further | --unseen]
+    python tests/benchmarks/whole_functions_found.py [--further | --unseen | --untuned]
 
-``--further`` judges those that nobody had tuned for when they were written, ``--unseen`` those that nobody has since.
+``--further`` judges those that nobody had tuned for when they were written, ``--unseen`` those of a later day, which
+have been tuned for since, and ``--untuned`` the latest ones.
 
 Ends with 1 where a right function is called wrong, a wrong one right, or fewer than nine of ten lines are found.
 """
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracles"))
 
 from more_functions import FURTHER
 from unseen_functions import UNSEEN
+from untuned_functions import UNTUNED
 from whole_functions import FUNCTIONS, graph, text_of
 
 from chainrule.judging.functions.judged import check_function
@@ -33,7 +35,8 @@ def function_in(text, folder, count):
 
 def main() -> int:
     """Judge every function as it is and with each of its mistakes."""
-    chosen = UNSEEN if "--unseen" in sys.argv else FURTHER if "--further" in sys.argv else FUNCTIONS
+    asked = {"--further": FURTHER, "--unseen": UNSEEN, "--untuned": UNTUNED}
+    chosen = asked[sys.argv[1]] if sys.argv[1:] else FUNCTIONS
     missed, flagged, slipped, found, planted, slowest = [], [], [], 0, 0, 0.0
     with tempfile.TemporaryDirectory() as folder:
         for title, written in chosen.items():
