@@ -1,6 +1,6 @@
 """Throws random and mutated texts at the reader of formulas: only FormulaError may come out, and never late.
 
-    python tests/benchmarks/fuzz_formulas.py [COUNT] [SEED] [--minutes MINUTES] [--jobs JOBS]
+    python tests/benchmarks/fuzz_formulas.py [COUNT] [SEED] [--minutes MINUTES] [--jobs JOBS] [--json FILE]
 
 JOBS processes throw COUNT texts each, from SEED, SEED + 1 and so on, or as many as MINUTES allow. Every text is read,
 and what can be read is computed on the arrays of a 2-3-3-1 network with five columns. Printed are how many texts were
@@ -9,6 +9,7 @@ text is timed again, and the best of five counts). Ends with 1 for another error
 """
 
 import argparse
+import json
 import random
 import string
 import sys
@@ -16,6 +17,7 @@ import time
 import traceback
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
@@ -207,10 +209,20 @@ def main() -> int:
     parser.add_argument("seed", type=int, nargs="?", default=0)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     given = parser.parse_args()
     with ProcessPoolExecutor(given.jobs) as pool:
         tasks = [pool.submit(throw, given.count, given.seed + k, given.minutes) for k in range(given.jobs)]
         thrown = [task.result() for task in tasks]
+    if given.json:
+        figures = {
+            "texts": sum(one.count for one in thrown),
+            "seeds": len(thrown),
+            "formulas": sum(o.good for o in thrown),
+        }
+        figures["failures"] = sum(bool(one.failure) for one in thrown)
+        figures["slowest"] = max((1e3 * cpu for one in thrown for _, cpu, _ in one.slowest), default=0.0)
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     for one in thrown:
         print(one.failure or f"{one.count:,} texts, seed {one.seed}: {one.good:,} formulas with a value", flush=True)
         print(f"  {one.count / max(one.seconds, 1e-9):.0f} texts a second")

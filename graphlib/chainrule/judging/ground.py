@@ -24,6 +24,7 @@ from chainrule.judging.rounding import slack_of_graph
 from chainrule.nodes.batch_of_graph import batch_name, examples_word
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 from chainrule.samples.spreading import soft_feeds, spread_feeds
+from chainrule.samples.stretching import stretched_feeds
 from chainrule.symbols.dimensions import Dimension, Size, names_in
 
 Convention: TypeAlias = Literal["auto", "mean", "per-example"]
@@ -190,6 +191,20 @@ def _wild_draws(
     return [draw for draw in found if _is_finite(draw)]
 
 
+def _stretched(graph: BaseGraph) -> tuple[Draw, ...]:
+    """Draws in which one leaf is much larger or smaller than the others; none where none can be drawn at all."""
+    found: list[Draw] = []
+    with contextlib.suppress(ChainruleError):
+        [sizes] = generic_sizes(graph)
+        feeds = sample_feeds(graph, _FRESH, sizes=sizes)
+        for stretched in stretched_feeds(graph, feeds, sizes):
+            with contextlib.suppress(ChainruleError), np.errstate(all="ignore"):
+                found.append(
+                    replace(drawn(graph, forward(graph, stretched), _FRESH, given=True), given=False, far=True)
+                )
+    return tuple(draw for draw in found if _is_finite(draw))
+
+
 def _is_finite(draw: Draw) -> bool:
     """Whether all numbers of a draw are: what overflows tells nothing of a formula."""
     return all(np.isfinite(array).all() for array in (*draw.values.values(), *draw.gradients.values()))
@@ -219,6 +234,7 @@ class Ground:
         self.names = {**first.sizes, **first.gradients, **first.values}.keys()
         self._known: dict[tuple[int, str], Values] = {}
         self._fresh: tuple[int, ...] | None = None
+        self._stretched: tuple[int, ...] | None = None
         self._slack: dict[int, dict[str, Array]] = {}
         self._common = len(draws)
 
@@ -258,6 +274,14 @@ class Ground:
             draws = [draw for draw in random_draws(self.graph, _FRESH, True) if not draw.only]
             self._fresh = tuple(map(self.add, draws))
         return self._fresh
+
+    def stretched(self) -> tuple[int, ...]:
+        """The numbers of draws in which one leaf is much larger or smaller than the others."""
+        if self._stretched is None:
+            key = ("stretched draws", _FRESH)
+            draws = self.graph.held.get(key, lambda: _stretched(self.graph), lambda found: sum(d.size for d in found))
+            self._stretched = tuple(map(self.add, draws))
+        return self._stretched
 
     def add(self, draw: Draw) -> int:
         """Take one more draw; its number."""
