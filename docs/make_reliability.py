@@ -12,6 +12,7 @@ import ast
 import datetime as dt
 import json
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,9 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 PAGE, MUTATION = ROOT / "docs" / "reliability.md", ROOT / "tests" / "benchmarks" / "mutation.json"
-MISTAKES = ROOT / "tests" / "benchmarks" / "judge_mistakes.json"
+MISTAKES, FUNCTIONS, THROWN = (
+    ROOT / "tests" / "benchmarks" / f"{name}.json" for name in ("judge_mistakes", "judge_functions", "fuzz_formulas")
+)
 
 HEAD = """# Reliability
 
@@ -56,15 +59,7 @@ Each row is a test in `tests/behaviour/test_bad_input.py`, which holds the whole
 
 {faults}
 
-## The judge of formulas
-
-Formulas made wrong by a generator, and right ones written otherwise, in networks with sigmoid, tanh, ReLU and
-softmax, rows and columns, L2, batch normalization, recurrence, attention and convolution. What is planted, and what is
-right, is computed in plain NumPy.
-`python tests/benchmarks/judge_mistakes.py --json tests/benchmarks/judge_mistakes.json`, {steps}:
-
-{mistakes}
-
+{formulas}
 ## Threads and load
 
 `python tests/benchmarks/load.py`: every result is compared with the serial one, bit for bit.
@@ -74,6 +69,27 @@ right, is computed in plain NumPy.
 ## Mutation testing
 
 {mutation}
+"""
+
+FORMULAS = """## The judge of formulas
+
+Formulas made wrong by a generator, and right ones written otherwise, in networks with sigmoid, tanh, ReLU and
+softmax, rows and columns, L2, batch normalization, recurrence, attention and convolution. What is planted, and what is
+right, is computed in plain NumPy.
+`python tests/benchmarks/judge_mistakes.py --json tests/benchmarks/judge_mistakes.json`, {steps}:
+
+{mistakes}
+
+Whole functions in public styles, as they are and each with mistakes planted in single lines. Those called untuned
+were judged once and then tuned for; before that the line was found of {untuned}. For the fresh ones nothing was tuned.
+`python tests/benchmarks/whole_functions_found.py --all --json tests/benchmarks/judge_functions.json`:
+
+{functions}
+
+Random and mutated texts thrown at the reader of formulas:
+`python tests/benchmarks/fuzz_formulas.py --json tests/benchmarks/fuzz_formulas.json`:
+
+{texts}
 """
 
 MUTATION_HEAD = """The engine is changed in small ways, one at a time; the tests should notice every change. mutmut
@@ -89,7 +105,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what the runs have said there")
     parser.add_argument("--check", action="store_true", help="do not write the page")
+    parser.add_argument("--formulas", action="store_true", help="write the part about the judge of formulas alone")
     given = parser.parse_args()
+    if given.formulas:
+        part = re.compile(r"^## The judge of formulas\n.*?(?=^## )", re.DOTALL | re.MULTILINE)
+        PAGE.write_text(part.sub(lambda _: f"{formulas()}\n", PAGE.read_text("utf-8")), encoding="utf-8")
+        return
     with tempfile.TemporaryDirectory() as made:
         folder = given.keep or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,11 +134,50 @@ def page(folder: Path) -> str:
         reasons=reasons(judges),
         ulps=ulp_table(properties(judged)),
         faults=fault_table(properties(faults)),
-        mistakes=mistake_table(mistakes := json.loads(MISTAKES.read_text("utf-8"))),
-        steps=steps_text(mistakes["steps"]),
+        formulas=formulas(),
         load=load_table(json.loads(load.read_text("utf-8"))),
         mutation=mutation_tables(json.loads(MUTATION.read_text("utf-8"))),
     )
+
+
+def formulas() -> str:
+    """The part about the judge of formulas, from figures that are kept: each takes minutes to measure."""
+    figures, functions, thrown = (json.loads(path.read_text("utf-8")) for path in (MISTAKES, FUNCTIONS, THROWN))
+    steps, untuned = steps_text(figures["steps"]), functions["before"]
+    return FORMULAS.format(
+        steps=steps,
+        mistakes=mistake_table(figures),
+        untuned=f"{untuned['found']} of {untuned['planted']}",
+        functions=function_table(functions["sets"]),
+        texts=table(
+            ("texts", "seeds", "formulas with a value", "other errors, warnings", "slowest, ms of CPU"),
+            [
+                (
+                    f"{thrown['texts']:,}",
+                    thrown["seeds"],
+                    f"{thrown['formulas']:,}",
+                    thrown["failures"],
+                    f"{thrown['slowest']:.0f}",
+                )
+            ],
+        ),
+    )
+
+
+def function_table(sets: dict[str, dict[str, Any]]) -> str:
+    """Of every set of functions how many are called wrong that are right, and how many wrong lines are found."""
+    rows = [
+        (
+            name,
+            one["right"],
+            one["flagged"],
+            one["planted"],
+            one["slipped"],
+            f"{one['found']} ({100 * one['found'] / one['planted']:.0f} %)",
+        )
+        for name, one in sets.items()
+    ]
+    return table(("functions", "right", "called wrong", "mistakes", "called right", "line found"), rows)
 
 
 def run(*arguments: str, made: Path) -> None:

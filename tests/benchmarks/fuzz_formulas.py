@@ -1,18 +1,24 @@
 """Throws random and mutated texts at the reader of formulas: only FormulaError may come out, and never late.
 
-    python tests/benchmarks/fuzz_formulas.py [count] [seed]
+    python tests/benchmarks/fuzz_formulas.py [COUNT] [SEED] [--minutes MINUTES] [--jobs JOBS] [--json FILE]
 
-Every text is read, and what can be read is computed on the arrays of a 2-3-3-1 network with five columns. Printed are
-how many texts were formulas, and the slowest of them in CPU time and by the clock (a shared machine may stop the clock
-for a while; a slow text is timed again, and the best of five counts). Ends with 1 for another error or a warning.
+JOBS processes throw COUNT texts each, from SEED, SEED + 1 and so on, or as many as MINUTES allow. Every text is read,
+and what can be read is computed on the arrays of a 2-3-3-1 network with five columns. Printed are how many texts were
+formulas, and the slowest of them in CPU time and by the clock (a shared machine may stop the clock for a while; a slow
+text is timed again, and the best of five counts). Ends with 1 for another error or a warning.
 """
 
+import argparse
+import json
 import random
 import string
 import sys
 import time
 import traceback
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -160,33 +166,73 @@ def clocked(text: str, names: dict[str, object], check_names: bool) -> tuple[flo
     return time.process_time() - cpu, time.perf_counter() - wall, good
 
 
-def main(count: int, seed: int) -> int:
-    """Throw the texts; 1 if one of them raised anything but FormulaError."""
+@final
+class Thrown(NamedTuple):
+    """What came of the texts of one seed: how many, how many were formulas, the slowest, and an error if there was."""
+
+    seed: int
+    count: int
+    good: int
+    seconds: float
+    slowest: list[tuple[float, float, str]]
+    failure: str = ""
+
+
+def throw(count: int, seed: int, minutes: float) -> Thrown:
+    """Throw texts until there are enough, the time is over, or one raises anything but FormulaError."""
     rng, names = random.Random(seed), values(np.random.default_rng(seed))
     makers = (mutated, mutated, mutated, made_up, calls)
     slowest: list[tuple[float, float, str]] = []
-    good, started = 0, time.perf_counter()
-    for k in range(count):
-        text = makers[k % len(makers)](rng)
+    good, started, done = 0, time.perf_counter(), 0
+    while done < count and time.perf_counter() - started < 60 * minutes:
+        text, check_names = makers[done % len(makers)](rng), done % 2 == 0
         try:
-            cpu, wall, fine = clocked(text, names, k % 2 == 0)
+            cpu, wall, fine = clocked(text, names, check_names)
         except Exception:
-            traceback.print_exc()
-            print(f"text {k}: {text!a}")
-            return 1
-        good += fine
-        if not slowest or wall > slowest[-1][1] or len(slowest) < 5:
-            again = [(cpu, wall), *(clocked(text, names, k % 2 == 0)[:2] for _ in range(4))]
-            slowest.append((min(c for c, _ in again), min(w for _, w in again), text))
-            slowest = sorted(slowest, key=lambda found: -found[1])[:5]
-    elapsed = time.perf_counter() - started
-    print(f"{count:,} texts, seed {seed}: {good:,} formulas with a value, nothing raised but FormulaError")
-    print(f"mean {1e6 * elapsed / max(count, 1):.0f} µs; the slowest, best of five:")
-    for cpu, wall, text in slowest:
+            failure = f"text {done} of seed {seed}: {text!a}\n{traceback.format_exc()}"
+            return Thrown(seed, done, good, time.perf_counter() - started, slowest, failure)
+        done, good = done + 1, good + fine
+        if len(slowest) < _SHOWN or cpu > slowest[-1][1]:
+            again = [(cpu, wall), *(clocked(text, names, check_names)[:2] for _ in range(4))]
+            slowest.append((min(w for _, w in again), min(c for c, _ in again), text))
+            slowest = sorted(slowest, key=lambda found: -found[1])[:_SHOWN]
+    return Thrown(seed, done, good, time.perf_counter() - started, slowest)
+
+
+_SHOWN = 5  # of the slowest
+
+
+def main() -> int:
+    """Throw the texts; 1 if one of them raised anything but FormulaError."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("seed", type=int, nargs="?", default=0)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    given = parser.parse_args()
+    with ProcessPoolExecutor(given.jobs) as pool:
+        tasks = [pool.submit(throw, given.count, given.seed + k, given.minutes) for k in range(given.jobs)]
+        thrown = [task.result() for task in tasks]
+    if given.json:
+        figures = {
+            "texts": sum(one.count for one in thrown),
+            "seeds": len(thrown),
+            "formulas": sum(o.good for o in thrown),
+        }
+        figures["failures"] = sum(bool(one.failure) for one in thrown)
+        figures["slowest"] = max((1e3 * cpu for one in thrown for _, cpu, _ in one.slowest), default=0.0)
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for one in thrown:
+        print(one.failure or f"{one.count:,} texts, seed {one.seed}: {one.good:,} formulas with a value", flush=True)
+        print(f"  {one.count / max(one.seconds, 1e-9):.0f} texts a second")
+    if any(one.failure for one in thrown):
+        return 1
+    print(f"{sum(one.count for one in thrown):,} texts, nothing raised but FormulaError; the slowest, best of five:")
+    for wall, cpu, text in sorted((one for many in thrown for one in many.slowest), key=lambda one: -one[1])[:_SHOWN]:
         print(f"  {1e3 * wall:7.2f} ms ({1e3 * cpu:.2f} ms CPU)  {text[:120]!a}")
     return 0
 
 
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:]]
-    sys.exit(main(*(*given, *(1_000_000, 0)[len(given) :])))
+    sys.exit(main())

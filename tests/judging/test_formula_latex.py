@@ -1103,3 +1103,19 @@ def test_one_sign_of_paper_makes_a_text_written(text):
 )
 def test_a_number_is_told_from_the_text_alone(text, scalar):
     assert is_scalar(by_python(text)) is scalar
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\left(A_2 + \sum_j dZ_3 > 0, dA_1, 0.01 * dA_1)",
+        "(A₂ᵀ + Σⱼ dZ₃ > 0, dA₁)",
+        "[A₂ᵀ, Σⱼ dZ₃]",
+        "Σⱼ (dZ₃, A₂ᵀ)",
+        "(dZ₃, A₂ᵀ) · A₂ᵀ",
+    ],
+)
+def test_several_things_in_brackets_beside_a_sum_are_no_other_error(text):
+    values = {"dZ3": np.ones((1, 5)), "A2": np.ones((3, 5)), "dA1": np.ones((3, 5)), "m": 5}
+    with pytest.raises(FormulaError):
+        parse(text, values).evaluate(values)

@@ -1085,6 +1085,34 @@ def test_what_is_reached_from_a_node_and_what_reaches_it():
     assert reached("A0", forward=False) == set()
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        *(("W1g", "dW1"), ("gW1", "dW1"), ("g_W1", "dW1"), ("W1_bar", "dW1"), ("nabla_W1", "dW1"), ("dL_dW1", "dW1")),
+        *(("dweights1", "dW1"), ("dW_one", "dW1"), ("db_one", "dB1"), ("dbias_1", "dB1"), ("delta1", "dZ1")),
+        *(("dloss", "dL"), ("dcost", "dL"), ("grad_loss", "dL")),
+    ],
+)
+def test_other_ways_to_call_a_gradient_are_told_its_name(key, name):
+    report = SMALL.check({"dZ1": "(A1 - Y) / m", key: "A1 + Y"})
+    assert (report.ok, report[key].verdict) == (False, "unknown name")
+    assert report[key].diagnosis == f"the graph has no {key}: {name} is meant"
+
+
+@pytest.mark.parametrize("key", ["grad", "gradients", "delta", "d", "derivative"])
+def test_a_name_that_says_gradient_and_not_of_what_is_told_which_there_are(key):
+    report = SMALL.check({"dZ1": "(A1 - Y) / m", key: "A1 + Y"})
+    assert (report.ok, report[key].verdict) == (False, "unknown name")
+    assert "which gradient is meant? There are" in report[key].diagnosis
+    assert "dW1" in report[key].diagnosis
+    assert SMALL.check({key: "A1 - Y", "dZ1": f"{key} / m"}).ok  # another line reads it
+
+
+@pytest.mark.parametrize("key", ["mask", "diff", "denominator", "scores", "l1", "gamma", "N"])
+def test_a_name_of_ones_own_that_is_no_gradients_is_kept(key):
+    assert SMALL.check({"dZ1": "(A1 - Y) / m", key: "A1 + Y"})[key].verdict == "kept"
+
+
 @pytest.mark.parametrize("key", ["Z1_grad", "dzz1", "W1_gradient", "W1grad", "dZ"])
 def test_a_name_that_nothing_reads_and_that_is_nearly_a_gradient_is_wrong_beside_right_lines(key):
     report = SMALL.check({"dA1": "(A1 - Y) / A1 / (1 - A1) / m", key: "A1 + Y"})

@@ -400,7 +400,7 @@ def test_a_name_of_the_next_layer_has_the_next_number(name, step, expected):
 COSTS = {
     1.0: "transpose missing, transpose extra, axis or keepdims, comparison, neighboring layer, value for gradient,"
     " 1/m missing, 1/m extra, epsilon extra, softmax entry by entry, ReLU of a gradient, slope of another function,"
-    " mask of a gradient,"
+    " mask of a gradient, slope of leaky ReLU,"
     " outer product of a batch, kernel flipped",
     1.05: "brackets, 1 - missing",
     1.1: "operands swapped, * for @, @ for *, sum missing, sum for mean, sign, name of the same layer, bound",
@@ -446,7 +446,7 @@ def test_a_form_is_found_in_a_product_in_any_order_and_with_more_factors():
 
 def test_a_number_of_the_graph_is_put_for_another_number_first():
     near = scene()
-    near = replace(near, numbers=(0.01,))
+    near = replace(near, numbers={0.01: "slope"})
     found = [change for change in changes(tree("0.1 * dA2"), near) if change.repair == "number"]
     assert (ast.unparse(min(found, key=lambda change: change.cost).tree)) == "0.01 * dA2"
     under_a_root = [ast.unparse(change.tree) for change in changes(tree("np.sqrt(A2)"), near)]

@@ -147,3 +147,34 @@ def test_lines_that_cannot_be_read_keep_their_place_and_their_number():
 def test_a_file_of_which_nothing_can_be_told_is_refused(text):
     with pytest.raises(cr.errors.FormulaError):
         lines_of(text, ["A2", "Y", "dZ2"])
+
+
+@pytest.mark.parametrize(
+    ("graph", "line"),
+    [
+        (TANH, {"dZ1": "dA1 * (1 - A1 ** 2) * (X[:1] < 50)"}),
+        (TANH, {"dZ1": "dA1 * (1 - A1 ** 2) * (X.sum() < 1e3)"}),
+        (TANH, {"dZ1": "np.where(W2.max() < 100, dA1 * (1 - A1 ** 2), dA1)"}),
+        (RELU, {"dZ1": "dA1 * (Z1 > 0) * (W2.T > -200)"}),
+    ],
+    ids=str,
+)
+def test_a_condition_that_tame_data_always_meets_is_met_and_not_met(graph, line):
+    assert not graph.check(line).ok
+    name, text = next(iter(line.items()))
+    plain = "dA1 * (1 - A1 ** 2)" if graph is TANH else "dA1 * (Z1 > 0)"
+    assert graph.check({name: plain}).ok
+    assert graph.check({name: f"np.where(abs(X).max() < 50, {plain}, 1 * ({plain}))"}).ok, text
+
+
+def test_a_bound_that_keeps_a_divisor_from_0_is_right():
+    line = {"dA2": "(-Y / np.maximum(A2, 1e-12) + (1 - Y) / np.maximum(1 - A2, 1e-12)) / m"}
+    assert TANH.check(line).ok
+
+
+def test_a_comparison_that_makes_no_difference_is_no_repair():
+    for text in ("np.where(np.abs(dA1) < 1e-4, 0, dA1) * (Z1 > 0)", "np.where(np.abs(W2.T) < 1e-3, 0, dA1) * (Z1 > 0)"):
+        verdict = RELU.check({"dZ1": text})["dZ1"]
+        assert not verdict.ok
+        assert "np.where" not in verdict.repair
+    assert RELU.check({"dZ1": "dA1 * (Z1 < 0)"})["dZ1"].repair == "dA1 * (Z1 > 0)"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from chainrule.core.accepting import expect
+from chainrule.core.held import Held
 from chainrule.core.leaves import Constant, Input, Leaf, Parameter
 from chainrule.core.node import Node, flatten, unflatten, unusual_facts
 from chainrule.core.ordering import topological_order
@@ -23,7 +24,8 @@ from chainrule.symbols.dimensions import names_in, shape_text
 class BaseGraph(ABC):
     """What some outputs are computed from, sorted once: the structure under ``chainrule.Graph``, which people hold.
 
-    Everything that reads a graph takes this: derivations, plans, drawings. It knows no rule and holds no data.
+    Everything that reads a graph takes this: derivations, plans, drawings. It knows no rule and holds none of anyone's
+    data; ``held`` are data drawn at random, which the same graph always gives.
     """
 
     @abstractmethod
@@ -168,6 +170,11 @@ class BaseGraph(ABC):
         return tuple(self.order[k] for k, _ in self.uses[self.position(key)])
 
     @functools.cached_property
+    def held(self) -> Held:
+        """What rooms above have found out about this graph, and would find again."""
+        return Held(_ROOM)
+
+    @functools.cached_property
     def labels(self) -> dict[Leaf, Node]:
         """The leaves that losses read as labels in a certain range, each with such a loss."""
         losses = [node for node in self.order if node.label_range is not None]
@@ -266,6 +273,7 @@ def _fresh(node: Node, counts: Counter[str], taken: Mapping[str, Node]) -> str:
 
 _NAMED = 20  # names listed where one is unknown
 _WIDEST = 40  # characters of a cell
+_ROOM = 1 << 23  # bytes that are held with a graph
 _HEAD = 30  # rows shown at each end of a long table
 
 

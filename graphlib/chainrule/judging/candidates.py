@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 import numpy as np
@@ -121,7 +122,7 @@ def surroundings(
     *,
     examples: str = "columns",
     target: str = "",
-    numbers: tuple[float, ...] = (),
+    numbers: Mapping[float, str] = MappingProxyType({}),
     made_by: Mapping[str, str] | None = None,
     activation: Activation | None = None,
 ) -> Surroundings:
@@ -133,16 +134,20 @@ def surroundings(
     return replace(found, function=taken.function, rule=taken.rule, upstream=taken.upstream)
 
 
-def numbers_of_rules(graph: BaseGraph) -> tuple[float, ...]:
-    """The numbers that the rules of a graph are written with, other than 0, 1 and 2: slopes, bounds, constants."""
-    found: list[float] = []
+def numbers_of_rules(graph: BaseGraph) -> dict[float, str]:
+    """The numbers that the rules of a graph are written with, other than 0, 1 and 2, and what each is called there."""
+    found: list[tuple[float, str]] = []
     for node in graph.order:
         if isinstance(node, Constant):
-            found += [float(node.value.item())] if node.value.size == 1 else []
+            found += [(float(node.value.item()), "number")] if node.value.size == 1 else []
         elif not isinstance(node, Leaf):
-            facts = {key: value for key, value in node.facts.items() if isinstance(value, float)}
-            found += facts.values()
-    return tuple(dict.fromkeys(value for value in found if value not in _PLAIN and np.isfinite(value)))[:_MOST_NUMBERS]
+            found += [(value, _called(fact)) for fact, value in node.facts.items() if isinstance(value, float)]
+    usual = [(value, word) for value, word in reversed(found) if value not in _PLAIN and np.isfinite(value)]
+    return dict(list(dict(usual).items())[::-1][:_MOST_NUMBERS])
+
+
+def _called(fact: str) -> str:
+    return {"eps": "epsilon"}.get(fact, fact.replace("_", " "))
 
 
 def makers(graph: BaseGraph) -> dict[str, str]:

@@ -78,7 +78,7 @@ class Contributions:
     # contributions to the node itself
 
     def _at_target(self, draw: Draw) -> list[tuple[int, int, Array]]:
-        return _received(self._graph, draw, ())[1][self._target]
+        return received(self._graph, draw)[self._target]
 
     def _sum(self, k: int, kept: Sequence[int]) -> Array:
         total = sum((self._received[k][j][2] for j in kept[1:]), start=self._received[k][kept[0]][2])
@@ -240,6 +240,11 @@ def _times_text(label: str, times: Fraction, text: str) -> str:
     counted = {Fraction(0): "is missing", Fraction(-1): "has the wrong sign"}.get(times, f"is counted {times} times")
     told = f"what {label} sends {counted}"
     return f"{told}: {'it should be ' if times else ''}{text}" if text else told
+
+
+def received(graph: BaseGraph, draw: Draw) -> list[list[tuple[int, int, Array]]]:
+    """By position of a node: what its consumers send to it on a draw, as consumer, place among its inputs, array."""
+    return _received(graph, draw, ())[1]
 
 
 def _received(

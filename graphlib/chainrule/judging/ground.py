@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, final
@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.core.accepting import generator
 from chainrule.core.graph import BaseGraph
+from chainrule.core.held import Held
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.core.read_only import read_only
@@ -23,6 +24,7 @@ from chainrule.judging.rounding import slack_of_graph
 from chainrule.nodes.batch_of_graph import batch_name, examples_word
 from chainrule.samples.sampling import generic_sizes, sample_feeds
 from chainrule.samples.spreading import soft_feeds, spread_feeds
+from chainrule.samples.stretching import stretched_feeds
 from chainrule.symbols.dimensions import Dimension, Size, names_in
 
 Convention: TypeAlias = Literal["auto", "mean", "per-example"]
@@ -31,6 +33,8 @@ MEAN, PER_EXAMPLE = "mean", "per-example"
 _DRAWS = 3  # sets of random data: what is right on three of other sizes is not right by accident
 _FRESH = 1000  # the seed of data that repairs are confirmed on
 _WILD = 2  # sets of data that is large and tiny, of both signs and close to kinks; and two that go far
+_OF_AN_ARRAY = 112  # bytes of an array without entries
+_ROOM = 1 << 20  # bytes of what is held with a draw: what is made of it by convention, by rounding, by other losses
 
 # --- one draw ------------------------------------------------------------------------------------------------------
 
@@ -48,6 +52,25 @@ class Draw:
     tame: bool = False  # normal numbers, on which a formula that is right is exact
     far: bool = False  # larger numbers than those on which every way to compute the same is exact
     only: str = ""  # what to remark of a formula that is right on all draws but this one, which is more than asked
+    held: Held = field(default_factory=lambda: Held(_ROOM), init=False, repr=False, compare=False)
+
+    @property
+    def size(self) -> int:
+        """How many bytes its arrays take."""
+        return _bytes(self.values.values()) + _bytes(self.gradients.values())
+
+    def slack(self, graph: BaseGraph) -> dict[str, Array]:
+        """How far rounding may have moved every entry of every value and gradient."""
+        return self.held.get("slack", lambda: self._slack(graph), lambda found: _bytes(found.values()))
+
+    def _slack(self, graph: BaseGraph) -> dict[str, Array]:
+        values = [self.values[name] for name in graph.names]
+        try:
+            forth, back = slack_of_graph(graph, values, self.starts)
+        except ChainruleError:  # a rule may refuse numbers that are a little off
+            forth, back = [np.zeros(value.shape) for value in values], [None] * len(values)
+        named = zip(graph.gradient_names, back, strict=True)
+        return {name: g for name, g in named if g is not None} | dict(zip(graph.names, forth, strict=True))
 
 
 def drawn(graph: BaseGraph, computed: Sequence[Array], seed: int, *, given: bool = False) -> Draw:
@@ -72,7 +95,7 @@ def _draw(
 ) -> Draw:
     exact = gradients | _fused_gradients(graph, values, gradients) if given else gradients
     at = {graph.position(n): np.asarray(start, values[graph.name(n)].dtype) for n, start in starts.items()}
-    named = {graph.gradient_name(name): g for name, g in exact.items()}
+    named = {graph.gradient_name(name): read_only(g) for name, g in exact.items()}
     return Draw(values, named, _sizes(graph, values), given, at)
 
 
@@ -123,21 +146,30 @@ def _is_name(size: Size) -> bool:
 
 
 def random_draws(graph: BaseGraph, seed: int, given: bool) -> list[Draw]:
-    """Draws with small sizes first, none where data of the user's is all there can be.
+    """Draws with small sizes first, none where data of the user's is all there can be; held with the graph.
 
     The first are normal numbers; then come magnitudes, signs and kinks, and last labels that are no labels.
     """
     try:
-        sizes = generic_sizes(graph, _DRAWS)
-        feeds = [sample_feeds(graph, seed + k, sizes=numbers) for k, numbers in enumerate(sizes)]
-        tame = [drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)]
-        return [replace(draw, tame=True) for draw in tame] + _wild_draws(graph, feeds, sizes, seed)
+        found = graph.held.get(
+            ("random draws", seed),
+            lambda: _drawn_at_random(graph, seed),
+            lambda draws: sum(draw.size for draw in draws),
+        )
+        return list(found)
     except ChainruleError as error:
         if given:
             return []
         raise ArgumentError(
             "no data could be drawn at random for this graph", given=str(error), remedy="graph.check(formulas, feeds)"
         ) from error
+
+
+def _drawn_at_random(graph: BaseGraph, seed: int) -> tuple[Draw, ...]:
+    sizes = generic_sizes(graph, _DRAWS)
+    feeds = [sample_feeds(graph, seed + k, sizes=numbers) for k, numbers in enumerate(sizes)]
+    tame = [drawn(graph, forward(graph, feed), seed + k) for k, feed in enumerate(feeds)]
+    return (*(replace(draw, tame=True) for draw in tame), *_wild_draws(graph, feeds, sizes, seed))
 
 
 def _wild_draws(
@@ -159,9 +191,28 @@ def _wild_draws(
     return [draw for draw in found if _is_finite(draw)]
 
 
+def _stretched(graph: BaseGraph) -> tuple[Draw, ...]:
+    """Draws in which one leaf is much larger or smaller than the others; none where none can be drawn at all."""
+    found: list[Draw] = []
+    with contextlib.suppress(ChainruleError):
+        [sizes] = generic_sizes(graph)
+        feeds = sample_feeds(graph, _FRESH, sizes=sizes)
+        for stretched in stretched_feeds(graph, feeds, sizes):
+            with contextlib.suppress(ChainruleError), np.errstate(all="ignore"):
+                found.append(
+                    replace(drawn(graph, forward(graph, stretched), _FRESH, given=True), given=False, far=True)
+                )
+    return tuple(draw for draw in found if _is_finite(draw))
+
+
 def _is_finite(draw: Draw) -> bool:
     """Whether all numbers of a draw are: what overflows tells nothing of a formula."""
     return all(np.isfinite(array).all() for array in (*draw.values.values(), *draw.gradients.values()))
+
+
+def _bytes(arrays: Iterable[Array]) -> int:
+    """What arrays take, with what Python takes for each of them."""
+    return sum(array.nbytes + _OF_AN_ARRAY for array in arrays)
 
 
 # --- all draws -----------------------------------------------------------------------------------------------------
@@ -175,7 +226,7 @@ class Ground:
         self.graph, self.draws = graph, draws
         self.batch = batch_name(graph) or ""
         self.examples = examples_word(graph, self.batch)
-        self.scaled = self._per_example() if self.batch and self._is_mean() else frozenset()
+        self.scaled = self._per_example() if self.batch and self._has_mean() else frozenset()
         self.conventions = (MEAN, PER_EXAMPLE) if self.scaled else (MEAN,)
         first = draws[0]
         sizes = {name: size for name, size in first.sizes.items() if name not in first.gradients}
@@ -183,6 +234,7 @@ class Ground:
         self.names = {**first.sizes, **first.gradients, **first.values}.keys()
         self._known: dict[tuple[int, str], Values] = {}
         self._fresh: tuple[int, ...] | None = None
+        self._stretched: tuple[int, ...] | None = None
         self._slack: dict[int, dict[str, Array]] = {}
         self._common = len(draws)
 
@@ -190,22 +242,23 @@ class Ground:
         """What every name stands for on a draw: a value comes before a gradient, and both before a size."""
         if (k, convention) not in self._known:
             draw = self.draws[k]
-            gradients = {name: self._in(convention, name, draw) for name in draw.gradients}
-            self._known[k, convention] = MappingProxyType({**draw.sizes, **gradients, **draw.values})
+            self._known[k, convention] = draw.held.get(
+                ("named", convention, self.scaled),
+                lambda: self._named(draw, convention),
+                lambda named: _bytes(draw.gradients.values()),
+            )
         return self._known[k, convention]
+
+    def _named(self, draw: Draw, convention: str) -> Values:
+        gradients = {name: self._in(convention, name, draw) for name in draw.gradients}
+        return MappingProxyType({**draw.sizes, **gradients, **draw.values})
 
     def slack(self, k: int, convention: str, name: str) -> Array:
         """How far rounding may have moved every entry of what is right on a draw."""
+        draw = self.draws[k]
         if k not in self._slack:
-            draw = self.draws[k]
-            values = [draw.values[name] for name in self.graph.names]
-            try:
-                forth, back = slack_of_graph(self.graph, values, draw.starts)
-            except ChainruleError:  # a rule may refuse numbers that are a little off
-                forth, back = [np.zeros(value.shape) for value in values], [None] * len(values)
-            names, named = self.graph.names, zip(self.graph.gradient_names, back, strict=True)
-            self._slack[k] = {name: g for name, g in named if g is not None} | dict(zip(names, forth, strict=True))
-        draw, found = self.draws[k], self._slack[k]
+            self._slack[k] = draw.slack(self.graph)
+        found = self._slack[k]
         if name not in found:
             return np.zeros(np.shape(self.values(k, convention)[name]))
         scaled = convention != MEAN and name in self.scaled and name not in draw.values
@@ -222,6 +275,14 @@ class Ground:
             self._fresh = tuple(map(self.add, draws))
         return self._fresh
 
+    def stretched(self) -> tuple[int, ...]:
+        """The numbers of draws in which one leaf is much larger or smaller than the others."""
+        if self._stretched is None:
+            key = ("stretched draws", _FRESH)
+            draws = self.graph.held.get(key, lambda: _stretched(self.graph), lambda found: sum(d.size for d in found))
+            self._stretched = tuple(map(self.add, draws))
+        return self._stretched
+
     def add(self, draw: Draw) -> int:
         """Take one more draw; its number."""
         self.draws = [*self.draws, draw]
@@ -237,6 +298,9 @@ class Ground:
         """The gradients of everything that has the examples of the batch."""
         nodes = [node for node in self.graph.order if self.batch in names_in(node.shape or ())]
         return frozenset(map(self.graph.gradient_name, nodes))
+
+    def _has_mean(self) -> bool:
+        return self.draws[0].held.get("is a mean", self._is_mean, lambda _: 0)
 
     def _is_mean(self) -> bool:
         """Whether the loss is a mean over examples, and maybe more that they do not enter, such as λ/(2m) ΣW².

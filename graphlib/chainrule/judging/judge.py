@@ -15,7 +15,7 @@ from chainrule.judging.findings import Failure, Finding, about_right, put_outcom
 from chainrule.judging.given import AnyFormula, GivenFormula, given_formula
 from chainrule.judging.ground import MEAN, PER_EXAMPLE, Convention, Draw, Ground, drawn, drawn_from, random_draws
 from chainrule.judging.helpers import Helpers
-from chainrule.judging.keys import canonical, meant
+from chainrule.judging.keys import canonical, meant, speaks_of_gradients
 from chainrule.judging.precedence import in_order, led_to, where_known
 from chainrule.judging.required import missing, required
 from chainrule.judging.trial import Trial
@@ -251,12 +251,25 @@ class _Judge:
             return Verdict(formula.name, formula.shown, False, False, "wrong", failure)
         if any(formula.name in other.reads for other in self._trial.order):
             return Verdict(formula.name, formula.shown, True, True, "kept")
-        nearly = meant(formula.name, self._ground.judged)
-        if nearly is not None:
-            told = f"the graph has no {formula.name}: {nearly} is meant"
+        told = self._misnamed(formula.name)
+        if told:
             return Verdict(formula.name, formula.shown, False, False, "unknown name", told)
         hint = did_you_mean(formula.name, self._ground.judged).removeprefix(repr(formula.name)).strip(" ()")
         return Verdict(formula.name, formula.shown, True, True, "kept", f"no name of the graph; {hint}" if hint else "")
+
+    def _misnamed(self, name: str) -> str:
+        """What to say of a name that is nearly a gradient's, or speaks of one that it does not name."""
+        ground = self._ground
+        graph, gradients = ground.graph, list(ground.draws[0].gradients)
+        nearly = meant(name, ground.judged, [g for g in map(graph.gradient_name, graph.outputs) if g in gradients])
+        if nearly is not None:
+            return f"the graph has no {name}: {nearly} is meant"
+        if not speaks_of_gradients(name):
+            return ""
+        return f"the graph has no {name}; which gradient is meant? There are {', '.join(gradients[:_LISTED])}"
+
+
+_LISTED = 12  # gradients that are listed where none is named
 
 
 def _is_fine(finding: Finding, settled: str | None) -> bool:

@@ -21,6 +21,7 @@ from chainrule.judging.ground import Draw, Ground, drawn
 from chainrule.judging.precedence import led_to
 from chainrule.judging.reach import reachable
 from chainrule.judging.reading.user_formula import UserFormula
+from chainrule.judging.repairs.tree import replaced, sites
 from chainrule.judging.rounding import Jitter, slack
 from chainrule.judging.upstream import pushed
 from chainrule.symbols.dimensions import names_in
@@ -108,6 +109,7 @@ class Trial:
             finding.right_in = () if failed else conventions
             return
         finding.right_in = tuple(c for c in conventions if self._is_right(finding, c) and self._is_local(finding, c))
+        finding.right_in = tuple(c for c in finding.right_in if self._holds_where_met(finding, c))
         if finding.right_in:
             finding.remark = self._remark(finding)
         elif any(self.ground.draws[k].given for k in finding.formula.draws):
@@ -269,13 +271,15 @@ class Trial:
         base: int = 0,
         times: float = 1.0,
     ) -> int:
-        ks = self.strict(finding.formula)
-        rng = np.random.default_rng([len(finding.formula.name), base, int(abs(decades))])
+        ks, target = self.strict(finding.formula), finding.formula.name
         draw = self.ground.draws[ks[-1 if base else 0]]
-        draw = pushed(
-            self.ground.graph, draw, sorted(reads), finding.formula.name, rng=rng, decades=decades, times=times
-        )
-        return self._tried(finding, draw, convention)
+
+        def push() -> Draw:
+            rng = np.random.default_rng([len(target), base, int(abs(decades))])
+            return pushed(self.ground.graph, draw, sorted(reads), target, rng=rng, decades=decades, times=times)
+
+        key = ("pushed", frozenset(reads), target, decades, base, times)
+        return self._tried(finding, draw.held.get(key, push, lambda found: 2 * found.size), convention)
 
     def _scale(self, finding: Finding, by: float, convention: str) -> int:
         """The data on which a formula has to be right, and the gradients of a multiple of the loss."""
@@ -311,15 +315,52 @@ class Trial:
         return self._is_local(finding, convention) and self._says_something(tree, finding, convention)
 
     def _says_something(self, tree: ast.expr, finding: Finding, convention: str) -> bool:
-        """Whether every comparison is met here and not there: else an expression is right because it never matters."""
-        for node in (part for part in ast.walk(tree) if isinstance(part, ast.Compare)):
-            compared, met = UserFormula.from_tree(node), set[bool]()
-            for k in finding.formula.draws:
-                values = self.values_with_own(compared.names, k, convention)
-                met |= set(np.unique(compared.evaluate(values)).tolist())
-            if len(met) < 2:  # true and false
+        """Whether every comparison makes a difference: else an expression is right because it never matters."""
+        for site in sites(tree):
+            if isinstance(site.node, ast.Compare):
+                met = (ast.Compare(ast.Constant(1), [sign], [ast.Constant(0)]) for sign in (ast.Gt(), ast.Lt()))
+                if any(self._is_right_tree(replaced(tree, site.path, always), finding, convention) for always in met):
+                    return False
+        return True
+
+    def _is_right_tree(self, tree: ast.expr, finding: Finding, convention: str) -> bool:
+        """Whether an expression gives what is right on all draws of a finding."""
+        formula = UserFormula.from_tree(tree)
+        for k in finding.formula.draws:
+            try:
+                outcome = formula.evaluate(self.values_with_own(formula.names, k, convention))
+            except ChainruleError:
+                return False
+            if not same(outcome, np.asarray(finding.expected[k, convention])):
                 return False
         return True
+
+    def _holds_where_met(self, finding: Finding, convention: str) -> bool:
+        """Whether a formula is right on data that meets a condition in it which no draw has met, or has not met."""
+        formula = finding.formula
+        if formula.parsed is None or all(self.ground.draws[k].given for k in formula.draws):
+            return True
+        for condition in (node for node in ast.walk(formula.parsed.tree) if isinstance(node, ast.Compare)):
+            compared = UserFormula.from_tree(condition)
+            common = [k for k in formula.draws if self.ground.is_common(k)]
+            met = set().union(*(self._met(compared, k, convention) for k in common))
+            other = (k for k in self.ground.stretched() if self._met(compared, k, convention) - met)
+            if len(met) == 1 and not self._holds_on(finding, self._computed_on(finding, other, convention), convention):
+                return False
+        return True
+
+    def _met(self, compared: UserFormula, k: int, convention: str) -> set[bool]:
+        """Whether a condition is met on a draw, is not, or is in some entries: true, false, or both."""
+        try:
+            found = compared.evaluate(self.values_with_own(compared.names, k, convention))
+        except ChainruleError:
+            return set()
+        return set(np.unique(found).tolist())
+
+    def _computed_on(self, finding: Finding, draws: Iterable[int], convention: str) -> Iterator[int]:
+        for k in draws:
+            self._try_pushed(finding, k, convention)
+            yield k
 
     # right on the data given
 

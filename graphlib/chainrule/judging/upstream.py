@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from chainrule.core.graph import BaseGraph
+from chainrule.core.read_only import read_only
 from chainrule.judging.closeness import Array
 from chainrule.judging.ground import Draw
 from chainrule.judging.rounding import swept_from
@@ -38,7 +39,7 @@ def pushed(
         }
     values = [draw.values[name] for name in graph.names]
     found = swept_from(graph, values, starts)
-    gradients = {name: g for name, g in zip(graph.gradient_names, found, strict=True) if g is not None}
+    gradients = {name: read_only(g) for name, g in zip(graph.gradient_names, found, strict=True) if g is not None}
     silent = {name: np.zeros_like(g) for name, g in draw.gradients.items() if name not in gradients}
     return replace(draw, gradients=gradients | silent, starts=starts)
 

@@ -16,6 +16,7 @@ from chainrule.judging.functions.filling import Filling, Recipe, called, filling
 from chainrule.judging.functions.keys_of_gradients import gradient_of, names_of_keys
 from chainrule.judging.functions.line_recorder import Made, Recording
 from chainrule.judging.functions.reading_off import expression_of
+from chainrule.judging.functions.sizes_again import with_sizes
 from chainrule.judging.ground import Ground
 from chainrule.symbols.dimensions import Dimension, Shape
 from chainrule.symbols.symbol import Symbol
@@ -186,16 +187,18 @@ def _formulas(function: Function, recipes: Mapping[str, Recipe], asked: Question
     """The formula of every key, and of variables that are called like gradients, as they came to be.
 
     There are none where a Symbol cannot pass. Where the number of examples has to be a number, it is that of a draw,
-    which no other size is, and is called by its name again.
+    and then that of another one: what differs is told by the name of the size again.
     """
-    first = next(iter(asked.draws.values()))
-    numbers = {name: int(first[name]) for name in asked.sizes}
-    for sizes in ({}, numbers):
-        try:
-            return _read_off(function, recipes, asked, sizes)
-        except Exception:  # whatever NumPy says to Symbols: the arrays are judged
-            continue
-    return {}
+    try:
+        return _read_off(function, recipes, asked, {})
+    except Exception:  # whatever NumPy says to Symbols
+        pass
+    numbers = list({tuple(int(values[name]) for name in asked.sizes): None for values in asked.draws.values()})[:2]
+    try:
+        found = [_read_off(function, recipes, asked, dict(zip(asked.sizes, sizes, strict=True))) for sizes in numbers]
+        return {name: with_sizes([one[name] for one in found], asked.sizes, numbers) for name in found[0]}
+    except Exception:  # the arrays are judged
+        return {}
 
 
 def _read_off(
@@ -216,27 +219,7 @@ def _read_off(
     trees = {name: expression_of(symbols[name], names, recording.line_of) for name in ranked}
     for name, tree in trees.items():
         _in_its_entry(tree, recording, partial(_means, name, asked.gradients))
-    called_again = {number: name for name, number in numbers.items()}
-    return {name: _with_sizes(tree, called_again) for name, tree in trees.items()}
-
-
-def _with_sizes(tree: ast.expr, names: Mapping[int, str]) -> ast.expr:
-    """An expression with the names of sizes in the place of their numbers."""
-    whole = ast.Expression(tree)
-    for node in ast.walk(whole) if names else ():
-        for field_name, child in ast.iter_fields(node):
-            if _size(child, names):
-                setattr(node, field_name, _size(child, names))
-            elif isinstance(child, list):
-                child[:] = [_size(part, names) or part for part in child]
-    return whole.body
-
-
-def _size(node: Any, names: Mapping[int, str]) -> ast.expr | None:
-    """The name of the size that a number is, None for anything else."""
-    if not isinstance(node, ast.Constant) or type(node.value) is not int or node.value not in names:
-        return None
-    return ast.copy_location(ast.Name(names[node.value], ast.Load()), node)
+    return trees
 
 
 def _means(name: str, gradients: Collection[str], key: str) -> bool:

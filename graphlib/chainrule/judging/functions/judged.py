@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, final
+from typing import Any, final
 
 import numpy as np
 
@@ -14,17 +13,18 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.passes import forward
 from chainrule.errors import ChainruleError
 from chainrule.judging.closeness import Array, agrees, same
+from chainrule.judging.explaining import listed
 from chainrule.judging.functions import chain
 from chainrule.judging.functions.answers import Answers, Function, answers_of, question
 from chainrule.judging.functions.array_changes import change_told
+from chainrule.judging.functions.arrays_on_the_way import first_wrong
+from chainrule.judging.functions.on_the_way import Blamed, blamed
 from chainrule.judging.functions.reading_off import line_of_change, parts_of
 from chainrule.judging.ground import Convention, Ground, drawn, random_draws
 from chainrule.judging.judge import check
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.required import missing, required
 from chainrule.judging.verdicts import Report, Verdict
-
-_ON_THE_WAY: Final = re.compile(r"d|g|δ|e\b|err|resid|back|up", re.IGNORECASE)
 
 
 def check_function(
@@ -159,33 +159,19 @@ class _Submission:
         wrong = [verdict for verdict in shown if not verdict.own]
         first = min(wrong, key=lambda verdict: verdict.line or 0, default=None)
         if first is not None:
-            shown[shown.index(first)] = self.at_blamed(first, c)
+            all_wrong = not any(verdict.own for verdict in verdicts if verdict.name in self.keys)
+            shown[shown.index(first)] = self.at_blamed(first, c, all_wrong=all_wrong)
         return self._report(shown, conventions, first=None if first is None else first.name)
 
-    def at_blamed(self, verdict: Verdict, convention: str) -> Verdict:
-        """A verdict at the line where the first variable came to be that is no gradient, if there is one."""
-        blamed = self._blamed(convention)
+    def at_blamed(self, verdict: Verdict, convention: str, *, all_wrong: bool) -> Verdict:
+        """A verdict at the line where the first variable came to be that is nothing right, if there is one."""
+        blamed = first_wrong(self.ground, convention, self.answers.made, all_wrong=all_wrong)
         if blamed is None:
             return verdict
         name, line = blamed
         return replace(
             verdict, line=line, diagnosis=f"{verdict.diagnosis}; look at line {line}, where {name} comes to be"
         )
-
-    def _blamed(self, convention: str) -> tuple[str, int] | None:
-        """The first variable that looks like a gradient on the way to a wrong one, and is none of this graph's."""
-        known = [np.asarray(value) for c in self.ground.conventions for value in self.ground.values(0, c).values()]
-        count = self.ground.draws[0].sizes.get(self.ground.batch, 1)
-        shapes = {value.shape for value in known}
-        sums = {name for name, _, array in self.answers.made if not array.any()}  # what is added to, from zeros on
-        for name, line, array in self.answers.made:
-            if name in sums or not _ON_THE_WAY.match(name):
-                continue
-            scaled = [array * factor for factor in (1.0, -1.0, count, 1 / count)]
-            alike = any(one.shape == value.shape and same(one, value) for value in known for one in scaled)
-            if array.shape in shapes and array.size > 1 and not alike:
-                return name, line
-        return None
 
     def _judged(self, name: str, conventions: tuple[str, ...]) -> Verdict:
         convention = conventions[0]
@@ -283,9 +269,10 @@ def _of_formulas(
     keys = [name for name in formulas if name in submission.keys or not found[name].ok]
     first = next((name for name in keys if not found[name].own), None)
     if first is not None:
-        found[first] = _at_common_line(found[first], wrong, right)
-        if not found[first].repair and first in wrong:
-            found[first] = submission.at_blamed(found[first], settled)
+        rather = _blamed(submission, formulas, wrong, settled) if first in wrong else None
+        found[first] = _at_common_line(found[first], wrong, right, rather)
+        if rather is None and not found[first].repair and first in wrong:
+            found[first] = submission.at_blamed(found[first], settled, all_wrong=not right)
     label = report.convention if report is not None else None
     return Report([found[name] for name in keys], label, first, batch=ground.batch, examples=ground.examples)
 
@@ -321,14 +308,35 @@ def _in_chain(
     return _with_line(verdict, formulas[name])
 
 
-def _at_common_line(verdict: Verdict, wrong: Mapping[str, UserFormula], right: Mapping[str, UserFormula]) -> Verdict:
+def _blamed(
+    submission: _Submission, formulas: Mapping[str, UserFormula], wrong: Collection[str], convention: str
+) -> Blamed | None:
+    """The line of which all that is wrong comes, where one alone is to blame."""
+    trees = {name: formula.tree for name, formula in formulas.items() if name in submission.ground.judged}
+    tame = [k for k in submission.draws if submission.ground.draws[k].tame] or submission.draws
+    return blamed(submission.ground, tame, convention, trees, wrong)
+
+
+def _at_common_line(
+    verdict: Verdict,
+    wrong: Mapping[str, UserFormula],
+    right: Mapping[str, UserFormula],
+    found: Blamed | None,
+) -> Verdict:
     """The verdict at the line that all wrong formulas share, and no right one, where its own is none of these."""
-    if len(wrong) == 1 or verdict.line is None or verdict.name not in wrong:
+    if verdict.name not in wrong:
         return verdict
+    tree = wrong[verdict.name].tree
     shared = set.intersection(*map(_lines, wrong.values())) - set().union(*map(_lines, right.values()))
-    if not shared or verdict.line in shared:
+    stray = len(wrong) > 1 and verdict.line is not None and bool(shared) and verdict.line not in shared
+    if found is not None and (not verdict.repair or stray or found.is_rather(verdict.line, tree)):
+        if found.line == verdict.line:
+            return verdict
+        told = f"{verdict.diagnosis}; line {found.line} should give {listed(found.names)}: with that all is right"
+        return replace(verdict, line=found.line, diagnosis=told)
+    if not stray:
         return verdict
-    line = _first_of(wrong[verdict.name].tree, shared)
+    line = _first_of(tree, shared)
     return replace(verdict, line=line, diagnosis=f"{verdict.diagnosis}; all that is wrong goes through line {line}")
 
 

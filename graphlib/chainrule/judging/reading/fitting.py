@@ -145,7 +145,8 @@ def _value(evaluation: Evaluation, node: ast.expr) -> Any:
     """The value of a part, None where it has none."""
     try:
         with np.errstate(all="ignore"):
-            return evaluation.value(node)
+            value = evaluation.value(node)
+            return None if isinstance(value, tuple | list) else value  # things in brackets have no shape together
     except Exception:  # a name without an example, shapes that do not fit: it is told when the formula is judged
         return None
 

@@ -20,9 +20,9 @@ class Surroundings:
     ``values`` and ``gradients`` are candidates, nearest first; ``shapes`` knows every name, and ``whole`` are those
     whose values are whole numbers, such as labels. ``shape_of`` gives the shape of an expression, or None.
     ``examples`` is what they are called, columns or rows. ``target`` is the value whose gradient the formula is for,
-    ``numbers`` are those that the graph's own rules are written with, and ``made_by`` tells the function that gave a
-    value: tanh for ``A1 = np.tanh(Z1)``. Where one ``function`` alone is taken of the target, ``rule`` is its gradient,
-    from the ``upstream`` one.
+    ``numbers`` are those that the graph's own rules are written with, and what each is called; ``made_by`` tells the
+    function that gave a value: tanh for ``A1 = np.tanh(Z1)``. Where one ``function`` alone is taken of the target,
+    ``rule`` is its gradient, from the ``upstream`` one.
     """
 
     values: tuple[str, ...]
@@ -33,7 +33,7 @@ class Surroundings:
     whole: frozenset[str] = frozenset()
     examples: str = "columns"
     target: str = ""
-    numbers: tuple[float, ...] = ()
+    numbers: Mapping[float, str] = field(default_factory=dict)
     made_by: Mapping[str, str] = field(default_factory=dict)
     function: str = ""
     rule: ast.expr | None = None

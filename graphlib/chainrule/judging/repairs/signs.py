@@ -61,9 +61,14 @@ def number_wrong(site: Site, near: Surroundings) -> Proposals:
         return
     if isinstance(site.parent, ast.Compare) and given != 0:
         yield Proposal(number(0), f"the number {given} should be 0")
-    for value in near.numbers:
+    for value, word in near.numbers.items():
         if value != given:
-            yield Proposal(number(value), f"the number {given} should be {{}}", (number(value),), -0.1)
+            told = (
+                f"the {word} is {given}, it should be {{}}"
+                if word != "number"
+                else f"the number {given} should be {{}}"
+            )
+            yield Proposal(number(value), told, (number(value),), -0.3)  # one square or root away may be another number
     for value in dict.fromkeys(map(_short, (given + 1, given - 1, -given, 2 * given, given / 2, given**2))):
         if value != given and value not in near.numbers:
             new = number(value)

@@ -37,6 +37,7 @@ _FLIPPED = "{a} has to be flipped"
 _OTHER = "the slope of {} is taken, and that of {{function}} belongs here"
 _NO_SLOPE = "{x} is not the slope of {function}"
 _LEAKY = "leaky ReLU is applied to the gradient {g}; its slope has to be taken instead"
+_SLOPE = "the slope is {k}, it should be {c}"
 _SLOPES: Final = {
     "sigmoid": ("g * a * (1 - a)", "g * (a - a ** 2)", "g * (a - a * a)", "g * sigmoid_slope(z)"),
     "tanh": ("g * (1 - a ** 2)", "g * (1 - a * a)", "g * (1 - np.square(a))", "g * tanh_slope(z)"),
@@ -63,6 +64,8 @@ SLIPS: Final = (
     Slip("slope wrong", "g * x", "rule", _NO_SLOPE, 1.75),
     Slip("mask of a gradient", "g * (g > 0)", "g * (z > 0)", _MASK, 1.0),
     Slip("mask of a gradient", "np.where(g > 0, g, 0)", "g * (z > 0)", _MASK, 1.0),
+    Slip("slope of leaky ReLU", "np.maximum(k, z > 0)", "np.maximum(c, z > 0)", _SLOPE, 1.0),
+    Slip("slope of leaky ReLU", "np.maximum(z > 0, k)", "np.maximum(z > 0, c)", _SLOPE, 1.0),
     Slip("bound", "np.maximum(a, b)", "a", _BOUND, 1.1),
     Slip("bound", "np.minimum(a, b)", "a", _BOUND, 1.1),
     Slip("bound", "np.clip(a, b, d)", "a", _BOUND, 1.1),
