@@ -81,6 +81,7 @@ SLOW = {
     "test_random_graphs.py": 19,
     "test_random_lines.py": 17,
     "test_reentered.py": 8,
+    "test_reference.py": 6,
     "test_rows_and_columns.py": 50,
     "test_saturation.py": 10,
     "test_security.py": 29,
