@@ -43,4 +43,4 @@ def stretched_feeds(
 
 
 def _is_free(node: Node) -> bool:
-    return node.dtype.kind == "f"
+    return bool(node.dtype.kind == "f")
