@@ -29,6 +29,7 @@ from chainrule.judging.reading.bounds import DEEPEST
 from chainrule.judging.reading.derivatives import gradient_in
 from chainrule.judging.reading.fitting import OpenPlaces, summed
 from chainrule.judging.reading.forms import (
+    MODULES,
     complementary,
     is_negative,
     is_scalar,
@@ -321,7 +322,8 @@ class ExpressionParser(TokenReader):
             return self._make(name_node("d" + self._braced_name().text), at)
         if keyword.iskeyword(name) and name not in self.known:
             raise self.passage.error(at, f"{name!r} is a word of Python that formulas do not have")
-        return self._make(name_node(name), at)
+        numpys = name in MODULES and self._next.kind == "."
+        return self._make(ast.Name(name, ast.Load()) if numpys else name_node(name), at)
 
     def _activation(self, token: Token) -> ast.expr | None:
         """g(Z₁) and g′(Z₁), where g is whatever function the graph takes of Z₁."""
