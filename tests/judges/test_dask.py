@@ -100,8 +100,9 @@ def test_a_training_over_a_file_larger_than_a_worker_loses_nothing_when_a_worker
     losses, params = trained(step, net.params, {name: np.load(path, mmap_mode="r") for name, path in files.items()})
     shared = {name: cr.ArrayFile(path, shared=True) for name, path in files.items()}
     options = {"n_workers": WORKERS, "threads_per_worker": 1, "memory_limit": LIMIT, "dashboard_address": ":0"}
-    options["auto_restart"] = False  # Dask would wait half a minute for one that starts while all are to end
     with LocalCluster(**options, silence_logs=50) as cluster, Client(cluster) as client:  # it tells of the death
+        for nanny in cluster.workers.values():
+            nanny.auto_restart = False  # Dask waits half a minute for one that starts while all are to end
         before = set(client.run(os.getpid).values())
         killing = Killing(client.get_executor(), min(before), after=70)
         found, same = trained(step, net.params, shared, executor=killing)
