@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.symbols import operations
+from chainrule.symbols.adding_at import add_at
 from chainrule.symbols.dimensions import Shape
+from chainrule.symbols.normal import erf_of, normal_cdf_of
 from chainrule.symbols.shapes import reduced
 from chainrule.symbols.symbol import Value, elementary
 
@@ -93,24 +95,22 @@ def softplus(x: Value) -> Value:
 
 @elementary("entrywise")
 def normal_cdf(x: Value) -> Value:
-    """Φ(x), the probability that a standard normal number is below x, from erfc so that the left tail keeps its digits.
+    """Φ(x), the probability that a standard normal number is below x, within 4 ULP: the left tail keeps its digits.
 
     >>> [f"{p:.12g}" for p in normal_cdf(np.array([-10.0, 0.0]))]
     ['7.61985302416e-24', '0.5']
     """
-    values = np.frompyfunc(lambda number: 0.5 * math.erfc(-number * math.sqrt(0.5)), 1, 1)(x)
-    return np.asarray(values, dtype=np.result_type(x))
+    return normal_cdf_of(x)
 
 
 @elementary("entrywise")
 def erf(x: Value) -> Value:
-    """2/√π ∫₀ˣ exp(-t²) dt, the share of normal numbers of variance 1/2 that are nearer to 0 than x.
+    """2/√π ∫₀ˣ exp(-t²) dt, the share of normal numbers of variance 1/2 that are nearer to 0 than x, within 2 ULP.
 
     >>> erf(np.array([0.0, 10.0])).tolist()
     [0.0, 1.0]
     """
-    values = np.frompyfunc(math.erf, 1, 1)(x)
-    return np.asarray(values, dtype=np.result_type(x))
+    return erf_of(x)
 
 
 @elementary("entrywise", textbook=lambda x, y: x * y, has_name=False)
@@ -318,8 +318,8 @@ def put(grad: Value, key: Any, like: Value) -> Value:
     >>> put(np.array([1.0, 2.0, 4.0]), np.array([0, 2, 0]), np.zeros(3)).tolist()
     [5.0, 0.0, 2.0]
     """
-    total = np.zeros_like(like, dtype=grad.dtype)
-    np.add.at(total, key, grad)
+    total = np.zeros(np.shape(like), dtype=grad.dtype)
+    add_at(total, key, grad)
     return total
 
 

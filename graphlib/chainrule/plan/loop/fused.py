@@ -21,7 +21,7 @@ from chainrule.program.step import Ref, Step
 
 _SMALLEST: Final = 4096  # entries; below, a call of NumPy costs more than what it computes
 _COSTLY: Final = frozenset(
-    "exp expm1 log log1p tanh sin cos tan power divide sqrt normal_cdf xlogy xlog1m ratio".split()
+    "exp expm1 log log1p tanh sin cos tan power divide sqrt normal_cdf erf xlogy xlog1m ratio".split()
 )
 
 
