@@ -19,6 +19,8 @@ KEYS = {
     "rows": ROWS,
     "rows in a tuple": (ROWS,),
     "unsigned rows": (np.array([3, 3, 0], np.uint8),),
+    "one row, as an array without axes": (np.array(-2),),
+    "one column, as an array without axes": (slice(None), np.array(1)),
     "no rows": (np.array([], int),),
     "columns": (slice(None), np.array([1, 1, -4, 3])),
     "the last axis": (slice(None), slice(None), np.array([[0], [-1]])),
@@ -59,3 +61,11 @@ def test_a_place_that_is_not_there_is_numpys_error(key):
     with pytest.raises(IndexError) as found:
         add_at(np.zeros(SHAPE), key, 1.0)
     assert str(found.value) == str(expected.value)
+
+
+@pytest.mark.parametrize("key", [(np.array(2),), np.array(-1), (np.array([1, 1]),), 0])
+def test_places_in_one_row_of_numbers_may_be_a_place_without_axes(key):
+    found, expected = np.zeros(4), np.zeros(4)
+    add_at(found, key, np.ones(np.shape(found[key])))
+    np.add.at(expected, key, 1.0)
+    assert found.tobytes() == expected.tobytes()

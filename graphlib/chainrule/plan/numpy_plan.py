@@ -15,6 +15,7 @@ from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
+from chainrule.plan.stacks import products_of_stacks
 from chainrule.program.program import Program
 
 CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
@@ -41,7 +42,7 @@ class _Part:
 
 
 def _part(program: Program, title: str, fusing: bool, returns: Any = "tuple") -> _Part:
-    program = optimized(program, PASSES_OF_KNOWN_SIZES)
+    program = optimized(program, (products_of_stacks, *PASSES_OF_KNOWN_SIZES))
     program = fused_loops(program) if fusing else program
     source = numpy_source(program, title, returns)
     return _Part(source, source.compiled(title), module_of(program))

@@ -40,6 +40,6 @@ def _places(parts: tuple[Any, ...], shape: tuple[int, ...]) -> Value | None:
         return None  # np.add.at says what is wrong
     inner = math.prod(shape[axis + 1 :])
     found = np.where(rows < 0, rows + count, rows).astype(np.intp) * inner
-    found = found.reshape(*found.shape, *[1] * (len(shape) - axis - 1)) + np.arange(inner).reshape(shape[axis + 1 :])
+    found = found.reshape((*found.shape, *[1] * (len(shape) - axis - 1))) + np.arange(inner).reshape(shape[axis + 1 :])
     outer = np.arange(math.prod(shape[:axis])) * (count * inner)
-    return outer.reshape(*shape[:axis], *[1] * found.ndim) + found
+    return outer.reshape((*shape[:axis], *[1] * found.ndim)) + found

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from chainrule.symbols.in_blocks import of_entries_in_blocks
 from chainrule.symbols.symbol import Value
 
 MIDDLE: Final = 4.5
@@ -35,27 +36,23 @@ FARTHEST: Final = 40.0
 """Beyond it, no floating number is small enough for the tail; in single precision beyond 15."""
 NEAR: Final = 0.5
 """Up to here erf is its power series: 1 less a tail would lose the digits of a small x."""
-_BLOCK: Final = 8192  # entries, so that all that is computed of them stays in the cache
 
 
 def normal_cdf_of(x: Value) -> Value:
     """Φ(x) of floating numbers, within 4 ULP."""
-    return _in_blocks(_normal_cdf, x)
+    return _of_floats(_normal_cdf, x)
 
 
 def erf_of(x: Value) -> Value:
     """erf(x) of floating numbers, within 4 ULP."""
-    return _in_blocks(_erf, x)
+    return _of_floats(_erf, x)
 
 
-def _in_blocks(function: Callable[[Value], Value], x: Value) -> Value:
-    """A function of single entries, some thousand of them at a time; whole numbers become float64."""
+def _of_floats(function: Callable[[Value], Value], x: Value) -> Value:
+    """Whole numbers become float64; what is shorter than single precision is computed in that."""
     array = np.asarray(x) if np.asarray(x).dtype.kind == "f" else np.asarray(x, dtype=float)
-    flat = np.ravel(array).astype(np.result_type(array, np.float32), copy=False)
-    made = np.empty(flat.shape, flat.dtype)
-    for start in range(0, flat.size, _BLOCK):
-        made[start : start + _BLOCK] = function(flat[start : start + _BLOCK])
-    return made.reshape(array.shape).astype(array.dtype, copy=False)
+    found = of_entries_in_blocks(function, array.astype(np.result_type(array, np.float32), copy=False))
+    return found.astype(array.dtype, copy=False)
 
 
 def _normal_cdf(x: Value) -> Value:
