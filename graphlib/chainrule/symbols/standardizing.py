@@ -122,7 +122,9 @@ def standardized_backward(
     """
     if groups is not None:
         return sent_back_in_steps(grad, x, axis, epsilon, center=center, groups=groups)
-    return of_rows_in_blocks(lambda along, g, rows: sent_back_in_steps(g, rows, along, epsilon, center=center), axis, grad, x)
+    return of_rows_in_blocks(
+        lambda along, g, rows: sent_back_in_steps(g, rows, along, epsilon, center=center), axis, grad, x
+    )
 
 
 def _masked_form(x: Value, mask: Value, axis: Any = None) -> Value:

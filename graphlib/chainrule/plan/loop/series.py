@@ -25,12 +25,12 @@ Functions = dict[str, Callable[..., Any]]
 
 def _exact(function: _Function) -> _Function:
     """Compiled as it is written, every operation rounded."""
-    return njit(nogil=True, error_model="numpy")(function)  # type: ignore[return-value]  # called like the function
+    return njit(nogil=True, error_model="numpy", forceinline=True)(function)  # type: ignore[return-value]  # called like the function
 
 
 def _fusing(function: _Function) -> _Function:
     """Compiled so that x y + z may be rounded once, which no polynomial minds."""
-    return njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)  # type: ignore[return-value]  # as above
+    return njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)(function)  # type: ignore[return-value]  # as above
 
 
 def _in_any_order(function: _Function) -> _Function:
