@@ -11,10 +11,11 @@ from typing import Any, Final, final
 import numpy as np
 
 from chainrule.plan.columns import Split, handed_name
-from chainrule.plan.loop.fused import LoopModule, fused_loops, module_of
+from chainrule.plan.loop.fused import FusingKind, LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
+from chainrule.plan.stacks import products_of_stacks
 from chainrule.program.program import Program
 
 CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
@@ -40,9 +41,9 @@ class _Part:
         return self.source.text + ("" if self.loops is None else f"\n\n{self.loops.text}")
 
 
-def _part(program: Program, title: str, fusing: bool, returns: Any = "tuple") -> _Part:
-    program = optimized(program, PASSES_OF_KNOWN_SIZES)
-    program = fused_loops(program) if fusing else program
+def _part(program: Program, title: str, fusing: FusingKind | None, returns: Any = "tuple") -> _Part:
+    program = optimized(program, (products_of_stacks, *PASSES_OF_KNOWN_SIZES))
+    program = program if fusing is None else fused_loops(program, fusing)
     source = numpy_source(program, title, returns)
     return _Part(source, source.compiled(title), module_of(program))
 
@@ -51,7 +52,9 @@ def _part(program: Program, title: str, fusing: bool, returns: Any = "tuple") ->
 class Whole:
     """A plan for known sizes that computes all columns at once."""
 
-    def __init__(self, program: Program, sizes: Mapping[str, int], title: str, fusing: bool = False) -> None:
+    def __init__(
+        self, program: Program, sizes: Mapping[str, int], title: str, fusing: FusingKind | None = None
+    ) -> None:
         self.part = _part(bound(program, sizes), title, fusing, "dict")
         self._local = threading.local()
 
@@ -101,7 +104,7 @@ class Blocks(InPieces):
         columns: int,
         *,
         title: str,
-        fusing: bool = False,
+        fusing: FusingKind | None = None,
     ) -> None:
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
         self.loss = next((handed_name(program, k) for k in program.losses.values()), None)

@@ -297,14 +297,15 @@ class _NumpyPrinting:
         if not isinstance(step.operation, (np.ufunc, FusedLoop)) or step.operation is np.matmul:
             return None
         for source in step.refs:
-            other = [r for r in step.refs if r != source and self.root[r] == self.root[source]]
+            root = self.root[source]
+            other = [r for r in step.refs if r != source and self.root[r] == root]
             x = self.program.steps[source]
-            if self.last.get(self.root[source]) != k or other or self.root[source] != source:
-                continue
+            if self.last.get(root) != k or other or not self.pool.views.get(self.texts[source]):
+                continue  # only what lies in one piece, as the buffer does
             if (x.shape, x.dtype) == (step.shape, step.dtype) and (
-                slot := self.pool.slot_of(self.texts[source])
+                slot := self.pool.slot_of(self.texts[root])
             ) is not None:
-                self.pool.keep(self.texts[source])
+                self.pool.keep(self.texts[root])
                 return slot
         return None
 

@@ -23,6 +23,7 @@ from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
 from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.explained import Explained, about_loop
+from chainrule.plan.loop.fused import FusingKind
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.module_text import Written, module_text
@@ -365,8 +366,8 @@ class Plan(Explained):
         if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
             return Looped(loop, sizes.get(str(loop.column), 1))
         program, few = self._program_for(dtype), self._block or SMALLEST_BLOCK
-        # 784-512-256-1 took 1.33 of its bare products with fused loops and 1.17 without, so they are for who asks.
-        fusing = self.backend == "numba"
+        # With all loops fused 784-512-256-1 took 1.33 of its bare products, without 1.17: these are for who asks.
+        fusing: FusingKind | None = ("all" if self.backend == "numba" else "long") if self._numba() else None
         title = f"{dtype.name}, {', '.join(f'{name} = {size}' for name, size in sizes.items())}".rstrip(", ")
         if max(sizes.values(), default=1) > few and not isinstance(parts := self._split_for(dtype), str):
             columns = self._block or columns_in_cache(parts, sizes, dtype)

@@ -10,6 +10,7 @@ from chainrule.errors import Untraceable
 from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Shape, divided
 from chainrule.symbols.elementary import centered, softmax
+from chainrule.symbols.in_blocks import of_rows_in_blocks
 from chainrule.symbols.symbol import Value, elementary
 
 EPSILON = 1e-5
@@ -18,7 +19,11 @@ EPSILON = 1e-5
 
 def deviation(x: Value, axis: Any, epsilon: float = EPSILON, center: bool = True) -> Value:
     """√(mean square + ε) along an axis, of x less its mean, or of x itself where ``center`` is False."""
-    apart = centered(x, axis=axis) if center else x
+    return _spread(centered(x, axis=axis) if center else x, axis, epsilon)
+
+
+def _spread(apart: Value, axis: Any, epsilon: float) -> Value:
+    """√(mean square + ε) along an axis."""
     return np.sqrt(np.mean(np.square(apart), axis=axis, keepdims=True) + epsilon)
 
 
@@ -41,7 +46,8 @@ def standardized_in_steps(
     if groups is not None:
         apart, axes = in_groups(x, groups)
         return standardized_in_steps(apart, axes, epsilon, center=center).reshape(x.shape)
-    return (centered(x, axis=axis) if center else x) / deviation(x, axis, epsilon, center)
+    apart = centered(x, axis=axis) if center else x
+    return apart / _spread(apart, axis, epsilon)
 
 
 @elementary("axis", _kept, dtype="joint", of_entries=standardized_in_steps)
@@ -56,7 +62,9 @@ def standardized(
     >>> standardized(np.array([1.0, 3.0]), axis=0, epsilon=0.0).tolist()
     [-1.0, 1.0]
     """
-    return standardized_in_steps(x, axis, epsilon, center=center, groups=groups)
+    if groups is not None:
+        return standardized_in_steps(x, axis, epsilon, center=center, groups=groups)
+    return of_rows_in_blocks(lambda along, rows: standardized_in_steps(rows, along, epsilon, center=center), axis, x)
 
 
 def _like_x(
@@ -84,9 +92,11 @@ def sent_back_in_steps(
     if groups is not None:
         apart, axes = in_groups(x, groups)
         return sent_back_in_steps(grad.reshape(apart.shape), apart, axes, epsilon, center=center).reshape(x.shape)
-    y = standardized_in_steps(x, axis, epsilon, center=center)
+    apart = centered(x, axis=axis) if center else x
+    root = _spread(apart, axis, epsilon)
+    y = apart / root
     rest = grad - y * np.mean(grad * y, axis=axis, keepdims=True)
-    return (centered(rest, axis=axis) if center else rest) / deviation(x, axis, epsilon, center)
+    return (centered(rest, axis=axis) if center else rest) / root
 
 
 def _back_of_entries(grad: Value, x: Value, axis: Any = None, epsilon: float = EPSILON, **facts: Any) -> Value:
@@ -110,7 +120,11 @@ def standardized_backward(
     >>> standardized_backward(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 2.0]), axis=0).round(2).tolist()
     [0.2, -0.41, 0.2]
     """
-    return sent_back_in_steps(grad, x, axis, epsilon, center=center, groups=groups)
+    if groups is not None:
+        return sent_back_in_steps(grad, x, axis, epsilon, center=center, groups=groups)
+    return of_rows_in_blocks(
+        lambda along, g, rows: sent_back_in_steps(g, rows, along, epsilon, center=center), axis, grad, x
+    )
 
 
 def _masked_form(x: Value, mask: Value, axis: Any = None) -> Value:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, final
+from math import prod
+from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -21,8 +22,12 @@ from chainrule.program.step import Ref, Step
 
 _SMALLEST: Final = 4096  # entries; below, a call of NumPy costs more than what it computes
 _COSTLY: Final = frozenset(
-    "exp expm1 log log1p tanh sin cos tan power divide sqrt normal_cdf xlogy xlog1m ratio".split()
+    "exp expm1 log log1p tanh sin cos tan power divide sqrt normal_cdf erf xlogy xlog1m ratio".split()
 )
+_LONG: Final = frozenset("exp expm1 log log1p tanh sin cos tan power xlogy xlog1m".split())
+_NOT_IN_NUMPY: Final = frozenset(("normal_cdf", "erf"))  # many calls of NumPy there: a loop takes a sixth
+_IN_CACHE: Final = 1 << 17  # entries; each pass of NumPy over more, as over the weights that Adam moves, reads memory
+FusingKind: TypeAlias = Literal["all", "long"]
 
 
 @final
@@ -54,14 +59,17 @@ class LoopModule:
     """The printed loops of one program, compiled when the first of them is called."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        self.texts: dict[str, str] = {}
+        """The printed loops by what stands below their names: the steps of a recurrent network have the same ones."""
         self.head: list[str] = []
         self._functions: Mapping[str, Callable[..., Any]] | None = None
 
     @property
     def text(self) -> str:
         """The printed module."""
-        return "\n\n\n".join(["\n".join(self.head), *self.texts]) + "\n"
+        return (
+            "\n\n\n".join(["\n".join(self.head), *(_defined(name, body) for body, name in self.texts.items())]) + "\n"
+        )
 
     @property
     def functions(self) -> Mapping[str, Callable[..., Any]]:
@@ -73,10 +81,17 @@ class LoopModule:
         return self._functions
 
 
-def fused_loops(program: Program) -> Program:
-    """The program, for known sizes, with chains of functions of single entries as one loop each."""
-    fusing = _Fusing(program)
-    return rewrite(program, fusing.change).without_dead_steps()
+def _defined(name: str, body: str) -> str:
+    return f'@njit(nogil=True, error_model="numpy", cache=True)\ndef {name}{body}'
+
+
+def fused_loops(program: Program, fusing: FusingKind = "all") -> Program:
+    """The program, for known sizes, with chains of functions of single entries as one loop each.
+
+    "long" leaves to NumPy what has no exponential or the like in it and what stays in the cache: it is as fast there.
+    """
+    made = _Fusing(program, fusing)
+    return rewrite(program, made.change).without_dead_steps()
 
 
 def module_of(program: Program) -> LoopModule | None:
@@ -85,10 +100,15 @@ def module_of(program: Program) -> LoopModule | None:
     return next((loop.module for loop in loops), None)
 
 
+def _entries(step: Step) -> int:
+    """How many entries a step has, as far as it is known; 0 for a number."""
+    sizes = [size for size in step.shape or () if isinstance(size, int)]
+    return prod(sizes) if sizes else 0
+
+
 def _is_fusable(steps: Sequence[Step], step: Step) -> bool:
     """Whether a step computes every entry of a large array from the entries of floating and boolean arrays."""
-    sizes = [size for size in step.shape or () if isinstance(size, int)]
-    if function_of(step) is None or not sizes or int(np.prod(sizes)) < _SMALLEST:
+    if function_of(step) is None or _entries(step) < _SMALLEST:
         return False
     kinds = {steps[source].dtype for source in step.refs}
     floating = {dtype for dtype in kinds if dtype.kind == "f"}
@@ -113,8 +133,8 @@ def _roots(program: Program, fusable: Sequence[bool]) -> list[set[int]]:
 class _Fusing:
     """One program being rewritten: its roots, and the module of its loops."""
 
-    def __init__(self, program: Program) -> None:
-        self.steps, self.module = program.steps, LoopModule()
+    def __init__(self, program: Program, fusing: FusingKind) -> None:
+        self.steps, self.module, self.fusing = program.steps, LoopModule(), fusing
         self.fusable = [_is_fusable(self.steps, step) for step in self.steps]
         self.roots = _roots(program, self.fusable)
         self.constants: dict[str, str] = {}
@@ -127,27 +147,33 @@ class _Fusing:
         """The loop for a step that is the root of several; any other step as it is."""
         if self.roots[k] == {k} and step.dtype.kind == "f" and self.fusable[k]:
             order, leaves = self._tree(k)
-            if len(order) > 1:
+            if self._pays(order):
                 operands = tuple(self.new[leaf] for leaf in leaves)
                 step = replace(step, operation=self._loop(k, order, leaves), operands=operands, options={})
         self.new[k] = builder.append(step)
         return self.new[k]
 
+    def _pays(self, order: Sequence[int]) -> bool:
+        """Whether a loop of these steps is faster than NumPy's functions one by one."""
+        functions = {function_of(self.steps[k]) for k in order}
+        if functions & _NOT_IN_NUMPY:
+            return True
+        leaves_cache = len(order) > 2 and _entries(self.steps[order[-1]]) > _IN_CACHE
+        return len(order) > 1 and (self.fusing == "all" or leaves_cache or bool(functions & _LONG))
+
     def _loop(self, root: int, order: Sequence[int], leaves: Sequence[int]) -> FusedLoop:
         """The loop that computes these steps, the last of which is the root, from the entries of the leaves."""
         shape = self.steps[root].shape or ()
-        name = f"loop_{len(self.module.texts) + 1}"
         inner = [f"v{place} = {_entry(f'x{place}', self.steps[k], shape)}" for place, k in enumerate(leaves)]
-        values = {leaf: f"v{place}" for place, leaf in enumerate(leaves)} | {k: f"t{k}" for k in order}
+        values = {leaf: f"v{place}" for place, leaf in enumerate(leaves)}
+        values |= {k: f"t{place}" for place, k in enumerate(order)}
         inner += [f"{values[k]} = {self._expression(self.steps[k], values)}" for k in order]
         at = ", ".join(f"i{axis}" for axis in range(len(shape)))
         lines = [f"for i{axis} in range(out.shape[{axis}]):" for axis in range(len(shape))]
         body = [f"{'    ' * (depth + 1)}{line}" for depth, line in enumerate(lines)]
         body += [f"{'    ' * (len(shape) + 1)}{line}" for line in (*inner, f"out[{at}] = {values[root]}")]
         arguments = ", ".join([*(f"x{place}" for place in range(len(leaves))), "out"])
-        self.module.texts.append(
-            "\n".join(['@njit(nogil=True, error_model="numpy", cache=True)', f"def {name}({arguments}):", *body])
-        )
+        name = self.module.texts.setdefault("\n".join([f"({arguments}):", *body]), f"loop_{len(self.module.texts) + 1}")
         self.module.head = head(self.steps[root].dtype, self.used, self.constants, "loops over the entries of arrays")
         numbers = frozenset(place for place, k in enumerate(leaves) if self.steps[k].shape == ())
         return FusedLoop(name, self.module, shape, self.steps[root].dtype, numbers)  # type: ignore[arg-type]  # all known

@@ -28,7 +28,7 @@ _FORMS: Final = {
 }  # fmt: skip
 OWN: Final = frozenset(
     """
-    clip exp expm1 finite_or_zero isfinite isnan log log1p maximum minimum multiply_add normal_cdf number power
+    clip erf exp expm1 finite_or_zero isfinite isnan log log1p maximum minimum multiply_add normal_cdf number power
     power_slope ratio sign tanh xlog1m xlogy
     """.split()
 )

@@ -354,7 +354,7 @@ _OTHER_NAMES: Final = {
 }
 FUNCTIONS: Final = frozenset(
     """
-    absolute add arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil clip cos cosh divide equal exp exp2 expm1
+    absolute add arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil clip cos cosh divide equal erf exp exp2 expm1
     floor greater greater_equal isfinite isinf isnan less less_equal log log10 log1p log2 logical_and logical_not
     logical_or logical_xor maximum minimum multiply negative normal_cdf not_equal number positive power power_slope
     ratio reciprocal sign sin sinh sqrt square subtract tan tanh weighted where xlog1m xlogy

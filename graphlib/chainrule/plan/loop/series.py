@@ -17,18 +17,20 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from chainrule.symbols import normal
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 Functions = dict[str, Callable[..., Any]]
 
 
 def _exact(function: _Function) -> _Function:
     """Compiled as it is written, every operation rounded."""
-    return njit(nogil=True, error_model="numpy")(function)  # type: ignore[return-value]  # called like the function
+    return njit(nogil=True, error_model="numpy", forceinline=True)(function)  # type: ignore[return-value]  # called like the function
 
 
 def _fusing(function: _Function) -> _Function:
     """Compiled so that x y + z may be rounded once, which no polynomial minds."""
-    return njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)  # type: ignore[return-value]  # as above
+    return njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)(function)  # type: ignore[return-value]  # as above
 
 
 def _in_any_order(function: _Function) -> _Function:
@@ -269,11 +271,51 @@ def _quotients_and_powers(kind: _Kind) -> Functions:
         inside = real(y * x ** (y - one))
         return zero if y == zero else inside
 
+    return {"ratio": ratio, "power": power, "power_slope": power_slope}
+
+
+def _normal(kind: _Kind) -> Functions:
+    """The normal distribution and the error function, as ``chainrule.symbols.normal`` has them for arrays."""
+    real, zero, half, one, two = kind.real, kind.zero, kind.half, kind.one, kind.two
+    double, exp = real is np.float64, _exponentials(kind)["exp"]
+    middle, farthest, near, root_two = map(real, (normal.MIDDLE, normal.FARTHEST, normal.NEAR, math.sqrt(2)))
+    halves = real(normal.halves(real))
+    polynomial = _series(tuple(map(real, normal.SERIES if double else normal.SINGLE_SERIES)))
+    near_polynomial = _series(tuple(map(real, normal.near_series(real))))
+
+    @_exact
+    def exp_of_square(x: Any, scale: Any) -> Any:
+        spread = x * halves
+        upper = spread - (spread - x)
+        square, rest = upper * upper, (x + upper) * (x - upper)
+        whole = square + rest
+        rest += square - whole
+        power = exp(-scale * whole)
+        return power - power * (scale * rest)
+
+    @_exact
+    def tail(a: Any, x: Any, scale: Any) -> Any:
+        return polynomial((a - middle) / (a + middle)) * exp_of_square(x, scale) / (one + a)
+
+    @_exact
+    def size_of(x: Any) -> Any:
+        size = abs(x)
+        return farthest if size > farthest else size
+
     @_exact
     def normal_cdf(x: Any) -> Any:
-        return real(0.5 * math.erfc(-np.float64(x) * 0.7071067811865476))
+        size = size_of(x)
+        below = tail(size, size, half)
+        return one - below if x > zero else below
 
-    return {"ratio": ratio, "power": power, "power_slope": power_slope, "normal_cdf": normal_cdf}
+    @_exact
+    def erf(x: Any) -> Any:
+        size = size_of(x)
+        inside = x * near_polynomial(x * x)
+        far = math.copysign(one - two * tail(root_two * size, size, one), x)
+        return inside if abs(x) <= near else far
+
+    return {"normal_cdf": normal_cdf, "erf": erf}
 
 
 def _sums() -> Functions:
@@ -294,7 +336,7 @@ def _sums() -> Functions:
 
 def _functions(bits: int) -> Functions:
     kind = _Kind(bits)
-    families = (_exponentials, _logarithms, _choices, _quotients_and_powers)
+    families = (_exponentials, _logarithms, _choices, _quotients_and_powers, _normal)
     return {name: function for family in families for name, function in family(kind).items()} | _sums()
 
 
