@@ -219,8 +219,13 @@ def pictures(tour: Tour) -> Iterator[str]:
         for name, (drawing, what) in drawings.items():
             yield f"{drawing.save(tour.folder / name)!s:<34} {what}"
     except (cr.errors.DrawingError, OSError) as error:
-        said = f"{error.what}. Try: {error.remedy}" if isinstance(error, cr.errors.DrawingError) else str(error)
-        yield from textwrap.wrap(f"Not drawn: {said}", width=80)
+        yield from not_drawn(error)
+
+
+def not_drawn(error: Exception) -> list[str]:
+    """Why there is no picture, and what would give one."""
+    said = f"{error.what}. Try: {error.remedy}" if isinstance(error, cr.errors.DrawingError) else str(error)
+    return textwrap.wrap(f"Not drawn: {said}", width=80)
 
 
 # --- two screens of it -----------------------------------------------------------------------------------------------
@@ -266,8 +271,7 @@ def next_steps(tour: Tour) -> Iterator[str]:
             tour.folder.mkdir(parents=True, exist_ok=True)
             yield f"The picture: {tour.net.graph.draw('formulas').save(tour.folder / 'formulas.svg').resolve()}"
         except (cr.errors.DrawingError, OSError) as error:
-            said = f"{error.what}. Try: {error.remedy}" if isinstance(error, cr.errors.DrawingError) else str(error)
-            yield from textwrap.wrap(f"Not drawn: {said}", width=80)
+            yield from not_drawn(error)
     yield "Everything, with all formulas, gradients and pictures: chainrule demo --all"
     yield "Your turn, in five minutes: docs/start.md"
 
