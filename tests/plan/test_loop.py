@@ -603,3 +603,22 @@ def test_a_layer_too_large_for_registers_is_given_up_before_its_weights_are_writ
     with pytest.raises(NotScalar, match="more than 1,500 operations"):
         scalars_of(program, {})
     assert MOST_OPERATIONS < len(seen) <= 2 * (MOST_OPERATIONS + 1)  # the name of a feed and the place in it
+
+
+def through_time(steps):
+    """A state that each step forgets in part and adds to, as in a recurrent network; every state is read."""
+    x = large()
+    state, seen = cr.Tanh(x), []
+    for _ in range(steps):
+        gate = cr.Sigmoid(state * x)
+        state = gate * state + (1 - gate) * x
+        seen.append(cr.Tanh(state))
+    return cr.Concatenate(*seen)
+
+
+@pytest.mark.parametrize("fusing", ["long", "all"])
+def test_loops_of_a_state_through_time_do_not_grow_with_time(fusing):
+    """What a state receives from all later steps is one chain, and was computed from its end in every step."""
+    short, long = loops_of(through_time(10), fusing)[0], loops_of(through_time(40), fusing)[0]
+    assert long.count("def loop_") <= short.count("def loop_") + 2
+    assert len(long) <= 1.5 * len(short)

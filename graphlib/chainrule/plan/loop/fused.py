@@ -6,6 +6,7 @@ them every array is read and written once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -27,6 +28,9 @@ _COSTLY: Final = frozenset(
 _LONG: Final = frozenset("exp expm1 log log1p tanh sin cos tan power xlogy xlog1m".split())
 _NOT_IN_NUMPY: Final = frozenset(("normal_cdf", "erf"))  # many calls of NumPy there: a loop takes a sixth
 _IN_CACHE: Final = 1 << 17  # entries; each pass of NumPy over more, as over the weights that Adam moves, reads memory
+# Steps of one loop. Through time, what a state receives would be one chain that every step computes again from the end:
+# a recurrent net of 32 steps had 97 loops of up to 520 steps, which took minutes to compile.
+_LONGEST: Final = 12
 FusingKind: TypeAlias = Literal["all", "long"]
 
 
@@ -119,10 +123,12 @@ def _is_fusable(steps: Sequence[Step], step: Step) -> bool:
 def _roots(program: Program, fusable: Sequence[bool]) -> list[set[int]]:
     """For every step, the steps in whose loops it is computed: itself alone where its value is written to memory."""
     steps = program.steps
-    ends, found = set(program.ends), [set[int]() for _ in steps]
+    ends, found, lengths = set(program.ends), [set[int]() for _ in steps], Counter[int]()
     for k in range(len(steps) - 1, -1, -1):
-        if k in ends or not fusable[k] or (len(found[k]) > 1 and function_of(steps[k]) in _COSTLY):
+        is_full = any(lengths[root] >= _LONGEST for root in found[k])
+        if k in ends or not fusable[k] or is_full or (len(found[k]) > 1 and function_of(steps[k]) in _COSTLY):
             found[k] = {k}
+        lengths.update(found[k])
         for source in steps[k].refs:
             inside = fusable[k] and fusable[source] and steps[source].shape == steps[k].shape
             found[source] |= found[k] if inside else {source}
