@@ -6,8 +6,11 @@ It prints the seed of every graph that differs by more than 1e-12 of its largest
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
+
+import jax
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "oracles"), str(Path(__file__).parent)]
 
@@ -34,8 +37,13 @@ def _agree(seed: int, order: int) -> bool | None:
     random = random_graph(seed)
     if without_a_slope(random.graph, random.feeds):
         return None
-    try:
-        judge(random.graph, random.feeds, [name for name in random.moving if name in random.graph], order, seed)
+    names = [name for name in random.moving if name in random.graph]
+    with contextlib.suppress(AssertionError):
+        judge(random.graph, random.feeds, names, order, seed)
+        return True
+    try:  # XLA rounds what it compiles in other places, and takes the other side where equal values meet in a maximum
+        with jax.disable_jit():
+            judge(random.graph, random.feeds, names, order, seed)
     except AssertionError as error:
         print(f"random_graph({seed}): {str(error).splitlines()[0] if str(error) else error!r}", flush=True)
         return False
