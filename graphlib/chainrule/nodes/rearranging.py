@@ -14,7 +14,7 @@ from chainrule.core.placing import here
 from chainrule.errors import ArgumentError
 from chainrule.nodes.named_sizes import in_numbers
 from chainrule.symbols.broadcasting import unbroadcast
-from chainrule.symbols.dimensions import Shape, as_shape
+from chainrule.symbols.dimensions import Shape, as_shape, as_size
 from chainrule.symbols.elementary import put
 from chainrule.symbols.operations import index
 from chainrule.symbols.symbol import Symbol, Value, record
@@ -26,9 +26,18 @@ class Reshape(Node, computes=(np.reshape, np.ravel)):
 
     Sizes with a name in ``to`` get their numbers from the shapes of x, ``like`` and further inputs, which have no
     gradient.
+
+    >>> from chainrule import Input
+    >>> Reshape(Input("pictures", ("m", 2, 4)), to=("m", 8)).shape
+    (m, 8)
     """
 
     to: tuple[int, ...] | int | None = None
+
+    def __init__(
+        self, x: Operand, *like: Operand, to: tuple[Any, ...] | int | str | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(x, *like, to=_with_names(to), name=name)
 
     @classmethod
     def of_call(cls, x: Operand, *like: Operand, shape: Any = -1) -> Node:
@@ -40,6 +49,13 @@ class Reshape(Node, computes=(np.reshape, np.ravel)):
 
     def backward(self, grad: Value, y: Value, x: Value, *like: Value) -> tuple[Value | None, ...]:
         return grad.reshape(x.shape), *(None for _ in like)
+
+
+def _with_names(to: Any) -> Any:
+    """The sizes of a new shape, with a text for each name that is one: -1 and what is no shape stay as they are."""
+    if isinstance(to, (tuple, list)):
+        return tuple(_with_names(size) for size in to)
+    return as_size(to) if isinstance(to, str) else to
 
 
 @final
