@@ -161,9 +161,14 @@ class Tensor(NDArrayOperatorsMixin):
         return len(self.shape)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
+        (target,) = options.pop("out", (None,))
         if method != "__call__" or options:
             return NotImplemented
-        return self.model.apply(ufunc, operands, {})
+        found = self.model.apply(ufunc, operands, {})
+        if target is None:
+            return found
+        target.becomes(found)
+        return target
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return self.model.apply(function, args, kwargs)
@@ -186,6 +191,10 @@ class Tensor(NDArrayOperatorsMixin):
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
         """The sum along axes."""
         return self.model.apply(np.sum, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def all(self) -> bool:
+        """False: whether all are true is not known before there is data, so that a choice between entries is written."""
+        return False
 
     def becomes(self, other: Tensor) -> None:
         """Stand for another value from here on, as an array that is written to."""

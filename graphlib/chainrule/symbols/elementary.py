@@ -228,8 +228,7 @@ def _log_total(flat: Value, gap: Value, left_out: Value) -> Value:
     The rest is the sum over all entries of a row but one that attains the max: exact below 1 ULP of 1.
     """
     rest = _exp_of(gap, left_out)
-    place = np.argmax(flat, axis=-1)
-    rest[(*np.indices(place.shape, sparse=True), place)] = 0
+    np.put_along_axis(rest, np.argmax(flat, axis=-1, keepdims=True), 0, axis=-1)
     largest, total = np.max(flat, axis=-1, keepdims=True), np.log1p(rest.sum(axis=-1, keepdims=True))
     finite = np.isfinite(largest)
     return total if finite.all() else np.where(finite, total, largest)
