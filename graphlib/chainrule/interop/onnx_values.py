@@ -193,7 +193,7 @@ class Tensor(NDArrayOperatorsMixin):
         return self.model.apply(np.sum, (self,), {"axis": axis, "keepdims": keepdims})
 
     def all(self) -> bool:
-        """False: whether all are true is not known before there is data, so that a choice between entries is written."""
+        """False: whether all are true is not known before there is data, so a choice between entries is written."""
         return False
 
     def becomes(self, other: Tensor) -> None:
