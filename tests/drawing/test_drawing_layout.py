@@ -309,7 +309,7 @@ def documented():
 
 def test_the_pictures_of_the_documentation_are_what_the_code_draws(documented):
     folder = ROOT / "docs" / "pictures"
-    assert {path.stem for path in folder.iterdir()} == set(documented) | {"house"}
+    assert {path.stem for path in folder.iterdir()} == set(documented) | {"benchmarks", "house"}
     for name, drawing in documented.items():
         assert (folder / f"{name}.svg").read_text("utf-8") == drawing.svg(), f"run docs/make_pictures.py: {name}"
 
@@ -320,5 +320,5 @@ def test_the_picture_of_the_house_is_what_its_imports_give():
 
 
 def test_the_documentation_shows_every_picture(documented):
-    text = (ROOT / "docs" / "drawing.md").read_text("utf-8")
-    assert set(re.findall(r"\(pictures/(.*?)\.svg\)", text)) == set(documented)
+    pages = "".join((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("drawing", "start"))
+    assert set(re.findall(r"\(pictures/(.*?)\.svg\)", pages)) == set(documented)

@@ -95,4 +95,4 @@ def test_where_no_change_mends_a_formula_the_first_line_that_gives_no_gradient_i
     verdict = through_time(3).check(function)["dWh"]
     line = function.__code__.co_firstlineno + 5
     assert (verdict.ok, verdict.repair, verdict.line) == (False, "", line)
-    assert verdict.diagnosis.endswith(f"; look at line {line}, where dh comes to be")
+    assert verdict.diagnosis.endswith(f"; line {line} should give dh2 and dh1: with that all is right")

@@ -395,7 +395,7 @@ def test_functions_that_rules_of_ones_own_may_use_are_readable() -> None:
         np.var(Z, axis=1), np.argmax(Z, axis=0), np.einsum("ij,kj->ik", Z, Z), np.outer(Z, Z), np.stack((Z, Z)),
         np.tril(Z), np.full_like(Z, 2), np.zeros_like(Z), np.isnan(Z), np.logical_not(Z > 0), np.arctan2(Z, Z),
         np.logical_or(Z > 0, Z < 1), np.sign(Z), np.dot(Z.T, Z), np.dot(Z, 2), np.mean(Z), np.any(Z > 0, axis=0),
-        np.ravel(Z), np.squeeze(Z[:1]), np.take(Z, np.array([0, 1]), axis=0), Z.astype(np.float32), np.std(Z),
+        np.ravel(Z), np.squeeze(Z[:1], axis=0), np.take(Z, np.array([0, 1]), axis=0), Z.astype(np.float32), np.std(Z),
         np.reshape(Z, (1, -1)), np.where(Z > 0, np.where(Z > 1, 2, Z), np.where(Z < -1, 3, Z)),
         np.concatenate((Z, Z, Z), axis=1),
     ]  # fmt: skip

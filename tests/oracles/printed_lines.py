@@ -14,4 +14,5 @@ FUNCTIONS = {f.__name__: f for f in OPERATIONS if (getattr(f, "__module__", None
 def evaluated(text: str, names: Mapping[str, Any]) -> Any:
     """The value of a line for the values of its names."""
     scope = {"np": np, "values": names, **FUNCTIONS, **names}
-    return eval(text, {"__builtins__": {"float": float, "int": int, "bool": bool}}, scope)  # noqa: S307 — the text is the engine's own
+    builtins = {"float": float, "int": int, "bool": bool, "__import__": __import__}  # NumPy imports at a first call
+    return eval(text, {"__builtins__": builtins}, scope)  # noqa: S307 — the text is the engine's own

@@ -315,9 +315,18 @@ class Trial:
         return self._is_local(finding, convention) and self._says_something(tree, finding, convention)
 
     def _says_something(self, tree: ast.expr, finding: Finding, convention: str) -> bool:
-        """Whether every comparison makes a difference: else an expression is right because it never matters."""
+        """Whether every comparison makes a difference: else an expression is right because it never matters.
+
+        The two sides of a where may agree on one side, as e**min(z, 0) is 1 where z > 0: there both have to be met.
+        """
+        calls = (part for part in ast.walk(tree) if isinstance(part, ast.Call) and ast.unparse(part.func) == "np.where")
+        chosen = {id(call.args[0]) for call in calls}
         for site in sites(tree):
-            if isinstance(site.node, ast.Compare):
+            if id(site.node) in chosen and isinstance(site.node, ast.Compare):
+                compared = UserFormula.from_tree(site.node)
+                if len(set().union(*(self._met(compared, k, convention) for k in finding.formula.draws))) < 2:
+                    return False
+            elif isinstance(site.node, ast.Compare):
                 met = (ast.Compare(ast.Constant(1), [sign], [ast.Constant(0)]) for sign in (ast.Gt(), ast.Lt()))
                 if any(self._is_right_tree(replaced(tree, site.path, always), finding, convention) for always in met):
                     return False

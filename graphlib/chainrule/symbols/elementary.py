@@ -208,8 +208,7 @@ def _gap(x: Value, axis: Any = -1) -> tuple[Value, Value]:
     with np.errstate(over="ignore", invalid="ignore"):  # -inf is right where the difference is no float
         gap = x - largest
         back = x - gap
-        left_out = gap + back
-        np.subtract(x, left_out, out=left_out)
+        left_out = x - (gap + back)
         back -= largest
         left_out += back
     return gap, _finite_or_0(left_out)
