@@ -49,7 +49,9 @@ def image(x: cr.Node) -> cr.Node:
 
 
 def matrix(x: cr.Node) -> cr.Node:
-    return cr.Reshape(x, to=(x.shape or ())[2:])
+    if x.shape is None:  # of windows along an axis with a name
+        raise cr.errors.ShapeError("an image of an unknown size is no matrix here")
+    return cr.Reshape(x, to=x.shape[2:])
 
 
 def of_windows(sketch: Any) -> None:
