@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 LOOKED_AT = ["index", "start", "reference/made/nodes-losses", "reference/made/chainrule", "drawing", "lecture"]
@@ -20,11 +21,13 @@ LOOKED_AT = ["index", "start", "reference/made/nodes-losses", "reference/made/ch
 
 @pytest.fixture(scope="session")
 def site():
-    """The site, built as its readers get it."""
+    """The site, built as its readers get it: by the first of the workers, and the others find it made."""
     folder = ROOT / "build" / "site"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'graphlib'}{os.pathsep}{ROOT}"}
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-j", "auto", "docs", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-5000:]
     return folder
 
