@@ -6,10 +6,8 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent), str(DOCS.parent / "graphlib")]
 
-import latex2mathml.converter  # noqa: E402 — as below
 import make_reference  # noqa: E402 — as below
 import site_links  # noqa: E402 — as below
-from docutils import nodes  # noqa: E402 — as below
 
 import chainrule as cr  # noqa: E402 — the folders have just been named
 
@@ -87,11 +85,19 @@ def as_written(*event):
 
 def inline_formula(translator, node):
     """A formula in a line."""
-    translator.body.append(latex2mathml.converter.convert(node.astext()))
-    raise nodes.SkipNode
+    in_mathml(translator, node, "inline")
 
 
 def formula(translator, node):
     """A formula by itself."""
-    translator.body.append(latex2mathml.converter.convert(node.astext(), display="block"))
-    raise nodes.SkipNode
+    in_mathml(translator, node, "block")
+
+
+def in_mathml(translator, node, display):
+    """A formula as every browser shows it without a script."""
+    # Imported where they are used: doctest reads this file where no site can be built.
+    from docutils.nodes import SkipNode
+    from latex2mathml.converter import convert
+
+    translator.body.append(convert(node.astext(), display=display))
+    raise SkipNode
