@@ -16,7 +16,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
-LOOKED_AT = ["index", "start", "reference/made/nodes-losses", "reference/made/chainrule", "drawing", "lecture"]
+LOOKED_AT = ["index", "start", "reference/made/nodes-losses", "drawing", "lecture"]
 
 
 @pytest.fixture(scope="session")

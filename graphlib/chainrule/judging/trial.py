@@ -312,17 +312,18 @@ class Trial:
             self._try_pushed(finding, k, convention)
             if not self.agrees_on(finding, k, convention):
                 return False
-        return self._is_local(finding, convention) and self._says_something(tree, finding, convention)
+        written = formula.parsed.tree if formula.parsed is not None else ast.Constant(None)
+        return self._is_local(finding, convention) and self._says_something(tree, written, finding, convention)
 
-    def _says_something(self, tree: ast.expr, finding: Finding, convention: str) -> bool:
+    def _says_something(self, tree: ast.expr, written: ast.expr, finding: Finding, convention: str) -> bool:
         """Whether every comparison makes a difference: else an expression is right because it never matters.
 
-        The two sides of a where may agree on one side, as e**min(z, 0) is 1 where z > 0: there both have to be met.
+        The two sides of a rule's own where may agree on one side, as e**min(z, 0) is 1 where z > 0: of its comparison
+        both have to be met, unless a where was written by hand, which a repair may have turned into one that idles.
         """
-        calls = (part for part in ast.walk(tree) if isinstance(part, ast.Call) and ast.unparse(part.func) == "np.where")
-        chosen = {id(call.args[0]) for call in calls}
+        own = {id(call.args[0]) for call in _choices(tree)} if not _choices(written) else set()
         for site in sites(tree):
-            if id(site.node) in chosen and isinstance(site.node, ast.Compare):
+            if id(site.node) in own and isinstance(site.node, ast.Compare):
                 compared = UserFormula.from_tree(site.node)
                 if len(set().union(*(self._met(compared, k, convention) for k in finding.formula.draws))) < 2:
                     return False
@@ -426,3 +427,8 @@ def _is_label(graph: BaseGraph, leaf: Node) -> bool:
     """Whether no parameter is read on the way from an input to the outputs: behind the labels nothing is learned."""
     behind = reachable(graph, graph.position(leaf), forward=True)
     return not any(isinstance(source, Parameter) for k in behind for source in graph.order[k].inputs)
+
+
+def _choices(tree: ast.expr) -> list[ast.Call]:
+    """The calls of np.where in an expression."""
+    return [part for part in ast.walk(tree) if isinstance(part, ast.Call) and ast.unparse(part.func) == "np.where"]
