@@ -3,7 +3,6 @@
 import ast
 import functools
 import graphlib
-import importlib.util
 import re
 import subprocess
 import sys
@@ -11,18 +10,12 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from scripts import script
 
 ROOT = Path(__file__).parents[2]
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-house = script("make_house")
+house = script("docs/make_house.py")
 
 # By these a lower room calls what a higher one has handed to it when it was loaded: ways upward without an import.
 REGISTRATIONS = {"chainrule.core.node.Node(computes=)", "chainrule.errors.drawn_by()"}

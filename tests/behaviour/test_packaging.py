@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
+from scripts import script
 
 import chainrule as cr
 
@@ -94,9 +95,7 @@ def packages():
 
 
 def test_links_of_the_readme_lead_to_the_repository_where_a_release_is_built():
-    spec = importlib.util.spec_from_file_location("metadata_of_ci", ROOT / ".ci" / "metadata.py")
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
+    made = script(".ci/metadata.py")
     at = made.repository({"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "owner/name"})
     assert at == "https://github.com/owner/name"
     assert made.urls(at)["Issues"] == f"{at}/issues"

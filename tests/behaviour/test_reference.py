@@ -1,11 +1,11 @@
 """The reference: every public name has an entry, every node all of its parts, and every error and command is there."""
 
 import importlib
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+from scripts import script
 
 import chainrule as cr
 
@@ -14,10 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def made():
-    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs" / "make_reference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("docs/make_reference.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
 """What type checkers read of chainrule: the stub is what its command writes from the classes, and has every name."""
 
 import ast
-import importlib.util
 from pathlib import Path
 
 import pytest
+from scripts import script
 
 import chainrule as cr
 
@@ -13,10 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def made():
-    spec = importlib.util.spec_from_file_location("make_stub", ROOT / "docs" / "make_stub.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("docs/make_stub.py")
 
 
 def test_it_says_what_the_classes_say(made):

@@ -10,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from scripts import script
 
 import chainrule as cr
 import nets
@@ -295,16 +296,9 @@ def test_a_device_is_written_to_and_says_that_it_is_full(drawing, tmp_path):
 # --- the pictures of the documentation -------------------------------------------------------------------------------
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def documented():
-    return script("make_pictures").pictures()
+    return script("docs/make_pictures.py").pictures()
 
 
 def test_the_pictures_of_the_documentation_are_what_the_code_draws(documented):
@@ -315,7 +309,7 @@ def test_the_pictures_of_the_documentation_are_what_the_code_draws(documented):
 
 
 def test_the_picture_of_the_house_is_what_its_imports_give():
-    house = script("make_house")
+    house = script("docs/make_house.py")
     assert house.PICTURE.read_text("utf-8") == house.picture(house.sources()).svg(), "run docs/make_house.py"
 
 

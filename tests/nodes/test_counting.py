@@ -253,3 +253,13 @@ def test_a_rule_of_ones_own_may_give_a_size():
     run = graph.forward({"x": X.astype(np.float32)})
     assert (run["h"], run["h"].dtype) == (3.5, np.float32)
     assert graph.compile(outputs="h")({"x": X.astype(np.float32)}).dtype == np.float32
+
+
+@pytest.mark.parametrize("examples", [1, 2, 5])
+def test_a_size_that_tells_no_name_is_known_where_an_axis_has_it(examples):
+    """The first two of m examples, or the only one: min(m, 2) tells no m, and is what the axis has."""
+    first = cr.Sin(cr.Input("x", ("m", 3))[:2])
+    again = cr.Reshape(first, to=(1, *first.shape))
+    graph, feeds = cr.Graph(cr.Sum(again)), {"x": np.ones((examples, 3))}
+    assert graph.forward(feeds)[again].shape == (1, min(examples, 2), 3)
+    assert graph.compile(["x"])(feeds)[1]["x"].shape == (examples, 3)

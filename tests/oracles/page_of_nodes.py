@@ -1,14 +1,10 @@
 """The table of nodes in docs/nodes.md as tests read it, and what has written it."""
 
-import importlib.util
-from pathlib import Path
+from scripts import script
 
 from chainrule import nodes
 
-ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("make_nodes", ROOT / "docs" / "make_nodes.py")
-make_nodes = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(make_nodes)
+make_nodes = script("docs/make_nodes.py")
 PAGE = make_nodes.PAGE
 CLASSES = [kind for family in nodes.__all__ for kind in make_nodes.classes(getattr(nodes, family))]
 

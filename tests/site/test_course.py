@@ -1,12 +1,12 @@
 """The course: its pictures and notebooks are what its pages make, and every exercise can be begun and has an answer."""
 
 import contextlib
-import importlib.util
 import io
 import re
 from pathlib import Path
 
 import pytest
+from scripts import script
 
 from chainrule.drawing import Drawing
 
@@ -14,14 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 COURSE = DOCS / "course"
 
 
-def script():
-    spec = importlib.util.spec_from_file_location("make_course", DOCS / "make_course.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-COURSE_SCRIPT = script()
+COURSE_SCRIPT = script("docs/make_course.py")
 CHAPTERS = COURSE_SCRIPT.chapters()
 
 

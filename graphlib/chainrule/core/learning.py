@@ -88,7 +88,12 @@ def expected_shape(shape: Shape, inputs: Sequence[Shape | None], read: Sequence[
     axes = [pair for named, x in zip(inputs, read, strict=True) for pair in zip(named or (), x.shape, strict=False)]
     for size, number in sorted(axes, key=lambda pair: str(pair[0]).isidentifier(), reverse=True):
         _bind(sizes, size, number)
-    return tuple(_number(size, sizes) for size in shape)
+    found = tuple(_number(size, sizes) for size in shape)
+    if None not in found:
+        return found
+    # min(m, 2) tells no m, but itself, where an axis has it as it stands.
+    stands: dict[Size, int] = {size: number for size, number in axes if isinstance(size, Dimension)}
+    return tuple(stands.get(size) if number is None else number for size, number in zip(shape, found, strict=True))
 
 
 def _bind(sizes: dict[str, int], size: Size, number: int) -> None:

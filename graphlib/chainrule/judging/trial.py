@@ -20,6 +20,7 @@ from chainrule.judging.given import GivenFormula, without
 from chainrule.judging.ground import Draw, Ground, drawn
 from chainrule.judging.precedence import led_to
 from chainrule.judging.reach import reachable
+from chainrule.judging.reading.forms import is_of_numpy
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.repairs.tree import replaced, sites
 from chainrule.judging.rounding import Jitter, slack
@@ -431,4 +432,8 @@ def _is_label(graph: BaseGraph, leaf: Node) -> bool:
 
 def _choices(tree: ast.expr) -> list[ast.Call]:
     """The calls of np.where in an expression."""
-    return [part for part in ast.walk(tree) if isinstance(part, ast.Call) and ast.unparse(part.func) == "np.where"]
+    return [part for part in ast.walk(tree) if isinstance(part, ast.Call) and _is_where(part.func)]
+
+
+def _is_where(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and function.attr == "where" and is_of_numpy(function)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from chainrule.core.learning import expected_shape
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
-from chainrule.symbols.dimensions import Dimension, Shape
+from chainrule.symbols.dimensions import Dimension
 from chainrule.symbols.symbol import Symbol, Value
 
 
@@ -22,26 +20,13 @@ def in_numbers(node: Node, said: Any, values: Sequence[Value]) -> Any:
     named = named_in(said)
     if not named or any(isinstance(value, Symbol) for value in values):
         return said
-    shapes = [source.shape for source in node.inputs]
-    numbers = dict(zip(named, expected_shape(tuple(named), shapes, values), strict=True))
-    numbers |= _read_off(named, shapes, values)
+    found = expected_shape(tuple(named), [source.shape for source in node.inputs], values)
+    numbers = dict(zip(named, found, strict=True))
     if missing := [str(size) for size, number in numbers.items() if number is None]:
         raise ArgumentError(
             f"no input tells the number of {', '.join(missing)}", remedy="a further input whose shape has that name"
         )
     return _exchanged(said, numbers)
-
-
-def _read_off(
-    named: Sequence[Dimension], shapes: Sequence[Shape | None], values: Sequence[Value]
-) -> dict[Dimension, int]:
-    """Sizes that an axis of a value has as they are; min(m, 2), which no other size tells, is known by these alone."""
-    return {
-        size: number
-        for shape, value in zip(shapes, values, strict=False)
-        for size, number in zip(shape or (), np.shape(value), strict=False)
-        if isinstance(size, Dimension) and size in named
-    }
 
 
 def named_in(said: Any) -> list[Dimension]:
