@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, final
 
@@ -198,6 +198,10 @@ class _NumpyPrinting:
             return
         if _is_view(step):
             self._print_view(k, step)
+        elif (slot := self._chosen_in_place(k, step)) is not None:
+            self.pool.assign(self.texts[k], slot, step.shape)
+            mask, number = (self._text(operand, step.dtype) for operand in step.operands[:2])
+            self._line(k, step, f"{self._function('putmask')}({self.texts[k]}, {mask}, {number})")
         else:
             target = self._target(k, step)
             call = self._call(step, target)
@@ -286,17 +290,30 @@ class _NumpyPrinting:
         """The buffer to write to; None for a result, which gets memory of its own, and for what has no ``out``."""
         if k in self.results or not _takes_out(step):
             return None
-        slot = self._in_place(k, step)
+        slot = self._in_place(k, step, step.refs) if _is_entry_by_entry(step) else None
         if slot is None:
             slot = self.pool.take(step.shape, step.dtype)  # type: ignore[arg-type]  # it has a shape
         self.pool.assign(self.texts[k], slot, step.shape)
         return self.texts[k]
 
-    def _in_place(self, k: int, step: Step) -> int | None:
-        """The buffer of an operand that nobody reads any more, for a function of single entries."""
-        if not isinstance(step.operation, (np.ufunc, FusedLoop)) or step.operation is np.matmul:
+    def _chosen_in_place(self, k: int, step: Step) -> int | None:
+        """The buffer of x in ``where(mask, number, x)``, if nobody reads x any more.
+
+        For 1 and 1,000 random entries 1.0 and 2.7 µs, where a choice takes 2.7 and 4.3, and ``copyto`` 1.1 and 7.2.
+        """
+        known = all(isinstance(size, int) for size in step.shape or ())
+        if step.operation is not np.where or k in self.results or step.dtype.kind != "f" or not known:
             return None
-        for source in step.refs:
+        mask, number, entries = step.operands
+        if not isinstance(mask, Ref) or not isinstance(entries, Ref) or not isinstance(number, (int, float)):
+            return None
+        if self.program.steps[mask.step].shape != step.shape:  # what NumPy's putmask asks for
+            return None
+        return self._in_place(k, step, [entries.step])
+
+    def _in_place(self, k: int, step: Step, sources: Iterable[int]) -> int | None:
+        """The buffer of one of these operands, if nobody reads what is in it any more."""
+        for source in sources:
             root = self.root[source]
             other = [r for r in step.refs if r != source and self.root[r] == root]
             x = self.program.steps[source]
@@ -362,6 +379,10 @@ def _makes_view(function: Any) -> bool:
 def _is_flip(step: Step) -> bool:
     """Whether a step is ``x.T``."""
     return step.operation is np.transpose and not step.options and isinstance(step.operands[0], Ref)
+
+
+def _is_entry_by_entry(step: Step) -> bool:
+    return isinstance(step.operation, (np.ufunc, FusedLoop)) and step.operation is not np.matmul
 
 
 def _takes_out(step: Step) -> bool:
