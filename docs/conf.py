@@ -1,5 +1,6 @@
 """How Sphinx makes the site of docs/: `python -m sphinx -W -n docs build/site`, offline, as all else here."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,8 +9,13 @@ sys.path[:0] = [str(DOCS), str(DOCS.parent), str(DOCS.parent / "graphlib")]
 
 import make_reference  # noqa: E402 — as below
 import site_links  # noqa: E402 — as below
+import site_try  # noqa: E402 — as below
 
 import chainrule as cr  # noqa: E402 — the folders have just been named
+
+END = re.compile(
+    r"^(```\w+\n(?:(?!```).*\n)*?(?!```).*)\n\n```$", re.MULTILINE
+)  # what doctest alone wants
 
 project = "chainrule"
 author = "the chainrule developers"
@@ -60,6 +66,9 @@ def setup(app):
     app.connect("builder-inited", make)
     app.connect("source-read", follow)
     app.connect("autodoc-process-docstring", as_written)
+    app.add_config_value("try_buttons", site_try.has_assets(), "html")  # all pages are written anew when it changes
+    app.connect("html-page-context", site_try.add_button)
+    app.connect("build-finished", site_try.copy_assets)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
 
 
@@ -71,10 +80,10 @@ def make(app):
 
 
 def follow(app, name, source):
-    """Let links that lead out of the folder lead somewhere on the site."""
+    """Let links that lead out of the folder lead somewhere on the site, and blocks end with their last line."""
     page = DOCS / f"{name}.md"
     if page.exists() and not page.is_relative_to(make_reference.FOLDER):
-        source[0] = site_links.moved(source[0], page)
+        source[0] = END.sub(r"\1\n```", site_links.moved(source[0], page))
 
 
 def as_written(*event):

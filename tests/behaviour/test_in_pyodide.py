@@ -1,7 +1,6 @@
-"""In the browser: the README and a picture in Pyodide under Node, where both are installed with the wheel of NumPy."""
+"""In the browser: the README and a picture in Pyodide under Node, where both are at hand with the wheel of NumPy."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,15 +11,15 @@ from pathlib import Path
 import graphviz
 import numpy as np
 import pytest
+from scripts import script
 
 ROOT = Path(__file__).parents[2]
-OLDEST = "2.0"  # NumPy of Pyodide 0.27
+OLDEST = "2.0"  # NumPy of Pyodide 0.27, which docs/fetch_pyodide.py fetches
 
 PROGRAM = """
 const folder = process.argv[1], root = process.argv[2], graphviz = process.argv[3];
-const { createRequire } = await import('module');
-const { loadPyodide } = createRequire(folder + '/x.js')('pyodide');
-const pyodide = await loadPyodide({ indexURL: folder + '/pyodide/' });
+const { loadPyodide } = await import(folder + '/pyodide.mjs');
+const pyodide = await loadPyodide({ indexURL: folder + '/' });
 await pyodide.loadPackage('numpy', { messageCallback: () => {} });
 pyodide.FS.mkdirTree('/here'); pyodide.FS.mkdirTree('/packages/graphviz');
 pyodide.mountNodeFS('/here', root); pyodide.mountNodeFS('/packages/graphviz', graphviz);
@@ -44,17 +43,11 @@ json.dumps([numpy.__version__, done.failed, done.attempted, drawing.svg(), drawi
 """
 
 
-def folder_with_pyodide():
-    """A folder of packages for Node in which Pyodide has NumPy's wheel beside it, so that nothing is fetched."""
-    folders = [ROOT / "node_modules", *map(Path, filter(None, os.environ.get("NODE_PATH", "").split(os.pathsep)))]
-    return next((folder for folder in folders if list((folder / "pyodide").glob("numpy-*.whl"))), None)
-
-
 @pytest.mark.skipif(not shutil.which("node"), reason="Node is not installed")
 def test_the_readme_runs_in_pyodide_and_draws_the_same_picture():
-    folder = folder_with_pyodide()
+    folder = script("docs/fetch_pyodide.py").distribution()
     if folder is None:
-        pytest.skip("there is no node_modules/pyodide with the wheel of NumPy beside it")
+        pytest.skip("there is no Pyodide with the wheel of NumPy: docs/fetch_pyodide.py fetches them")
     command = [
         "node",
         "--input-type=module",

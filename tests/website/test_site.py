@@ -1,35 +1,13 @@
 """The site: built without a warning, without a dead link or a network, and open to everybody."""
 
-import functools
-import http.server
-import os
 import re
-import subprocess
-import sys
-import threading
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
-from filelock import FileLock
 
-ROOT = Path(__file__).parents[2]
 LOOKED_AT = ["index", "start", "reference/made/nodes-losses", "drawing", "lecture"]
-
-
-@pytest.fixture(scope="session")
-def site():
-    """The site, built as its readers get it: by the first of the workers, and the others find it made."""
-    folder = ROOT / "build" / "site"
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'graphlib'}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-j", "auto", "docs", str(folder)]
-    folder.parent.mkdir(exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-5000:]
-    return folder
 
 
 class Links(HTMLParser):
@@ -79,23 +57,6 @@ def test_nothing_is_loaded_from_elsewhere(site, read):
 def test_the_reference_pages_and_the_search_are_there(site, read):
     assert (site / "searchindex.js").stat().st_size > 100_000
     assert {site / f"{page}.html" for page in LOOKED_AT} <= set(read)
-
-
-@pytest.fixture(scope="session")
-def address(site):
-    """Where a server of this machine has the site."""
-    handler = functools.partial(Quiet, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A server that says nothing."""
-
-    def log_message(self, format, *args):  # noqa: A002 — what the standard library calls it
-        """Nothing."""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
