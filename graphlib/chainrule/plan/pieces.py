@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 import pickle
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +15,7 @@ import numpy.typing as npt
 
 from chainrule.core.feeds import Pieces, Stretch, as_cut
 from chainrule.errors import ArgumentError
+from chainrule.plan.threads import on_threads
 
 Array = npt.NDArray[Any]
 Results = tuple[Any, dict[str, Any]]
@@ -93,34 +92,6 @@ def in_memory(feeds: Mapping[str, Any], read: Mapping[str, int | None]) -> dict[
 def cut(value: Any, axis: int | None, first: int, last: int) -> Any:
     """Some columns of a value; the value itself where it has none."""
     return value if axis is None else value[(slice(None),) * axis + (slice(first, last),)]
-
-
-def on_threads(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable[Any]:
-    """The tasks on as many threads as there are processors, their results in order."""
-    workers = min(len(tasks), processors())
-    if workers <= 1:
-        return map(function, tasks)
-    waiting, results = deque(enumerate(tasks)), [None] * len(tasks)
-
-    def work() -> None:
-        while waiting:
-            try:
-                place, task = waiting.popleft()
-            except IndexError:  # another thread was faster
-                return
-            results[place] = function(task)
-
-    with ThreadPoolExecutor(workers - 1) as pool:  # this thread works, too: nobody waits where processors are busy
-        others = [pool.submit(work) for _ in range(workers - 1)]
-        work()
-        for other in others:
-            other.result()
-    return results
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Pickled(Protocol):
