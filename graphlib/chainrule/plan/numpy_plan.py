@@ -10,6 +10,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from chainrule.plan.blas import has_threads_of_blas, holding
 from chainrule.plan.columns import Split, handed_name
 from chainrule.plan.loop.fused import FusingKind, LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import NumpySource, numpy_source
@@ -41,11 +42,22 @@ class _Part:
         return self.source.text + ("" if self.loops is None else f"\n\n{self.loops.text}")
 
 
+def _of_known_sizes(program: Program) -> Program:
+    return optimized(program, (products_of_stacks, *PASSES_OF_KNOWN_SIZES))
+
+
 def _part(program: Program, title: str, fusing: FusingKind | None, returns: Any = "tuple") -> _Part:
-    program = optimized(program, (products_of_stacks, *PASSES_OF_KNOWN_SIZES))
+    program = _of_known_sizes(program)
     program = program if fusing is None else fused_loops(program, fusing)
-    source = numpy_source(program, title, returns)
-    return _Part(source, source.compiled(title), module_of(program))
+    threads = has_threads_of_blas(program)
+    source = numpy_source(program, title, returns, threads)
+    prepare = source.compiled(title)
+    return _Part(source, (lambda: holding(prepare())) if threads else prepare, module_of(program))
+
+
+def written_source(program: Program, sizes: Mapping[str, int], title: str) -> NumpySource:
+    """The text of a plan for known sizes, all columns at once, that needs NumPy alone."""
+    return numpy_source(_of_known_sizes(bound(program, sizes)), title)
 
 
 @final

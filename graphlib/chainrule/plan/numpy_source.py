@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, final
 
 import numpy as np
 
+from chainrule.plan.blas import in_parts, product
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.program.calls import Call, pick
@@ -56,21 +57,25 @@ class NumpySource:
         return prepare
 
 
-def numpy_source(program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict") -> NumpySource:
+def numpy_source(
+    program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict", threads: bool = False
+) -> NumpySource:
     """The text of a function of the feeds that returns the values and the gradients of a program with known sizes.
 
-    ``returns`` is "dict" for the loss and a dict of gradients, "tuple" for all results in a row.
+    ``returns`` is "dict" for the loss and a dict of gradients, "tuple" for all results in a row. With ``threads`` large
+    products are computed on several, by a function of this package.
     """
-    return _NumpyPrinting(program, title, returns).source()
+    return _NumpyPrinting(program, title, returns, threads).source()
 
 
 @final
 class _NumpyPrinting:
     """One function in the making: the names in use, the buffers of the workspace, the lines so far."""
 
-    def __init__(self, program: Program, title: str, returns: str) -> None:
-        self.program, self.title, self.returns = program, title, returns
+    def __init__(self, program: Program, title: str, returns: str, threads: bool) -> None:
+        self.program, self.title, self.returns, self.threads = program, title, returns, threads
         self.names = Names()
+        self.names.taken.add(product.__name__)
         self.texts: list[str] = []
         self.root: list[int] = []
         """The step whose memory a value lives in: itself, or what it is a view of."""
@@ -82,7 +87,7 @@ class _NumpyPrinting:
         """The lines that make a view of a buffer, by its name."""
         self.lines: list[str] = []
         self.imports: set[str] = set()
-        self.own: dict[str, set[str]] = {module.__name__: set() for module in _OWN}
+        self.own = defaultdict[str, set[str]](set)
         self.named: dict[Any, str] = {}
         self.results = set(program.ends)
 
@@ -239,11 +244,7 @@ class _NumpyPrinting:
         out = [f"out={target}"] if target else []
         dtype = _one_dtype(self.program, step)
         if step.operation is np.matmul and _plain_product(self.program, step):
-            if (rows := self._rows(step)) is not None:
-                x, y = rows
-                return f"{self._function('vecdot')}({', '.join([f'{x}[:, None]', f'{y}[None]', *out])})"
-            x, y = (self._text(operand) for operand in step.operands)
-            return f"{x}.dot({', '.join([y, *out])})"
+            return self._product(step, out)
         if (joins := _joins(step)) is not None:
             ufunc = self._function(joins.__name__)
             keepdims = ["keepdims=True"] if step.options.get("keepdims") else []
@@ -256,6 +257,15 @@ class _NumpyPrinting:
             arguments = [self._text(operand, dtype, self._row(step)) for operand in step.operands]
             return f"{self._name_of_function(step.operation)}({', '.join([*arguments, *out])})"
         return self._plain_call(step)
+
+    def _product(self, step: Step, out: Sequence[str]) -> str:
+        if (rows := self._rows(step)) is not None:
+            x, y = rows
+            return f"{self._function('vecdot')}({', '.join([f'{x}[:, None]', f'{y}[None]', *out])})"
+        x, y = (self._text(operand) for operand in step.operands)
+        if self.threads and in_parts(self.program, step):
+            return f"{self._own_function(product)}({', '.join([x, y, *out])})"
+        return f"{x}.dot({', '.join([y, *out])})"
 
     def _plain_call(self, step: Step) -> str:
         if step.operation is np.astype:
@@ -273,12 +283,15 @@ class _NumpyPrinting:
             return self._function(name)
         for module in _OWN:
             if getattr(module, name, None) is operation and operation.__module__ == module.__name__:
-                self.own[module.__name__].add(name)
-                return str(name)
+                return self._own_function(operation)
         key = (name, operation)
         if key not in self.named:
             self.named[key] = self._object(name.replace(".", "_"), operation)
         return self.named[key]
+
+    def _own_function(self, function: Any) -> str:
+        self.own[function.__module__].add(function.__name__)
+        return str(function.__name__)
 
     def _function(self, name: str) -> str:
         self.imports.add(name)

@@ -27,7 +27,7 @@ from chainrule.plan.loop.fused import FusingKind
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.module_text import Written, module_text
-from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache
+from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache, written_source
 from chainrule.plan.optimizing import evaluated, optimized, typed
 from chainrule.plan.out import check_targets, written
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
@@ -160,8 +160,8 @@ class Plan(Explained):
         """Write the plan as a module with ``compute(feeds)``, which runs where chainrule is not: NumPy is enough.
 
         It is written for the data of the last call, or for these sizes, ``{"m": 32}, {"m": 1000}``, and dtype, and
-        refuses others. What it computes is what the plan does, to the bit where that takes all columns at once; blocks
-        and compiled loops add up in another order.
+        refuses others. What it computes is what the plan does, to the bit where that takes all columns at once; blocks,
+        compiled loops and large products on threads add up in another order.
 
         >>> import tempfile
         >>> from chainrule import Graph, Parameter, Square
@@ -195,7 +195,7 @@ class Plan(Explained):
                 given=str(dict(sizes)),
                 remedy="plan.explain() says why",
             )
-        source = Whole(self._program_for(dtype), sizes, f"{dtype.name}, {dict(sizes)}").part.source
+        source = written_source(self._program_for(dtype), sizes, f"{dtype.name}, {dict(sizes)}")
         return Written(source, {self._name(leaf): evaluated(leaf.shape or (), sizes) for leaf in self._fed})
 
     def _size_names(self) -> list[str]:
