@@ -12,7 +12,7 @@ import math
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 import chainrule as cr
 from chainrule.core.node import _known_facts
@@ -109,7 +109,8 @@ def hints_of(kind: type[cr.Node]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(kind.__mro__):
         if issubclass(base, cr.Node) and base is not cr.Node:
-            found |= inspect.get_annotations(base, eval_str=True)
+            notes = inspect.get_annotations(base, eval_str=True)
+            found |= {name: note.__origin__ if get_origin(note) is Annotated else note for name, note in notes.items()}
     return found
 
 

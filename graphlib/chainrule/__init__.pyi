@@ -1070,9 +1070,9 @@ class Std(Node):
 
     axis: int | tuple[int, ...] | None
     keepdims: bool
-    ddof: int
+    ddof: float
 
-    def __init__(self, x: Operand, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ddof: int = 0, name: str | None = None) -> None: ...
+    def __init__(self, x: Operand, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ddof: float = 0, name: str | None = None) -> None: ...
     def forward(self, x: Value) -> Value: ...
 
 @final
@@ -1176,9 +1176,9 @@ class Var(Node):
 
     axis: int | tuple[int, ...] | None
     keepdims: bool
-    ddof: int
+    ddof: float
 
-    def __init__(self, x: Operand, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ddof: int = 0, name: str | None = None) -> None: ...
+    def __init__(self, x: Operand, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ddof: float = 0, name: str | None = None) -> None: ...
     def forward(self, x: Value) -> Value: ...
 
 @final

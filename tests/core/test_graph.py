@@ -416,12 +416,36 @@ def test_init_of_a_parameter_overrides_the_choice() -> None:
     }
 
 
-@pytest.mark.parametrize(("init", "words"), [("glorrot", "none of glorot"), ([1, 2], "init gives shape (2,)")])
-def test_an_init_that_does_not_exist_or_fit_is_refused(init: Any, words: str) -> None:
-    graph = cr.Graph(cr.Exp(cr.Parameter("p", (1, 3), init=init)))
-    with pytest.raises(cr.errors.ArgumentError, match=r"p|init") as caught:
-        graph.initialize()
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        ("glorrot", "none of glorot"),
+        ([1, 2], "init gives shape (2,)"),
+        (np.ones((3, 1)), "init gives shape (3, 1)"),
+        ([[1, 2], [3]], "init is no finite numbers"),
+        (np.nan, "init is no finite numbers"),
+        (1j, "init is no finite numbers"),
+        ({}, "init is no finite numbers"),
+    ],
+)
+def test_an_init_that_does_not_exist_or_fit_is_refused_where_it_is_written(init: Any, words: str) -> None:
+    with pytest.raises(cr.errors.ArgumentError, match=r"Parameter 'p', built at") as caught:
+        cr.Parameter("p", (1, 3), init=init)
     assert words in str(caught.value)
+
+
+def test_a_function_that_starts_a_parameter_wrongly_is_refused() -> None:
+    for made, words in ((np.ones(2), r"init gives shape \(2,\)"), ("text", "init is no finite numbers")):
+        graph = cr.Graph(cr.Exp(cr.Parameter("p", (1, 3), init=lambda rng, shape, made=made: made)))
+        with pytest.raises(cr.errors.ArgumentError, match=words):
+            graph.initialize()
+
+
+def test_an_array_to_start_with_is_a_copy() -> None:
+    start = np.ones((1, 3))
+    p = cr.Parameter("p", (1, 3), init=start)
+    start[:] = 7
+    assert cr.Graph(cr.Exp(p)).initialize()["p"].tolist() == [[1, 1, 1]]
 
 
 def test_a_parameter_with_a_named_size_cannot_be_initialized() -> None:

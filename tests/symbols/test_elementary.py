@@ -257,7 +257,9 @@ def test_functions_of_entries_have_the_shape_of_their_operands_together():
 
 def test_what_is_put_into_a_value_has_its_shape():
     assert put(X[0], 1, X).shape == X.shape
-    assert put(X[0], 1, ROW).shape == (3, 1)
+    assert put(ROW[0], 1, ROW).shape == (3, 1)
+    with pytest.raises(ShapeError, match="stands where"):
+        put(X[0], 1, ROW)
 
 
 ENTRIES = [

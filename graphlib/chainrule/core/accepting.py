@@ -6,10 +6,9 @@ import contextlib
 import functools
 import inspect
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,25 +33,6 @@ def check_arguments(kind: type, given: Sequence[Any], facts: Mapping[str, Any]) 
     else:
         return
     raise ArgumentError(f"{kind.__name__} {problem}", where=here(), remedy=f"{kind.__name__}{_shown(kind)}")
-
-
-def check_no_text(kind: type, facts: Mapping[str, Any]) -> None:
-    """Refuse text for a fact that its class annotates as a number; raises ArgumentError."""
-    for name in [name for name, value in facts.items() if isinstance(value, str)]:
-        note = _annotation(kind, name)
-        if _OF_NUMBERS.issuperset(re.findall(r"\w+", note)):
-            said = f"{kind.__name__}: {name}={facts[name]!r} is text, where a number belongs"
-            raise ArgumentError(said, where=here(), remedy=f"{name}: {note}")
-
-
-_OF_NUMBERS: Final = frozenset(("Axis", "bool", "float", "int", "None", "tuple"))
-
-
-def _annotation(kind: type, name: str) -> str:
-    """What the class says of a fact, or the nearest of its bases that does, as it is written."""
-    notes = (inspect.get_annotations(base).get(name) for base in kind.__mro__)
-    note: Any = next((note for note in notes if note is not None), "Any")
-    return note.__name__ if isinstance(note, type) else str(note)
 
 
 @functools.cache

@@ -26,6 +26,8 @@ def frozen(fact: Any) -> Any:
         return slice(frozen(fact.start), frozen(fact.stop), frozen(fact.step))
     if isinstance(fact, Dimension):  # a fact is kept in tables for longer than nodes are
         return fact.seen_at()
+    if isinstance(fact, np.bool_):  # NumPy takes no flags of its own as keepdims
+        return bool(fact)
     return read_only(fact.copy()) if isinstance(fact, np.ndarray) else fact
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, final
 
 import numpy as np
 
@@ -11,10 +11,14 @@ from chainrule.core.node import Node
 from chainrule.core.read_only import read_only
 from chainrule.errors import ArgumentError
 from chainrule.symbols import operations
-from chainrule.symbols.dimensions import Shape, as_shape
+from chainrule.symbols.dimensions import Shape, Size, as_shape, shape_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+
+STARTS: Final = ("glorot", "he", "normal", "zeros", "ones")
+"""What a parameter can start with by name."""
 
 
 class Leaf(Node):
@@ -72,7 +76,8 @@ class Parameter(Leaf):
 
     def __init__(self, name: str, shape: Any = (), init: Any = None) -> None:
         super().__init__(name)
-        self.__dict__.update(shape=_declared_shape(self, shape), init=init)
+        declared = _declared_shape(self, shape)
+        self.__dict__.update(shape=declared, init=_checked_start(self, declared, init))
 
 
 @final
@@ -108,6 +113,37 @@ def _constant_array(node: Constant, value: npt.ArrayLike) -> npt.NDArray[Any]:
             given=str(error),
             remedy="numbers; data of other kinds has to be turned into numbers first",
         ) from None
+
+
+def _checked_start(node: Parameter, shape: Shape, init: Any) -> Any:
+    """What a parameter starts with, an array as a copy; raises ArgumentError for what it cannot start with."""
+    if init is None or callable(init) or (isinstance(init, str) and init in STARTS):
+        return init
+    if isinstance(init, str):
+        said = f"init={init!r} is none of {', '.join(STARTS)}"
+        raise ArgumentError(said, where=node.where, remedy='init="glorot"')
+    start = as_start(node, init)
+    if start.shape != () and not (len(start.shape) == len(shape) and all(map(_fits, start.shape, shape))):
+        said = f"init gives shape {shape_text(start.shape)}"
+        raise ArgumentError(said, where=node.where, given=f"shape={shape_text(shape)}", remedy="an array of its shape")
+    return read_only(start) if start.ndim else init
+
+
+def _fits(number: int, size: Size) -> bool:
+    return number == size or not isinstance(size, int)
+
+
+def as_start(node: Parameter, given: Any) -> npt.NDArray[Any]:
+    """The numbers that a parameter starts with; raises ArgumentError where they are no finite numbers."""
+    try:
+        start = np.array(given, dtype=float)
+        if not np.isfinite(start).all():
+            raise ValueError("it is not finite")
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            "init is no finite numbers", where=node.where, given=f"{given!r}: {error}"[:120], remedy='init="glorot"'
+        ) from None
+    return start
 
 
 def _declared_shape(node: Node, shape: Any) -> Shape:

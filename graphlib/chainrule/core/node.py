@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
-from chainrule.core.accepting import check_arguments, check_no_text, checked_name, is_masked
+from chainrule.core.accepting import check_arguments, checked_name, is_masked
 from chainrule.core.computed_sizes import frozen, node_of_size
+from chainrule.core.facts import check_facts
 from chainrule.core.no_backward import derived_backward, refuse_near_miss, without_forward
 from chainrule.core.operable import Misfit, Operable
 from chainrule.core.ordering import topological_order
@@ -401,7 +402,7 @@ def _facts(kind: type[Node], given: dict[str, Any]) -> dict[str, Any]:
         problems += [f"needs {', '.join(missing)}"] if missing else []
         remedy = f"facts of {kind.__name__}: {', '.join(known) or 'none'}"
         raise ArgumentError(f"{kind.__name__} {' and '.join(problems)}", where=here(), remedy=remedy)
-    check_no_text(kind, given)
+    check_facts(kind, given)
     return {fact: frozen(given.get(fact, getattr(kind, fact, None))) for fact in known}
 
 

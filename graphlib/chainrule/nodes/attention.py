@@ -6,6 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Share
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError, ShapeError
@@ -118,7 +119,7 @@ class Dropout(Node):
     [2.0, 0.0, 6.0]
     """
 
-    rate: float = 0.5
+    rate: Share = 0.5
 
     def __init__(self, x: Operand, mask: Any = None, *, rate: float = 0.5, name: str | None = None) -> None:
         held = mask if isinstance(mask, Node) or mask is None else Constant(mask)

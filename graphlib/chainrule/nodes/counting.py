@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, ClassVar, final
 
+from chainrule.core.facts import OneAxisOrNone
 from chainrule.core.node import Node
 from chainrule.core.ordering import topological_order
 from chainrule.errors import ArgumentError
@@ -38,7 +39,7 @@ class Size(Node, computes=number):
     Raises ShapeError for an axis that x does not have.
     """
 
-    axis: int | None = None
+    axis: OneAxisOrNone = None
     has_gradient: ClassVar[bool] = False
 
     @classmethod

@@ -7,6 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Bounds, Numbers
 from chainrule.core.node import Node, Operand
 from chainrule.nodes.arithmetic import Maximum, Minimum
 from chainrule.symbols.elementary import erf, normal_cdf, sigmoid, sigmoid_slope, softplus, tanh_slope
@@ -137,7 +138,7 @@ class ReLU(Node):
 class LeakyReLU(Node):
     """x where x > 0, else slope·x; its slope at 0 is ``slope``."""
 
-    slope: float = 0.01
+    slope: Numbers = 0.01
 
     def forward(self, x: Value) -> Value:
         return np.where(x > 0, x, self.slope * x)
@@ -200,8 +201,8 @@ class Erf(Node, computes=erf):
 class Clip(Node, computes=np.clip):
     """x held between ``low`` and ``high``; the slope is 1 between the bounds and on them, 0 outside."""
 
-    low: float = -math.inf
-    high: float = math.inf
+    low: Bounds = -math.inf
+    high: Bounds = math.inf
 
     @classmethod
     def of_call(cls, x: Operand, low: Any, high: Any) -> Node:

@@ -6,6 +6,7 @@ from typing import final
 
 import numpy as np
 
+from chainrule.core.facts import Numbers
 from chainrule.core.node import Node
 from chainrule.nodes.elementwise import Sigmoid
 from chainrule.symbols.elementary import sigmoid, sigmoid_slope
@@ -32,7 +33,7 @@ class SiLU(Node):
 class ELU(Node):
     """x where x > 0, else alpha (exp(x) - 1) (Clevert and others 2015); its slope at 0 is ``alpha``."""
 
-    alpha: float = 1.0
+    alpha: Numbers = 1.0
 
     def forward(self, x: Value) -> Value:
         return np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0)))

@@ -16,6 +16,7 @@ from typing import final
 
 import numpy as np
 
+from chainrule.core.facts import Positive
 from chainrule.core.node import Node
 from chainrule.nodes.elementwise import Abs
 from chainrule.nodes.losses import ClassLoss, Loss
@@ -47,7 +48,7 @@ class HuberLoss(Loss):
     An error e = a - y costs e²/2 up to ``delta`` and delta (|e| - delta/2) beyond; so its slope is e, held at ±delta.
     """
 
-    delta: float = 1.0
+    delta: Positive = 1.0
 
     def forward(self, a: Value, labels: Value) -> Value:
         self._check(a, labels)

@@ -6,6 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Flag, Padding, Window, WindowOrNone
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 from chainrule.nodes.linear import Einsum
@@ -37,8 +38,8 @@ class Conv2d(Node, computes=conv2d):
     (m, 4, 4, 3)
     """
 
-    stride: int | tuple[int, int] = 1
-    padding: int | tuple[int, int] = 0
+    stride: Window = 1
+    padding: Padding = 0
 
     def forward(self, x: Value, kernel: Value) -> Value:
         return conv2d(x, kernel, self.stride, self.padding)
@@ -89,9 +90,9 @@ class Pooling(Node):
     It starts ``padding`` entries outside of the image; each fact is one number, or a pair for rows and columns.
     """
 
-    size: int | tuple[int, int] = 2
-    stride: int | tuple[int, int] | None = None
-    padding: int | tuple[int, int] = 0
+    size: Window = 2
+    stride: WindowOrNone = None
+    padding: Padding = 0
 
     def _opened(self, x: Node) -> tuple[Node, Any]:
         """All windows of x, and 1 where an entry of them is inside of the image, else 0."""
@@ -136,7 +137,7 @@ class AveragePool(Pooling, computes=average_pool):
     (m, 3, 4, 3)
     """
 
-    count_padding: bool = True
+    count_padding: Flag = True
 
     def forward(self, x: Value) -> Value:
         return average_pool(x, self.size, self.stride, self.padding, count_padding=self.count_padding)

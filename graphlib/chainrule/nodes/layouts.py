@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from chainrule.core.accepting import expect
+from chainrule.core.facts import AnyNumber, Axis, Flag, OneAxis, OneAxisOrNone, Shifts, Times, TimesOfEach, Whole, Width
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.symbols.elementary import put
@@ -20,7 +21,7 @@ from chainrule.symbols.symbol import Value
 class Stack(Node, computes=np.stack):
     """Values of one shape side by side along a new ``axis``."""
 
-    axis: int = 0
+    axis: OneAxis = 0
 
     @classmethod
     def of_call(cls, arrays: Sequence[Operand], axis: int = 0) -> Node:
@@ -59,8 +60,8 @@ def split(x: Node, into: int | Sequence[int], axis: int = 0) -> tuple[Node, ...]
 class Repeat(Node, computes=np.repeat):
     """Every entry ``repeats`` times, one behind the other along an axis, in one row of all entries without an axis."""
 
-    repeats: int = 2
-    axis: int | None = None
+    repeats: Times = 2
+    axis: OneAxisOrNone = None
 
     def forward(self, x: Value) -> Value:
         return np.repeat(x, self.repeats, axis=self.axis)
@@ -75,7 +76,7 @@ class Repeat(Node, computes=np.repeat):
 class Tile(Node, computes=np.tile):
     """The whole value laid out ``reps`` times along each axis, counted from the last; a number is for the last."""
 
-    reps: int | tuple[int, ...] = 2
+    reps: TimesOfEach = 2
 
     def forward(self, x: Value) -> Value:
         return np.tile(x, self.reps)
@@ -95,7 +96,7 @@ class Tile(Node, computes=np.tile):
 class Flip(Node, computes=np.flip):
     """x from its last entry to its first along an axis, along several, or along all of them."""
 
-    axis: int | tuple[int, ...] | None = None
+    axis: Axis = None
 
     def forward(self, x: Value) -> Value:
         return x[_backwards(x, self.axis)]
@@ -116,8 +117,8 @@ class Roll(Node, computes=np.roll):
     Along several axes at once by as many shifts; along all entries in a row when ``axis`` is None.
     """
 
-    shift: int | tuple[int, ...] = 1
-    axis: int | tuple[int, ...] | None = None
+    shift: Shifts = 1
+    axis: Axis = None
 
     def forward(self, x: Value) -> Value:
         return np.roll(x, self.shift, axis=self.axis)
@@ -138,8 +139,8 @@ class Pad(Node, computes=np.pad):
     ((5, m + 2), (3, m + 2))
     """
 
-    width: Any = 1
-    value: float = 0.0
+    width: Width = 1
+    value: AnyNumber = 0.0
 
     @classmethod
     def of_call(cls, x: Operand, pad_width: Any, mode: str = "constant", constant_values: Any = 0.0) -> Node:
@@ -167,8 +168,8 @@ class Triangle(Node, computes={np.tril: {"lower": True}, np.triu: {"lower": Fals
     ``k`` counts diagonals: 0 is the main one, which stays, 1 the one above it. Of a stack, each matrix by itself.
     """
 
-    lower: bool = True
-    k: int = 0
+    lower: Flag = True
+    k: Whole = 0
 
     def forward(self, x: Value) -> Value:
         return np.tril(x, self.k) if self.lower else np.triu(x, self.k)

@@ -6,6 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Order
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.arithmetic import Multiply
@@ -120,7 +121,7 @@ def _with_arrow(subscripts: Any) -> str:
 class Transpose(Node, computes=np.transpose):
     """x with its axes in the order ``axes``, reversed when None."""
 
-    axes: tuple[int, ...] | None = None
+    axes: Order = None
 
     def forward(self, x: Value) -> Value:
         return np.transpose(x, self.axes)

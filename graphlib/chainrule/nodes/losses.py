@@ -27,10 +27,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import Annotated, Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
+from chainrule.core.facts import Flag, Kind, OneAxisOrNone
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError, ShapeError
@@ -51,15 +52,18 @@ from chainrule.symbols.elementary import (
 )
 from chainrule.symbols.symbol import Value
 
-Reduction: TypeAlias = Literal["mean", "sum", "none"]
-_REDUCTIONS = get_args(Reduction)
+_REDUCTIONS: Final = ("mean", "sum", "none")
+Reduction: TypeAlias = Annotated[
+    Literal["mean", "sum", "none"],
+    Kind(f"one of {', '.join(map(repr, _REDUCTIONS))}", lambda v: isinstance(v, str) and v in _REDUCTIONS, '"mean"'),
+]
 
 
 class Loss(Node):
     """What all losses share: which axis counts the examples, and what becomes of them."""
 
     reduction: Reduction = "mean"
-    examples: int | None = None
+    examples: OneAxisOrNone = None
 
     @classmethod
     def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:
@@ -71,10 +75,6 @@ class Loss(Node):
 
     def _reduced(self, losses: Value) -> Value:
         """The losses of all entries, summed over each example and reduced over the examples."""
-        if self.reduction not in _REDUCTIONS:
-            raise ArgumentError(
-                f"reduction={self.reduction!r} is none of {', '.join(_REDUCTIONS)}", remedy="one of these"
-            )
         if self.reduction == "none":
             return losses.sum(axis=_inside(losses.ndim, self.examples), keepdims=True) if losses.ndim > 1 else losses
         return losses.sum() / self._count(losses) if self.reduction == "mean" else losses.sum()
@@ -127,7 +127,7 @@ class ClassLoss(Loss):
     """
 
     label_range = (0, 1)
-    ignore_unlabelled: bool = False
+    ignore_unlabelled: Flag = False
 
     def __init__(
         self, x: Operand, labels: Operand, weights: Any = None, *, name: str | None = None, **facts: Any
@@ -324,7 +324,7 @@ class SoftmaxCrossEntropyLoss(ClassLoss):
     keeps its digits where s rounds to y.
     """
 
-    classes: int | None = None
+    classes: OneAxisOrNone = None
 
     @classmethod
     def settled(cls, given: Mapping[str, Any], *shapes: Shape | None) -> Mapping[str, Any]:

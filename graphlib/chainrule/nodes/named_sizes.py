@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from chainrule.core.learning import expected_shape
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
@@ -18,15 +20,31 @@ def in_numbers(node: Node, said: Any, values: Sequence[Value]) -> Any:
     Symbols keep the names. Raises ArgumentError for a size that none of the values tells.
     """
     named = named_in(said)
-    if not named or any(isinstance(value, Symbol) for value in values):
+    if not named:
+        return said
+    if any(isinstance(value, Symbol) for value in values):
+        _check_told(named, values)
         return said
     found = expected_shape(tuple(named), [source.shape for source in node.inputs], values)
     numbers = dict(zip(named, found, strict=True))
-    if missing := [str(size) for size, number in numbers.items() if number is None]:
+    _check_none_missing([str(size) for size, number in numbers.items() if number is None])
+    return _exchanged(said, numbers)
+
+
+def _check_told(named: Sequence[Dimension], values: Sequence[Value]) -> None:
+    """Raise ArgumentError for a size whose names stand in no shape of the values, all of which are known."""
+    shapes = [value.known_shape if isinstance(value, Symbol) else np.shape(value) for value in values]
+    if None not in shapes:
+        sizes = [size for shape in shapes for size in shape or () if isinstance(size, Dimension)]
+        known = frozenset().union(*(size.names for size in sizes))
+        _check_none_missing([str(size) for size in named if not size.names <= known])
+
+
+def _check_none_missing(missing: Sequence[str]) -> None:
+    if missing:
         raise ArgumentError(
             f"no input tells the number of {', '.join(missing)}", remedy="a further input whose shape has that name"
         )
-    return _exchanged(said, numbers)
 
 
 def named_in(said: Any) -> list[Dimension]:

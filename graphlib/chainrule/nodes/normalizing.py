@@ -21,13 +21,14 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Axis, Count, NotNegative, OneAxisOrNone
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nodes.batch_axis import channels_axis, features_axis
 from chainrule.nodes.elementwise import Sqrt, Square
 from chainrule.nodes.rearranging import Reshape
-from chainrule.nodes.reductions import Axis, Mean
+from chainrule.nodes.reductions import Mean
 from chainrule.nodes.spread import Var
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import Dimension, Shape, divided, shape_text
@@ -74,7 +75,7 @@ def _as_constant(value: Operand) -> Operand:
 class Normalization(Node):
     """What all normalizations share: a scale and a shift, which may be left out, behind what has been normalized."""
 
-    epsilon: float = EPSILON
+    epsilon: NotNegative = EPSILON
 
     def __init__(self, x: Operand, *scale_and_shift: Operand, name: str | None = None, **facts: Any) -> None:
         super().__init__(x, *map(_as_constant, scale_and_shift), name=name, **facts)
@@ -209,7 +210,7 @@ class GroupNorm(Normalization):
     (m, 6, 4, 5)
     """
 
-    groups: int = 2
+    groups: Count = 2
 
     def _normalized(self, x: Value) -> Value:
         return standardized(x, epsilon=self.epsilon, groups=self._divided(x))
@@ -260,8 +261,8 @@ class BatchNorm(Node):
     [[-1.0, 1.0]]
     """
 
-    channels: int | None = None
-    epsilon: float = EPSILON
+    channels: OneAxisOrNone = None
+    epsilon: NotNegative = EPSILON
 
     def __init__(self, x: Operand, *others: Operand, name: str | None = None, **facts: Any) -> None:
         super().__init__(x, *map(_as_constant, others), name=name, **facts)

@@ -9,6 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Axis, CountOrNone, Flag, NotNegative, Padding, Window, WindowOrNone
 from chainrule.core.node import Node
 from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.standardizing import (
@@ -37,8 +38,8 @@ from chainrule.symbols.windows import (
 class ConvolutionToImage(Node, computes=conv2d_backward_image):
     """What a gradient of a convolution is to the images, whose shape ``like`` lends; linear in both others."""
 
-    stride: int | tuple[int, int] = 1
-    padding: int | tuple[int, int] = 0
+    stride: Window = 1
+    padding: Padding = 0
 
     def forward(self, g: Value, kernel: Value, like: Value) -> Value:
         return conv2d_backward_image(g, kernel, like, self.stride, self.padding)
@@ -55,8 +56,8 @@ class ConvolutionToImage(Node, computes=conv2d_backward_image):
 class ConvolutionToKernel(Node, computes=conv2d_backward_kernel):
     """What a gradient of a convolution is to the kernel, whose shape ``like`` lends; linear in both others."""
 
-    stride: int | tuple[int, int] = 1
-    padding: int | tuple[int, int] = 0
+    stride: Window = 1
+    padding: Padding = 0
 
     def forward(self, g: Value, x: Value, like: Value) -> Value:
         return conv2d_backward_kernel(g, x, like, self.stride, self.padding)
@@ -73,9 +74,9 @@ class ConvolutionToKernel(Node, computes=conv2d_backward_kernel):
 class ToLargest(Node, computes=max_pool_backward):
     """What a gradient of the largest entries of windows is to x, which says where they stand and has no gradient."""
 
-    size: int | tuple[int, int] = 2
-    stride: int | tuple[int, int] | None = None
-    padding: int | tuple[int, int] = 0
+    size: Window = 2
+    stride: WindowOrNone = None
+    padding: Padding = 0
 
     def forward(self, g: Value, like: Value) -> Value:
         return max_pool_backward(g, like, self.size, self.stride, self.padding)
@@ -88,9 +89,9 @@ class ToLargest(Node, computes=max_pool_backward):
 class AtLargest(Node, computes=max_pool_picked):
     """The entries of x where ``like`` is largest in each window."""
 
-    size: int | tuple[int, int] = 2
-    stride: int | tuple[int, int] | None = None
-    padding: int | tuple[int, int] = 0
+    size: Window = 2
+    stride: WindowOrNone = None
+    padding: Padding = 0
 
     def forward(self, x: Value, like: Value) -> Value:
         return max_pool_picked(x, like, self.size, self.stride, self.padding)
@@ -103,10 +104,10 @@ class AtLargest(Node, computes=max_pool_picked):
 class ToWindows(Node, computes=average_pool_backward):
     """What a gradient of the means of windows is to the images, whose shape ``like`` lends."""
 
-    size: int | tuple[int, int] = 2
-    stride: int | tuple[int, int] | None = None
-    padding: int | tuple[int, int] = 0
-    count_padding: bool = True
+    size: Window = 2
+    stride: WindowOrNone = None
+    padding: Padding = 0
+    count_padding: Flag = True
 
     def forward(self, g: Value, like: Value) -> Value:
         return average_pool_backward(g, like, self.size, self.stride, self.padding, count_padding=self.count_padding)
@@ -119,10 +120,10 @@ class ToWindows(Node, computes=average_pool_backward):
 class Standardized(Node, computes=standardized):
     """x less its mean, unless ``center`` is False, over the root of its mean square and ε; by axis, or in groups."""
 
-    axis: int | tuple[int, ...] | None = None
-    epsilon: float = EPSILON
-    center: bool = True
-    groups: int | None = None
+    axis: Axis = None
+    epsilon: NotNegative = EPSILON
+    center: Flag = True
+    groups: CountOrNone = None
 
     def forward(self, x: Value) -> Value:
         return standardized(x, self.axis, self.epsilon, center=self.center, groups=self.groups)
@@ -145,10 +146,10 @@ class StandardizedBackward(Node, computes=standardized_backward):
     an upstream gradient v, where S(v) is y with v in the place of g.
     """
 
-    axis: int | tuple[int, ...] | None = None
-    epsilon: float = EPSILON
-    center: bool = True
-    groups: int | None = None
+    axis: Axis = None
+    epsilon: NotNegative = EPSILON
+    center: Flag = True
+    groups: CountOrNone = None
 
     def forward(self, g: Value, x: Value) -> Value:
         return standardized_backward(g, x, self.axis, self.epsilon, center=self.center, groups=self.groups)
@@ -178,7 +179,7 @@ class StandardizedBackward(Node, computes=standardized_backward):
 class MaskedSoftmax(Node, computes=masked_softmax):
     """The softmax of the entries where ``mask`` holds, along an axis; 0 elsewhere."""
 
-    axis: int | tuple[int, ...] | None = None
+    axis: Axis = None
 
     def forward(self, x: Value, mask: Value) -> Value:
         return masked_softmax(x, mask, axis=self.axis)

@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from chainrule.core.facts import Axes, Axis, Key, NewShape, OneAxis, Sizes
 from chainrule.core.leaves import Constant
 from chainrule.core.node import Node, Operand
 from chainrule.core.placing import here
@@ -17,6 +18,7 @@ from chainrule.symbols.broadcasting import unbroadcast
 from chainrule.symbols.dimensions import Shape, as_shape, as_size
 from chainrule.symbols.elementary import put
 from chainrule.symbols.operations import index
+from chainrule.symbols.shapes import one_axis
 from chainrule.symbols.symbol import Symbol, Value, record
 
 
@@ -32,7 +34,7 @@ class Reshape(Node, computes=(np.reshape, np.ravel)):
     (m, 8)
     """
 
-    to: tuple[int, ...] | int | None = None
+    to: NewShape = None
 
     def __init__(
         self, x: Operand, *like: Operand, to: tuple[Any, ...] | int | str | None = None, name: str | None = None
@@ -53,9 +55,17 @@ class Reshape(Node, computes=(np.reshape, np.ravel)):
 
 def _with_names(to: Any) -> Any:
     """The sizes of a new shape, with a text for each name that is one: -1 and what is no shape stay as they are."""
-    if isinstance(to, (tuple, list)):
+    if isinstance(to, (tuple, list, np.ndarray)):
         return tuple(_with_names(size) for size in to)
     return as_size(to) if isinstance(to, str) else to
+
+
+def _shape_said(to: Any) -> Shape:
+    try:
+        return as_shape(to)
+    except (TypeError, ValueError) as error:
+        said = f"BroadcastTo: to={to!r} is no shape: {error}"
+        raise ArgumentError(said, where=here(), remedy='to=(3, "m")') from None
 
 
 @final
@@ -71,10 +81,10 @@ class BroadcastTo(Node, computes=np.broadcast_to):
     ((3, m), (3, m))
     """
 
-    to: tuple[int, ...] | int | None = None
+    to: Sizes = None
 
     def __init__(self, x: Operand, *like: Operand, to: Any = None, name: str | None = None) -> None:
-        super().__init__(x, *like, to=None if to is None else as_shape(to), name=name)
+        super().__init__(x, *like, to=None if to is None else _shape_said(to), name=name)
 
     @classmethod
     def of_call(cls, x: Operand, *like: Operand, shape: Any) -> Node:
@@ -92,6 +102,8 @@ def _shape_to(node: Reshape | BroadcastTo, x: Value, like: Value, *more: Value) 
     """The shape that is said, in numbers where arrays have them, or that of ``like``."""
     if node.to is not None:
         return in_numbers(node, node.to, (x,) if like is None else (x, like, *more))
+    if like is None and isinstance(node, BroadcastTo):
+        raise ArgumentError("BroadcastTo stretches to a shape", remedy='to=(3, "m"), or a value to be like')
     return -1 if like is None else like.shape
 
 
@@ -99,7 +111,7 @@ def _shape_to(node: Reshape | BroadcastTo, x: Value, like: Value, *more: Value) 
 class ExpandDims(Node, computes=np.expand_dims):
     """x with axes of size 1 put in at ``axis``, counted in the result."""
 
-    axis: int | tuple[int, ...] = 0
+    axis: Axes = 0
 
     def forward(self, x: Value) -> Value:
         return np.expand_dims(x, self.axis)
@@ -112,7 +124,7 @@ class ExpandDims(Node, computes=np.expand_dims):
 class Squeeze(Node, computes=np.squeeze):
     """x without its axes of size 1, or without those in ``axis``."""
 
-    axis: int | tuple[int, ...] | None = None
+    axis: Axis = None
 
     @classmethod
     def of_call(cls, x: Operand, axis: int | tuple[int, ...] | None = None) -> Node:
@@ -138,8 +150,8 @@ class Squeeze(Node, computes=np.squeeze):
 class SwapAxes(Node, computes=np.swapaxes):
     """x with two axes in each other's place."""
 
-    axis1: int = -1
-    axis2: int = -2
+    axis1: OneAxis = -1
+    axis2: OneAxis = -2
 
     def forward(self, x: Value) -> Value:
         return np.swapaxes(x, self.axis1, self.axis2)
@@ -152,7 +164,7 @@ class SwapAxes(Node, computes=np.swapaxes):
 class Concatenate(Node, computes=np.concatenate):
     """Values laid end to end along ``axis``."""
 
-    axis: int = 0
+    axis: OneAxis = 0
 
     @classmethod
     def of_call(cls, arrays: Sequence[Operand], axis: int = 0) -> Node:
@@ -187,11 +199,11 @@ class Index(Node, computes=index):
     ((2, m), (slice(1, None, None), 'fed'))
     """
 
-    key: Any = ()
+    key: Key = ()
 
     def __init__(self, x: Operand, *indices: Operand, key: Any, name: str | None = None) -> None:
         parts = key if isinstance(key, tuple) else (key,)
-        fixed = tuple(np.array(part) if isinstance(part, (list, tuple)) else part for part in parts)
+        fixed = tuple(_listed_as_array(part) if isinstance(part, (list, tuple)) else part for part in parts)
         super().__init__(x, *indices, key=fixed if isinstance(key, tuple) else fixed[0], name=name)
 
     @classmethod
@@ -208,6 +220,15 @@ class Index(Node, computes=index):
         return put(grad, key, x), *(None for _ in indices)
 
 
+def _listed_as_array(part: Sequence[Any]) -> Any:
+    """A list of indices as an array, of none as one of whole numbers; a ragged list as it is, which is no key."""
+    try:
+        array = np.array(part)
+    except ValueError:
+        return [*part]
+    return array if array.size else array.astype(int)
+
+
 def fed_parts(key: Any) -> tuple[Any, tuple[Node, ...]]:
     """A key with the nodes in it marked as ``FED``, and those nodes."""
     parts = key if isinstance(key, tuple) else (key,)
@@ -219,9 +240,20 @@ def filled_key(node: Node, key: Any, values: Sequence[Value], sized: Sequence[Va
     """A key with what is fed in its places and numbers for sizes with a name; ``values`` are x and the indices."""
     indices = iter(values[1:])
     parts = key if isinstance(key, tuple) else (key,)
+    _check_fed(parts, len(values) - 1)
     filled = tuple(next(indices) if isinstance(part, str) else part for part in parts)
     filled = in_numbers(node, filled, sized)
     return filled if isinstance(key, tuple) else filled[0]
+
+
+def _check_fed(parts: Sequence[Any], fed: int) -> None:
+    """Raise ArgumentError for text in a key that no input stands for."""
+    texts = [part for part in parts if isinstance(part, str)]
+    if any(text != FED for text in texts) or len(texts) > fed:
+        raise ArgumentError(
+            f"key={parts if len(parts) != 1 else parts[0]!r} has text in it, and entries have no names",
+            remedy="whole numbers and slices, such as x[0, 1:]",
+        )
 
 
 def whole_numbers(indices: Operand) -> Node:
@@ -245,7 +277,7 @@ class Gather(Node, computes=np.take):
     An entry that is looked up several times receives the sum of the gradients; the indices have none.
     """
 
-    axis: int = -1
+    axis: OneAxis = -1
 
     def __init__(self, table: Operand, indices: Operand, *, axis: int = -1, name: str | None = None) -> None:
         super().__init__(table, whole_numbers(indices), axis=axis, name=name)
@@ -270,7 +302,7 @@ class ScatterAdd(Node):
     The updates have the shape of what ``Gather(table, indices)`` gives; what is named twice receives both.
     """
 
-    axis: int = -1
+    axis: OneAxis = -1
 
     def __init__(
         self, table: Operand, indices: Operand, updates: Operand, *, axis: int = -1, name: str | None = None
@@ -278,7 +310,7 @@ class ScatterAdd(Node):
         super().__init__(table, whole_numbers(indices), updates, axis=axis, name=name)
 
     def forward(self, table: Value, indices: Value, updates: Value) -> Value:
-        before = (slice(None),) * (self.axis % table.ndim)
+        before = (slice(None),) * one_axis(self.axis, table.ndim)
         return table + put(updates, (*before, indices), table)
 
     def backward(

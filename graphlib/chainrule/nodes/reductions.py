@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Axis, Flag, OneAxisOrNone
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.batch_axis import shares_axis
@@ -17,15 +18,13 @@ from chainrule.symbols.elementary import log_softmax, logsumexp, softmax
 from chainrule.symbols.shapes import normal_axes, size_of
 from chainrule.symbols.symbol import Value
 
-Axis: TypeAlias = int | tuple[int, ...] | None
-
 
 @final
 class Sum(Node, computes=np.sum):
     """The sum over an axis."""
 
     axis: Axis = None
-    keepdims: bool = False
+    keepdims: Flag = False
 
     def forward(self, x: Value) -> Value:
         return np.sum(x, axis=self.axis, keepdims=self.keepdims)
@@ -39,7 +38,7 @@ class Mean(Node, computes=np.mean):
     """The mean over an axis; a mean over nothing is an error."""
 
     axis: Axis = None
-    keepdims: bool = False
+    keepdims: Flag = False
 
     def forward(self, x: Value) -> Value:
         total = np.sum(x, axis=self.axis, keepdims=self.keepdims)
@@ -62,7 +61,7 @@ class Max(Node, computes=np.max):
     """The largest entry along an axis; entries that tie share the gradient equally."""
 
     axis: Axis = None
-    keepdims: bool = False
+    keepdims: Flag = False
 
     def forward(self, x: Value) -> Value:
         return np.max(x, axis=self.axis, keepdims=self.keepdims)
@@ -80,7 +79,7 @@ class Min(Node, computes=np.min):
     """The smallest entry along an axis; entries that tie share the gradient equally."""
 
     axis: Axis = None
-    keepdims: bool = False
+    keepdims: Flag = False
 
     def forward(self, x: Value) -> Value:
         return np.min(x, axis=self.axis, keepdims=self.keepdims)
@@ -97,8 +96,8 @@ class Min(Node, computes=np.min):
 class ArgMax(Node, computes=np.argmax):
     """Where the largest entry along an axis stands, the first of several; a whole number, which has no gradient."""
 
-    axis: int | None = None
-    keepdims: bool = False
+    axis: OneAxisOrNone = None
+    keepdims: Flag = False
 
     def forward(self, x: Value) -> Value:
         return np.argmax(x, axis=self.axis, keepdims=self.keepdims)
@@ -111,8 +110,8 @@ class ArgMax(Node, computes=np.argmax):
 class ArgMin(Node, computes=np.argmin):
     """Where the smallest entry along an axis stands, the first of several; a whole number, which has no gradient."""
 
-    axis: int | None = None
-    keepdims: bool = False
+    axis: OneAxisOrNone = None
+    keepdims: Flag = False
 
     def forward(self, x: Value) -> Value:
         return np.argmin(x, axis=self.axis, keepdims=self.keepdims)
@@ -126,7 +125,7 @@ class LogSumExp(Node, computes=logsumexp):
     """log Σ exp(x) along an axis, exact for large entries; -inf for an empty axis."""
 
     axis: Axis = None
-    keepdims: bool = False
+    keepdims: Flag = False
 
     def forward(self, x: Value) -> Value:
         return logsumexp(x, axis=self.axis, keepdims=self.keepdims)

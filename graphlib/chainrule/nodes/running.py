@@ -6,8 +6,8 @@ from typing import Final, final
 
 import numpy as np
 
+from chainrule.core.facts import Axis, Flag, OneAxis, OneAxisOrNone
 from chainrule.core.node import Node
-from chainrule.nodes.reductions import Axis
 from chainrule.symbols.broadcasting import restore_axes
 from chainrule.symbols.elementary import (
     backwards,
@@ -27,7 +27,7 @@ _REMARK: Final = "its slope is computed without the division by entries, which m
 class CumSum(Node, computes=np.cumsum):
     """The sums of the entries up to each along an axis."""
 
-    axis: int | None = None
+    axis: OneAxisOrNone = None
 
     def forward(self, x: Value) -> Value:
         return np.cumsum(x, axis=self.axis)
@@ -42,7 +42,7 @@ class CumSum(Node, computes=np.cumsum):
 class CumProd(Node, computes=np.cumprod):
     """The products of the entries up to each along an axis; nothing is divided by, so entries may be 0."""
 
-    axis: int | None = None
+    axis: OneAxisOrNone = None
 
     def forward(self, x: Value) -> Value:
         return np.cumprod(x, axis=self.axis)
@@ -62,7 +62,7 @@ class Prod(Node, computes=np.prod):
     """The product over an axis; the slope of each entry is the product of the others, also where some are 0."""
 
     axis: Axis = None
-    keepdims: bool = False
+    keepdims: Flag = False
 
     def forward(self, x: Value) -> Value:
         return np.prod(x, axis=self.axis, keepdims=self.keepdims)
@@ -82,7 +82,7 @@ class Prod(Node, computes=np.prod):
 class CumProdSlope(Node, computes=cumprod_slope):
     """What the running products of x send back to it for this gradient."""
 
-    axis: int = -1
+    axis: OneAxis = -1
 
     def forward(self, x: Value, factors: Value) -> Value:
         return cumprod_slope(x, factors, axis=self.axis)
@@ -99,7 +99,7 @@ class CumProdSlope(Node, computes=cumprod_slope):
 class Carried(Node, computes=carried):
     """Running sums in which what has been added up is taken times a factor: tₖ = xₖ + fₖ tₖ₋₁."""
 
-    axis: int = -1
+    axis: OneAxis = -1
 
     def forward(self, x: Value, factors: Value) -> Value:
         return carried(x, factors, axis=self.axis)

@@ -10,6 +10,7 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Axis, Key
 from chainrule.core.node import Node, Operand
 from chainrule.nodes.rearranging import fed_parts, filled_key
 from chainrule.symbols.broadcasting import unbroadcast
@@ -116,7 +117,7 @@ class XLog1m(Node, computes=xlog1m):
 class SoftmaxRest(Node, computes=softmax_rest):
     """1 - softmax(x) along an axis, over all entries where it is None."""
 
-    axis: int | tuple[int, ...] | None = None
+    axis: Axis = None
 
     def forward(self, x: Value) -> Value:
         return softmax_rest(x, axis=self.axis)
@@ -130,7 +131,7 @@ class SoftmaxRest(Node, computes=softmax_rest):
 class Centered(Node, computes=centered):
     """x less its mean along an axis, over all entries where it is None; exactly 0 where all entries are equal."""
 
-    axis: int | tuple[int, ...] | None = None
+    axis: Axis = None
 
     def forward(self, x: Value) -> Value:
         return centered(x, axis=self.axis)
@@ -154,7 +155,7 @@ class Unbroadcast(Node, computes=unbroadcast):
 class Put(Node, computes=put):
     """Zeros of the shape of ``like`` with x added at ``key``, in whose places marked ``FED`` the indices stand."""
 
-    key: Any = ()
+    key: Key = ()
 
     @classmethod
     def of_call(cls, x: Operand, key: Any, like: Operand, *sized: Operand) -> Node:

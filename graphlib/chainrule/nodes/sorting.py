@@ -6,6 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Count, OneAxis
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
 from chainrule.nodes.rearranging import Reshape, whole_numbers
@@ -18,7 +19,7 @@ from chainrule.symbols.symbol import Value
 class Sort(Node, computes=np.sort):
     """The entries along an axis from the smallest to the largest; each gradient goes to where its entry stood."""
 
-    axis: int = -1
+    axis: OneAxis = -1
 
     @classmethod
     def of_call(cls, x: Operand, axis: int | None = -1, stable: Any = None) -> Node:
@@ -39,7 +40,7 @@ class ArgSort(Node, computes=np.argsort):
     Whole numbers, which have no gradient.
     """
 
-    axis: int = -1
+    axis: OneAxis = -1
 
     @classmethod
     def of_call(cls, x: Operand, axis: int | None = -1, stable: Any = None) -> Node:
@@ -65,8 +66,8 @@ class TopK(Node):
     Raises ArgumentError for an axis of fewer entries.
     """
 
-    k: int = 1
-    axis: int = -1
+    k: Count = 1
+    axis: OneAxis = -1
 
     def forward(self, x: Value) -> Value:
         return np.take_along_axis(x, _largest(self, x), axis=self.axis)
@@ -94,7 +95,7 @@ class TakeAlong(Node, computes=np.take_along_axis):
     ``indices`` has as many axes as x; along the others it is as long as x, or 1.
     """
 
-    axis: int = -1
+    axis: OneAxis = -1
 
     def __init__(self, x: Operand, indices: Operand, *, axis: int = -1, name: str | None = None) -> None:
         super().__init__(x, whole_numbers(indices), axis=axis, name=name)
@@ -115,7 +116,7 @@ class TakeAlong(Node, computes=np.take_along_axis):
 class PutAlong(Node, computes=put_along):
     """Zeros of the shape of ``like`` with x added along an axis at whole numbers."""
 
-    axis: int = -1
+    axis: OneAxis = -1
 
     def forward(self, x: Value, indices: Value, like: Value) -> Value:
         return put_along(x, indices, like, axis=self.axis)

@@ -6,9 +6,10 @@ from typing import Any, final
 
 import numpy as np
 
+from chainrule.core.facts import Axis, Flag, Number
 from chainrule.core.node import Node, Operand
 from chainrule.errors import ArgumentError
-from chainrule.nodes.reductions import Axis, count_along
+from chainrule.nodes.reductions import count_along
 from chainrule.symbols.broadcasting import restore_axes
 from chainrule.symbols.elementary import centered, ratio
 from chainrule.symbols.symbol import Value
@@ -19,8 +20,8 @@ class Var(Node, computes=np.var):
     """The mean squared distance from the mean; divided by n - ``ddof`` for n values, 1 for that of a sample."""
 
     axis: Axis = None
-    keepdims: bool = False
-    ddof: int = 0
+    keepdims: Flag = False
+    ddof: Number = 0
 
     def forward(self, x: Value) -> Value:
         total = np.sum(np.square(centered(x, axis=self.axis)), axis=self.axis, keepdims=self.keepdims)
@@ -42,8 +43,8 @@ class Std(Node, computes=np.std):
     """
 
     axis: Axis = None
-    keepdims: bool = False
-    ddof: int = 0
+    keepdims: Flag = False
+    ddof: Number = 0
 
     def forward(self, x: Value) -> Value:
         total = np.sum(np.square(centered(x, axis=self.axis)), axis=self.axis, keepdims=self.keepdims)
@@ -76,7 +77,7 @@ class Norm(Node, computes=np.linalg.norm):
     """The Euclidean length √Σx², over all entries or along an axis; where it is 0 its slope is taken to be 0."""
 
     axis: Axis = None
-    keepdims: bool = False
+    keepdims: Flag = False
 
     @classmethod
     def of_call(cls, x: Operand, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Node:  # noqa: A002 — NumPy's name

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.core.accepting import floating, generator
-from chainrule.core.leaves import Parameter
+from chainrule.core.leaves import Parameter, as_start
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 from chainrule.nodes.arithmetic import Add, Subtract
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 _RECTIFIERS = (ReLU, LeakyReLU, GELU, Softplus)
-_METHODS = ("glorot", "he", "normal", "zeros", "ones")
 
 
 def initial_values(graph: BaseGraph, seed: int, dtype: Any = float) -> dict[str, Array]:
@@ -46,25 +45,21 @@ def _start(parameter: Parameter, uses: dict[Node, list[Node]], rng: np.random.Ge
     init = parameter.init if parameter.init is not None else _method(parameter, uses)
     sizes = tuple(int(size) for size in shape)
     if isinstance(init, str):
-        return _drawn(init, sizes, _fans(sizes, parameter, uses), rng, parameter)
-    value = np.asarray(init(rng, sizes) if callable(init) else init, dtype=float)
+        return _drawn(init, sizes, _fans(sizes, parameter, uses), rng)
+    value = as_start(parameter, init(rng, sizes) if callable(init) else init)
     if value.shape not in (sizes, ()):
         raise ArgumentError(f"init gives shape {value.shape}", where=parameter.where, given=f"shape={sizes}")
     return np.broadcast_to(value, sizes).copy()
 
 
-def _drawn(
-    method: str, shape: tuple[int, ...], fans: tuple[int, int], rng: np.random.Generator, parameter: Parameter
-) -> Array:
+def _drawn(method: str, shape: tuple[int, ...], fans: tuple[int, int], rng: np.random.Generator) -> Array:
     fan_in, fan_out = fans
     if method == "glorot":
         limit = np.sqrt(6 / max(fan_in + fan_out, 1))
         return rng.uniform(-limit, limit, shape)
     if method in ("he", "normal"):
         return rng.standard_normal(shape) * (np.sqrt(2 / max(fan_in, 1)) if method == "he" else 1.0)
-    if method in ("zeros", "ones"):
-        return np.full(shape, float(method == "ones"))
-    raise ArgumentError(f"init={method!r} is none of {', '.join(_METHODS)}", where=parameter.where)
+    return np.full(shape, float(method == "ones"))
 
 
 def _fans(shape: tuple[int, ...], parameter: Parameter, uses: dict[Node, list[Node]]) -> tuple[int, int]:

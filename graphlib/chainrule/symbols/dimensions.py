@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from fractions import Fraction
 from math import ceil, floor, prod
 from operator import index
@@ -429,7 +429,8 @@ def as_shape(shape: Any) -> Shape:
 
     Raises TypeError or ValueError for anything that is not a size.
     """
-    sizes = shape if isinstance(shape, Iterable) and not isinstance(shape, str) else (shape,)
+    listed = isinstance(shape, Iterable) and not isinstance(shape, (str, bytes, Mapping, Set))
+    sizes = shape if listed else (shape,)
     return tuple(as_size(size) for size in sizes)
 
 
@@ -443,6 +444,8 @@ def as_size(size: Any) -> Size:
         return Dimension.named(size)
     try:
         number = index(size)
+        if isinstance(size, bool):
+            raise TypeError
     except TypeError:
         raise TypeError(f"a size is a whole number or a name such as 'm', not {size!r}") from None
     if number < 0:

@@ -13,16 +13,10 @@ import numpy as np
 
 from chainrule.symbols import operations
 from chainrule.symbols.adding_at import add_at
-from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.in_blocks import of_rows_in_blocks
 from chainrule.symbols.normal import erf_of, normal_cdf_of
 from chainrule.symbols.shapes import reduced
 from chainrule.symbols.symbol import Value, elementary
-
-
-def _like(grad: Value, key: Any, like: Value) -> Shape:
-    return like.shape  # type: ignore[no-any-return]  # a value has a shape
-
 
 # The textbook forms along an axis: what a Symbol stands for has no numbers yet that could overflow.
 
@@ -324,7 +318,7 @@ def _exclusive_sum(p: Value) -> Value:
     return total
 
 
-@elementary("selection", _like, dtype="first", linear=(0,), of_entries=_put_entries)
+@elementary("selection", operations.put, dtype="first", linear=(0,), of_entries=_put_entries)
 def put(grad: Value, key: Any, like: Value) -> Value:
     """Zeros of the shape of ``like`` with ``grad`` added at ``key``: an entry named twice receives both.
 
@@ -336,11 +330,7 @@ def put(grad: Value, key: Any, like: Value) -> Value:
     return total
 
 
-def _placed(grad: Value, indices: Value, like: Value, axis: int = -1) -> Shape:
-    return like.shape  # type: ignore[no-any-return]  # a value has a shape
-
-
-@elementary("selection", _placed, dtype="first", linear=(0,))
+@elementary("selection", operations.put_along, dtype="first", linear=(0,))
 def put_along(grad: Value, indices: Value, like: Value, axis: int = -1) -> Value:
     """Zeros of the shape of ``like`` with ``grad`` added along an axis at ``indices``: what undoes a take along it.
 
@@ -360,7 +350,7 @@ def put_along(grad: Value, indices: Value, like: Value, axis: int = -1) -> Value
 # --- products of entries, of which some may be 0 --------------------------------------------------------------------
 
 
-@elementary("axis", lambda x, factors, axis=-1: x.shape, has_name=False)
+@elementary("axis", operations.kept_of_two, has_name=False)
 def carried(x: Value, factors: Value, axis: int = -1) -> Value:
     """Running sums along an axis in which what has been added up is taken times a factor: tₖ = xₖ + fₖ tₖ₋₁.
 
@@ -396,7 +386,7 @@ def _running_form(grad: Value, x: Value, axis: int = -1) -> Value:
     return np.cumsum((grad * np.cumprod(x, axis=axis))[end], axis=axis)[end] / x
 
 
-@elementary("axis", lambda grad, x, axis=-1: x.shape, linear=(0,), textbook=_running_form, has_name=False)
+@elementary("axis", operations.kept_of_two, linear=(0,), textbook=_running_form, has_name=False)
 def cumprod_slope(grad: Value, x: Value, axis: int = -1) -> Value:
     """What the running products of x send back to it: Σ gradₖ yₖ / xⱼ over k ≥ j, without the division.
 

@@ -5,14 +5,15 @@ Who needs a fact of an operation reads it here. How a notation writes it stands 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
-from chainrule.errors import Untraceable
+from chainrule.errors import ShapeError, Untraceable
 from chainrule.symbols import shapes
-from chainrule.symbols.dimensions import Shape, as_shape
+from chainrule.symbols.dimensions import Shape, as_shape, shape_text
 
 Function: TypeAlias = Callable[..., Any]
 ShapeRule: TypeAlias = Callable[..., Shape]
@@ -126,7 +127,13 @@ def reduced(x: Any, axis: Any = None, keepdims: bool = False) -> Shape:
 
 def kept(x: Any, axis: Any = None) -> Shape:
     """The shape of a function of rows that gives rows again."""
-    return _shape(x)
+    return shapes.along(_shape(x), axis)
+
+
+def kept_of_two(x: Any, y: Any, axis: Any = -1) -> Shape:
+    """The shape of a function of the rows of two values of one shape."""
+    shapes.expect_same(_shape(x), _shape(y))
+    return shapes.along(_shape(y), axis)
 
 
 def _matmul(x: Any, y: Any) -> Shape:
@@ -151,8 +158,7 @@ def _position(x: Any, axis: Any = None, *, keepdims: bool = False) -> Shape:
 
 
 def _running(x: Any, axis: Any = None) -> Shape:
-    shapes.normal_axes(() if axis is None else axis, len(_shape(x)))
-    return (shapes.size_of(_shape(x)),) if axis is None else _shape(x)
+    return (shapes.size_of(_shape(x)),) if axis is None else shapes.along(_shape(x), axis)
 
 
 def _where(condition: Any, x: Any, y: Any) -> Shape:
@@ -201,8 +207,13 @@ def _ravel(x: Any) -> Shape:
 
 
 def _broadcast_to(x: Any, shape: Any = GIVEN) -> Shape:
-    shapes.broadcast(_shape(x), as_shape(shape))
-    return as_shape(shape)
+    new = as_shape(shape)
+    if shapes.broadcast(_shape(x), new) != new:
+        raise ShapeError(
+            f"{shape_text(_shape(x))} does not stretch to {shape_text(new)}",
+            remedy="a shape in which all sizes of x but 1 stand",
+        )
+    return new
 
 
 def _expand_dims(x: Any, axis: Any = GIVEN) -> Shape:
@@ -230,9 +241,7 @@ def _repeat(x: Any, repeats: Any = GIVEN, axis: Any = None) -> Shape:
 
 
 def _roll(x: Any, shift: Any = GIVEN, axis: Any = None) -> Shape:
-    if axis is not None:
-        shapes.normal_axes(axis, len(_shape(x)))
-    return _shape(x)
+    return shapes.along(_shape(x), axis)
 
 
 def _pad(x: Any, pad_width: Any = GIVEN, mode: str = "constant", constant_values: Any = 0) -> Shape:
@@ -242,12 +251,11 @@ def _pad(x: Any, pad_width: Any = GIVEN, mode: str = "constant", constant_values
 
 
 def _sorted(x: Any, axis: Any = -1, *, stable: Any = None) -> Shape:
-    if axis is not None:
-        shapes.normal_axes(axis, len(_shape(x)))
     return _running(x, axis)
 
 
-def _along(x: Any, indices: Any, axis: int = -1) -> Shape:
+def along(x: Any, indices: Any, axis: int = -1) -> Shape:
+    """The shape of what is taken along an axis, by indices that broadcast along the others."""
     a, b = _shape(x), _shape(indices)
     (k,) = shapes.normal_axes(axis, len(a))
     others = shapes.broadcast((*a[:k], 1, *a[k + 1 :]), (*b[:k], 1, *b[k + 1 :]))
@@ -267,6 +275,20 @@ def _take(x: Any, indices: Any, axis: Any = None) -> Shape:
         return _shape(indices)
     (k,) = shapes.normal_axes(axis, len(_shape(x)))
     return _shape(x)[:k] + _shape(indices) + _shape(x)[k + 1 :]
+
+
+def put(grad: Any, key: Any, like: Any) -> Shape:
+    """The shape of what lends it, into which the entries at a key fit."""
+    with contextlib.suppress(Untraceable):  # how many entries a mask picks
+        picked = shapes.indexed(_shape(like), key)
+        shapes.expect_same(shapes.broadcast(_shape(grad), picked), picked)
+    return _shape(like)
+
+
+def put_along(grad: Any, indices: Any, like: Any, axis: int = -1) -> Shape:
+    """The shape of what lends it, into which the entries at indices along an axis fit."""
+    shapes.expect_same(_shape(grad), along(like, indices, axis))
+    return _shape(like)
 
 
 def _filled(shape: Any = GIVEN, dtype: Any = None) -> Shape:
@@ -343,7 +365,7 @@ declare(
 
     Operation(index, "selection", _index, "first", linear=(0,)),
     Operation(np.take, "selection", _take, "first", linear=(0,)),
-    Operation(np.take_along_axis, "selection", _along, "first", linear=(0,)),
+    Operation(np.take_along_axis, "selection", along, "first", linear=(0,)),
 
     Operation(np.matmul, "product", _matmul, linear=(0, 1)),
     Operation(np.dot, "product", _dot, linear=(0, 1)),

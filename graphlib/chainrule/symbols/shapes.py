@@ -100,6 +100,22 @@ def one_axis(axis: Any, ndim: int) -> int:
     raise ShapeError(f"one axis is asked for, not {axis!r}", remedy=f"axis from {-ndim} to {ndim - 1}")
 
 
+def along(shape: Shape, axis: Any = None) -> Shape:
+    """The shape itself of what is computed along an axis; raises ShapeError for an axis that it does not have."""
+    if axis is not None:
+        normal_axes(axis, len(shape))
+    return shape
+
+
+def expect_same(given: Shape, wanted: Shape) -> None:
+    """Raise ShapeError where a shape is not the wanted one."""
+    if given != wanted:
+        raise ShapeError(
+            f"a value of shape {shape_text(given)} stands where {shape_text(wanted)} belongs",
+            remedy=f"a value of shape {shape_text(wanted)}",
+        )
+
+
 def size_of(shape: Iterable[Size]) -> Size:
     """The number of elements."""
     return math.prod(shape)
@@ -114,7 +130,7 @@ def reshaped(shape: Shape, new: Any) -> Shape:
 
     Raises ShapeError when the number of elements cannot stay the same.
     """
-    sizes = tuple(new) if isinstance(new, Sequence) else (new,)
+    sizes = tuple(int(k) if isinstance(k, np.integer) else k for k in (new if isinstance(new, Sequence) else (new,)))
     total, known = size_of(shape), size_of(size for size in sizes if size != -1)
     if -1 in sizes:
         return tuple(_remaining(total, known, shape, sizes) if size == -1 else size for size in sizes)
@@ -271,6 +287,7 @@ def indexed(shape: Shape, key: Any) -> Shape:
 
     Raises ShapeError for too many indices or one out of range, Untraceable for a mask.
     """
+    _check_masks(key if isinstance(key, tuple) else (key,), shape)
     given = (part for whole in (key if isinstance(key, tuple) else (key,)) for part in _positions(whole))
     parts = _full_key(tuple(given), len(shape), shape)
     arrays = _advanced(parts)
@@ -300,6 +317,28 @@ def _full_key(parts: tuple[Any, ...], ndim: int, shape: Shape) -> list[Any]:
     fill = [slice(None)] * (ndim - used)
     place = next((k for k, part in enumerate(parts) if part is Ellipsis), len(parts))
     return [*parts[:place], *fill, *parts[place + 1 :]]
+
+
+def _check_masks(parts: tuple[Any, ...], shape: Shape) -> None:
+    """Raise ShapeError for a mask that is given in numbers, and is not of the size of its axes."""
+    axis = 0
+    for k, part in enumerate(parts):
+        if part is Ellipsis:
+            axis = len(shape) - sum(map(_axes_of_part, parts[k + 1 :]))
+            continue
+        if isinstance(part, np.ndarray) and part.dtype == bool:
+            sizes = shape[axis : axis + part.ndim]
+            if any(isinstance(size, int) and size != length for size, length in zip(sizes, part.shape, strict=False)):
+                raise ShapeError(
+                    f"a mask of shape {shape_text(part.shape)} does not fit the sizes {shape_text(sizes)} of its axes",
+                    remedy="a truth value for every entry along the axis",
+                )
+        axis += _axes_of_part(part)
+
+
+def _axes_of_part(part: Any) -> int:
+    """Of how many axes a part of a key picks."""
+    return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else int(part is not None)
 
 
 def _positions(part: Any) -> tuple[Any, ...]:
@@ -375,6 +414,8 @@ def einsum(subscripts: str, *shapes: Shape) -> Shape:
         raise Untraceable("einsum is recorded with an explicit arrow and without an ellipsis")
     sources, result = subscripts.replace(" ", "").split("->")
     sizes: dict[str, Size] = {}
+    if (count := sources.count(",") + 1) != len(shapes):
+        raise ShapeError(f"einsum {subscripts!r} is of {count} operands, not of {len(shapes)}")
     for letters, shape in zip(sources.split(","), shapes, strict=True):
         if len(letters) != len(shape):
             raise ShapeError(f"einsum {subscripts!r} names {len(letters)} axes of {shape_text(shape)}")
@@ -384,4 +425,9 @@ def einsum(subscripts: str, *shapes: Shape) -> Shape:
                     f"einsum {subscripts!r}: {letter} is both {sizes[letter]} and {size}",
                     remedy="one letter for each size",
                 )
+    if unknown := [letter for k, letter in enumerate(result) if letter not in sizes or letter in result[:k]]:
+        raise ShapeError(
+            f"einsum {subscripts!r}: {unknown[0]} is no axis of an operand, or stands twice behind the arrow",
+            remedy="behind the arrow each letter once, of those before it",
+        )
     return tuple(sizes[letter] for letter in result)

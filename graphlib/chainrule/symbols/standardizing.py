@@ -11,6 +11,7 @@ from chainrule.symbols import operations
 from chainrule.symbols.dimensions import Shape, divided
 from chainrule.symbols.elementary import centered, softmax
 from chainrule.symbols.in_blocks import of_rows_in_blocks
+from chainrule.symbols.shapes import along, expect_same
 from chainrule.symbols.symbol import Value, elementary
 
 EPSILON = 1e-5
@@ -36,6 +37,13 @@ def in_groups(x: Value, groups: int) -> tuple[Value, tuple[int, ...]]:
 def _kept(
     x: Value, axis: Any = None, epsilon: float = EPSILON, *, center: bool = True, groups: int | None = None
 ) -> Shape:
+    return _checked(x, axis, groups)
+
+
+def _checked(x: Value, axis: Any, groups: int | None) -> Shape:
+    """The shape of x; raises ShapeError where it has no such axis, or its channels make no such groups."""
+    if groups is not None:
+        in_groups(x, groups)
     return operations.kept(x, axis)
 
 
@@ -76,7 +84,8 @@ def _like_x(
     center: bool = True,
     groups: int | None = None,
 ) -> Shape:
-    return x.shape  # type: ignore[no-any-return]  # a value has a shape
+    expect_same(grad.shape, x.shape)
+    return _checked(x, axis, groups)
 
 
 def sent_back_in_steps(
@@ -133,7 +142,7 @@ def _masked_form(x: Value, mask: Value, axis: Any = None) -> Value:
 
 
 def _masked(x: Value, mask: Value, axis: Any = None) -> Shape:
-    return operations.entrywise(x, mask)
+    return along(operations.entrywise(x, mask), axis)
 
 
 @elementary("axis", _masked, dtype="joint", of_entries=_masked_form)

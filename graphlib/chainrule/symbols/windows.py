@@ -6,6 +6,7 @@ entries outside of the image and moves on by ``stride``; each is one number, or 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from typing import Any, Final
@@ -14,7 +15,8 @@ import numpy as np
 
 from chainrule.errors import ArgumentError, ShapeError, Untraceable
 from chainrule.symbols.dimensions import Shape, Size, shape_text
-from chainrule.symbols.operations import GIVEN
+from chainrule.symbols.operations import GIVEN, ShapeRule
+from chainrule.symbols.shapes import expect_same
 from chainrule.symbols.symbol import Value, elementary
 
 
@@ -79,12 +81,19 @@ def _convolved(x: Any, kernel: Any, stride: Any = 1, padding: Any = 0) -> Shape:
     return (images[0], window[0], *_windowed(images, window[2:], stride, padding))
 
 
+def _sent_back(grad: Any, to: Shape, shape: ShapeRule, *operands: Any) -> Shape:
+    """The shape to which a gradient of a result goes; raises ShapeError where it has not the shape of that result."""
+    with contextlib.suppress(Untraceable):
+        expect_same(grad.shape, shape(*operands))
+    return to
+
+
 def _like_images(grad: Any, kernel: Any, like: Any, stride: Any = 1, padding: Any = 0) -> Shape:
-    return like.shape  # type: ignore[no-any-return]  # a value has a shape
+    return _sent_back(grad, like.shape, _convolved, like, kernel, stride, padding)
 
 
 def _like_kernel(grad: Any, x: Any, like: Any, stride: Any = 1, padding: Any = 0) -> Shape:
-    return like.shape  # type: ignore[no-any-return]  # a value has a shape
+    return _sent_back(grad, like.shape, _convolved, x, like, stride, padding)
 
 
 def _pooled(x: Any, size: Any = GIVEN, stride: Any = None, padding: Any = 0) -> Shape:
@@ -103,17 +112,18 @@ def _averaged(x: Any, size: Any = GIVEN, stride: Any = None, padding: Any = 0, *
 
 
 def _back_to_max(grad: Any, x: Any, size: Any = GIVEN, stride: Any = None, padding: Any = 0) -> Shape:
-    return x.shape  # type: ignore[no-any-return]  # a value has a shape
+    return _sent_back(grad, x.shape, _pooled, x, size, stride, padding)
 
 
 def _picked(values: Any, x: Any, size: Any = GIVEN, stride: Any = None, padding: Any = 0) -> Shape:
+    expect_same(values.shape, x.shape)
     return _pooled(x, size, stride, padding)
 
 
 def _back_to_average(
     grad: Any, like: Any, size: Any = GIVEN, stride: Any = None, padding: Any = 0, *, count_padding: bool = True
 ) -> Shape:
-    return like.shape  # type: ignore[no-any-return]  # a value has a shape
+    return _sent_back(grad, like.shape, _pooled, like, size, stride, padding)
 
 
 # --- where the entries of a window meet those of an image ------------------------------------------------------------
