@@ -13,9 +13,7 @@ import site_try  # noqa: E402 — as below
 
 import chainrule as cr  # noqa: E402 — the folders have just been named
 
-END = re.compile(
-    r"^(```\w+\n(?:(?!```).*\n)*?(?!```).*)\n\n```$", re.MULTILINE
-)  # what doctest alone wants
+END = re.compile(r"^(```\w+\n(?:(?!```).*\n)*?(?!```).*)\n\n```$", re.MULTILINE)  # what doctest alone wants
 
 project = "chainrule"
 author = "the chainrule developers"

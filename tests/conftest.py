@@ -47,6 +47,25 @@ def chromium():
         browser.close()
 
 
+JUDGE = """([part, rules]) =>
+  axe.run(part, { resultTypes: ["violations"], ...(rules && { runOnly: rules }) }).then((told) => told.violations)"""
+COLORS = ["color-contrast", "link-in-text-block"]  # all that a dark page can have beside what it has in the light
+
+
+@pytest.fixture(scope="session")
+def violations():
+    """What axe-core finds in a tab or a part of it: rule and first place of each; with `dark`, of its colors only."""
+    axe = pytest.importorskip("axe_playwright_python.base", reason="accessibility is judged by axe-core")
+    source = axe.AXE_FILE_PATH.read_text("utf-8")
+
+    def found(tab, part="html", dark=False):
+        tab.evaluate(source)
+        told = tab.evaluate(JUDGE, [part, COLORS if dark else None])
+        return [(one["id"], one["nodes"][0]["html"][:200], one["nodes"][0]["failureSummary"]) for one in told]
+
+    return found
+
+
 # --- two speeds ------------------------------------------------------------------------------------------------------
 
 # What `pytest -m quick` leaves out, as a file or a test of it; behind it the seconds of a processor it takes.

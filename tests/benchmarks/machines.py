@@ -189,7 +189,7 @@ def told(rows: list[Measured], others: list[Measured], costs: Costs) -> Iterator
             " each of them, and the caller, waits for its turn. Measure again where it is quiet."
         )
     yield ""
-    yield "| workers | tasks | columns | are | seconds | model | off by | |"
+    yield "| workers | tasks | columns | are | seconds | model | off by | was |"
     yield "|---:|---:|---:|---|---:|---:|---:|---|"
     for kind, group in (("fitted", rows), ("not fitted", others)):
         for workers, work, seconds in group:

@@ -23,17 +23,3 @@ def opened(chromium, tmp_path):
     for context in contexts:
         context.close()
     assert said == []
-
-
-@pytest.fixture(scope="session")
-def violations():
-    """What axe-core finds in a tab, or in a part of it: the rule and the first place of each."""
-    axe = pytest.importorskip("axe_playwright_python.base", reason="accessibility is judged by axe-core")
-    source = axe.AXE_FILE_PATH.read_text("utf-8")
-
-    def found(tab, part="html"):
-        tab.evaluate(source)
-        told = tab.evaluate("part => axe.run(part)", part)["violations"]
-        return [(one["id"], one["nodes"][0]["html"][:200], one["nodes"][0]["failureSummary"]) for one in told]
-
-    return found

@@ -43,9 +43,8 @@ def test_a_page_has_no_violations(opened, violations, name, scheme):
     make, steps = PAGES[name]
     page = make().page()
     for step in steps:
-        tab = opened(page, step, color_scheme=scheme)
-        tab.wait_for_timeout(300)  # what fades in is there
-        assert violations(tab) == []
+        tab = opened(page, step, color_scheme=scheme, reduced_motion="reduce")  # nothing has to fade in before
+        assert violations(tab, dark=scheme == "dark") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -53,10 +52,10 @@ def test_what_opens_has_none_either(opened, violations, scheme):
     tab = opened(large().page(), 4, color_scheme=scheme)
     tab.locator("#result .strip").click()
     assert tab.locator("dialog[open]").count() == 1
-    assert violations(tab) == []
+    assert violations(tab, dark=scheme == "dark") == []
     tab = opened(folded().page(), 1, color_scheme=scheme)
     tab.locator("details.layer summary").first.click()
-    assert violations(tab, "details.layer") == []
+    assert violations(tab, "details.layer", dark=scheme == "dark") == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -80,7 +79,7 @@ def test_what_a_notebook_shows_has_none_in_an_export(chromium, violations, tmp_p
     tab.route("http*://**", lambda route: route.abort())  # MathJax, which an export loads from elsewhere
     tab.goto(path.as_uri())
     assert tab.locator(".jp-OutputArea-output").count() == len(shown)
-    assert violations(tab, ".jp-OutputArea-output") == []
+    assert violations(tab, ".jp-OutputArea-output", dark=theme == "dark") == []
     tab.close()
 
 

@@ -55,7 +55,7 @@ def opened(tab, address, page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_block_prints_in_the_browser_what_the_page_says(tab, address, page):
+def test_every_block_prints_in_the_browser_what_the_page_says(tab, address, violations, page):
     asked = []
     tab.on("request", lambda request: asked.append(request.url))
     blocks = opened(tab, address, page)
@@ -65,6 +65,7 @@ def test_every_block_prints_in_the_browser_what_the_page_says(tab, address, page
         assert doctest.OutputChecker().check_output(expected(block), got, OPTIONS), f"{block}\n--- printed:\n{got}"
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
     if page == PAGES[0]:
+        assert violations(tab) == []
         a_change_is_run_a_picture_is_shown_and_an_endless_loop_is_stopped(tab)
 
 

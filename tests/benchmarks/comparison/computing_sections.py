@@ -73,7 +73,7 @@ def gradients(kept: Kept, options: Options) -> Section:
     section.say("Median µs of one call that gives the loss and the gradients of W1, B1, W2, B2, W3 and B3.")
     cases = [Case("gradients", "2-3-3-1", m, dtype) for m in options.columns for dtype in options.dtypes]
     section.found = found = _measured(kept, options, cases, options.turns)
-    section.table(["", *(f"m = {case.m:,}, {case.dtype}" for case in found)], _rows(found, PEERS))
+    section.table(["what", *(f"m = {case.m:,}, {case.dtype}" for case in found)], _rows(found, PEERS))
     _absent(section, found)
     section.say("Ratios plan ÷ peer beside the aims; below 1 the plan is faster, bold is missed.")
     rivals = [name for name in PEERS if name not in PLANS]
@@ -105,7 +105,7 @@ def one_thread(kept: Kept, options: Options) -> Section:
     section.say("Median µs; every process is kept to one processor.")
     cases = [Case("gradients", "2-3-3-1", m, dtype) for m in (1_000, 100_000) for dtype in DTYPES]
     found = _measured(kept, options, cases, options.alone)
-    section.table(["", *(f"m = {case.m:,}, {case.dtype}" for case in found)], _rows(found, PEERS))
+    section.table(["what", *(f"m = {case.m:,}, {case.dtype}" for case in found)], _rows(found, PEERS))
     return section
 
 
@@ -125,7 +125,7 @@ def large_net(kept: Kept, options: Options) -> Section:
         aim = aims.LARGE_NET if name in PLANS else None
         ratio = section.judged(seconds / times[PRODUCTS], aim, f"784-512-256-1, {name} ÷ bare products")
         rows.append([name, micro(seconds), ratio])
-    section.table(["", "µs", "÷ bare products"], rows)
+    section.table(["what", "µs", "÷ bare products"], rows)
     _absent(section, found)
     return section
 
@@ -138,7 +138,7 @@ def epochs(kept: Kept, options: Options) -> Section:
     )
     cases = [Case("epoch", "2-3-3-1", m) for m in (1, 1_000, 10_000)]
     found = _measured(kept, options, cases, options.turns)
-    section.table(["", *("epoch" if c.m > 1_000 else f"one step, m = {c.m:,}" for c in found)], _rows(found, TRAINERS))
+    section.table(["what", *("epoch" if c.m > 1_000 else f"one step, m = {c.m:,}" for c in found)], _rows(found, TRAINERS))
     section.absent({name: why for one in found.values() for name, why in one["absent"].items() if "several" not in why})
     return section
 

@@ -109,7 +109,7 @@ def start(kept: Kept, options: Options) -> Section:
             for peer in ("PyTorch eager", "JAX jit")
         ]
         rows.append([name, f"{seconds * 1e3:,.0f}", *ratios])
-    section.table(["", "ms", "÷ PyTorch eager", "÷ JAX jit"], rows)
+    section.table(["what", "ms", "÷ PyTorch eager", "÷ JAX jit"], rows)
     return section
 
 
@@ -161,7 +161,7 @@ def compiling(kept: Kept, options: Options) -> Section:
     for name, taken in zip(_COMPILED, found, strict=True):
         aim = aims.COMPILING if name == "both" else None
         rows.append([name, section.judged(taken, aim, "compiling 2-3-3-1 and its first call", "ms")])
-    section.table(["", "ms"], rows)
+    section.table(["what", "ms"], rows)
     return section
 
 
@@ -223,7 +223,7 @@ def tools(kept: Kept, options: Options) -> Section:
     grown = kept("tools, growth", _growth)["times"]
     section.say("Seconds of a processor by the number of nodes, for a net of layers of five nodes each.")
     rows = [[work, *(f"{seconds:.3f}" for seconds in taken)] for work, taken in grown.items()]
-    section.table(["", *(f"{count:,} nodes" for count in _NODES)], rows)
+    section.table(["what", *(f"{count:,} nodes" for count in _NODES)], rows)
     return section
 
 
