@@ -70,6 +70,15 @@ def test_the_extra_all_has_all_extras():
     assert everything == f"chainrule[{','.join(sorted(set(extras) - {'all'}))}]"
 
 
+def test_every_page_installs_an_extra_by_the_one_line_that_is_true_before_anything_is_published():
+    pages = [*ROOT.glob("*.md"), *(path for path in (ROOT / "docs").rglob("*.md") if "made" not in path.parts)]
+    for page in pages:
+        text = page.read_text("utf-8")
+        extras = re.findall(r"\.venv/bin/python -m pip install [\w ]*-e '\.\[(\w+)\]'", text)
+        assert len(re.findall(r"pip install[^`\n]*\n?[^`\n]*\[", text)) == len(extras), page
+        assert set(extras) <= set(PROJECT["optional-dependencies"]), page
+
+
 def test_a_wheel_runs_by_itself_its_networks_its_command_and_its_data(archive, tmp_path):
     # As it is installed: unpacked, without the folders of the clone.
     with zipfile.ZipFile(archive) as packed:

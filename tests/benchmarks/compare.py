@@ -31,7 +31,7 @@ page is written by one command, in one run on one machine. Another machine gives
 To repeat it, in a clone of this repository:
 
 ```sh
-.venv/bin/python -m pip install -e ".[jit]" --group bench
+.venv/bin/python -m pip install -e '.[jit]' --group bench
 .venv/bin/python tests/benchmarks/compare.py --write docs/benchmarks.md
 ```
 

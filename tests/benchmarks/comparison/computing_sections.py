@@ -138,7 +138,8 @@ def epochs(kept: Kept, options: Options) -> Section:
     )
     cases = [Case("epoch", "2-3-3-1", m) for m in (1, 1_000, 10_000)]
     found = _measured(kept, options, cases, options.turns)
-    section.table(["what", *("epoch" if c.m > 1_000 else f"one step, m = {c.m:,}" for c in found)], _rows(found, TRAINERS))
+    columns = ("epoch" if c.m > 1_000 else f"one step, m = {c.m:,}" for c in found)
+    section.table(["what", *columns], _rows(found, TRAINERS))
     section.absent({name: why for one in found.values() for name, why in one["absent"].items() if "several" not in why})
     return section
 
