@@ -53,7 +53,7 @@ html_js_files = ["site.js"]
 html_favicon = "_static/mark.svg"
 html_copy_source = False
 html_show_sphinx = False
-copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_text = r">>> ?|\.\.\. ?|\$ "
 copybutton_prompt_is_regexp = True
 # The formulas are set by MathML, which browsers draw themselves: MathJax would come from a network.
 html_math_renderer = "mathml"
