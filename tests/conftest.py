@@ -159,6 +159,8 @@ SLOW = {
     "test_digits_and_copying.py::test_digits_that_were_held_out_are_read": 4,
     "test_digits_and_copying.py::test_sequences_that_are_new_are_copied": 3,
     "test_table_of_nodes.py::test_what_is_said_of_a_class_is_so": 15,
+    "test_wrong_facts.py::test_what_is_built_with_a_fact_of_any_kind_runs": 1,
+    "test_wrong_shapes.py::test_shapes_that_do_not_fit_are_refused_where_a_node_is_built": 3,
 }
 
 CASES = 6  # of a test with more cases than these, as many, spread evenly over all of them, are quick

@@ -41,6 +41,7 @@ class Attention(Node):
 
     def forward(self, q: Value, k: Value, v: Value, mask: Value = None) -> Value:
         _check(q, k, v)
+        _check_mask(q, k, mask)
         return _shares(q, k, mask) @ v
 
     def backward(self, grad: Value, y: Value, q: Value, k: Value, v: Value, *mask: Value) -> tuple[Value | None, ...]:
@@ -86,6 +87,17 @@ def _check(q: Value, k: Value, v: Value) -> None:
         raise ShapeError(
             f"queries {shape_text(q.shape)}, keys {shape_text(k.shape)} and values {shape_text(v.shape)} do not fit",
             remedy="queries (…, time, d), keys (…, places, d) and values (…, places, e)",
+        )
+
+
+def _check_mask(q: Value, k: Value, mask: Value) -> None:
+    """Raise ShapeError where a mask has more queries or places than there are."""
+    wanted = (k.shape[-2], q.shape[-2])
+    sizes = () if mask is None else mask.shape[::-1]
+    if any(size not in (1, whole) for size, whole in zip(sizes, wanted, strict=False)):
+        raise ShapeError(
+            f"a mask {shape_text(mask.shape)} has not the shape of scores (…, {wanted[1]}, {wanted[0]})",
+            remedy="a mask (time, places), for every query and every place",
         )
 
 

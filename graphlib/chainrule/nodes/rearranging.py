@@ -299,7 +299,8 @@ class Gather(Node, computes=np.take):
 class ScatterAdd(Node):
     """The table with updates added at columns by whole number (``axis=-1``), or at rows (``axis=0``).
 
-    The updates have the shape of what ``Gather(table, indices)`` gives; what is named twice receives both.
+    The updates have the shape of what ``Gather(table, indices)`` gives, or broadcast to it; what is named twice
+    receives both.
     """
 
     axis: OneAxis = -1
@@ -316,7 +317,7 @@ class ScatterAdd(Node):
     def backward(
         self, grad: Value, y: Value, table: Value, indices: Value, updates: Value
     ) -> tuple[Value, None, Value]:
-        return grad, None, _taken(grad, indices, self.axis)
+        return grad, None, unbroadcast(_taken(grad, indices, self.axis), updates)
 
 
 def _taken(x: Value, indices: Value, axis: int) -> Value:

@@ -168,4 +168,4 @@ class Put(Node, computes=put):
 
     def backward(self, grad: Value, output: Value, x: Value, like: Value, *indices: Value) -> tuple[Value | None, ...]:
         key = filled_key(self, self.key, (like, *indices), (x, like, *indices))
-        return grad[key], None, *(None for _ in indices)
+        return unbroadcast(grad[key], x), None, *(None for _ in indices)

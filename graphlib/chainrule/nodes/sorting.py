@@ -85,7 +85,10 @@ def _largest(node: TopK, x: Value) -> Value:
             given=f"k={node.k}, shape {x.shape}",
             remedy=f"k from 1 to {x.shape[axis]}",
         )
-    return np.argsort(-x, axis=axis, stable=True)[(*(slice(None),) * axis, slice(None, node.k))]
+    order = np.argsort(-x, axis=axis, stable=True)
+    if not isinstance(x.shape[axis], int):  # a slice would take fewer where there are fewer
+        return np.take(order, np.arange(node.k), axis=axis)
+    return order[(*(slice(None),) * axis, slice(None, node.k))]
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from abc import abstractmethod
 
 from chainrule.shown.tables import Shown, html_text
@@ -12,6 +13,12 @@ def about_loop(loop: object, compiled: bool) -> list[str]:
     if compiled:
         return [f"no loop in registers: {loop}"] if isinstance(loop, str) else [f"one compiled loop: {loop}"]
     return [] if isinstance(loop, str) else [f'backend="auto" compiles it into a loop (extra: jit): {loop}']
+
+
+def printed_line(error: Exception) -> str:
+    """The line of a printed program that an error comes from; "" where it comes from none."""
+    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<plan ")]
+    return " ".join(str(lines[-1]).split()) if lines else ""
 
 
 class Explained(Shown):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import threading
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, final
 
@@ -19,10 +18,10 @@ from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.core.predicting import how_to_predict
 from chainrule.core.saving import replaced
-from chainrule.errors import ArgumentError, ChainruleError, FeedError, RuleError
+from chainrule.errors import ArgumentError, ChainruleError, FeedError, ProgramError, RuleError
 from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
-from chainrule.plan.explained import Explained, about_loop
+from chainrule.plan.explained import Explained, about_loop, printed_line
 from chainrule.plan.loop.fused import FusingKind
 from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
 from chainrule.plan.loop.scalars import NotScalar
@@ -240,7 +239,8 @@ class Plan(Explained):
             self._check_options(out, executor)
             loss, gradients = self._general(feeds, executor)
         except _OF_STEPS as error:  # such as a wrong index, or a maximum of nothing
-            if not isinstance(error, ChainruleError) and (executor is None or isinstance(error, IndexError)):
+            of_step = isinstance(error, ProgramError) or not isinstance(error, ChainruleError)
+            if of_step and (executor is None or isinstance(error, IndexError)):
                 self._blame(feeds, error)
             raise
         return loss, gradients if out is None else written(gradients, out)
@@ -275,7 +275,7 @@ class Plan(Explained):
             self._by_run(arrays)
             what = f"a step of this plan raised {type(error).__name__}: {error}"
             remedy = "graph.forward computes the same node by node, without an error"
-            raise RuleError(what, where=_line_of(error), given=_given(arrays), remedy=remedy) from error
+            raise RuleError(what, where=printed_line(error), given=_given(arrays), remedy=remedy) from error
 
     def prepared(self, feeds: Mapping[Any, Any]) -> tuple[dict[str, Any], Computation | None]:
         """The feeds checked, and what computes the plan for them: nothing where only a run can, as without columns.
@@ -429,12 +429,6 @@ def _floating(arrays: Mapping[str, Array]) -> np.dtype[Any]:
 def _gradient(found: Array | None, value: Array) -> Array:
     """A gradient of a run in memory of its own; zeros where no rule sent one."""
     return np.zeros_like(value) if found is None else np.array(found)
-
-
-def _line_of(error: Exception) -> str:
-    """The printed line that an error comes from; "" where it comes from none."""
-    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<plan ")]
-    return " ".join(str(lines[-1]).split()) if lines else ""
 
 
 def _given(arrays: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from chainrule.symbols.dimensions import Shape
 from chainrule.symbols.operations import Operation, declare
+from chainrule.symbols.shapes import broadcast, expect_same
 from chainrule.symbols.symbol import Symbol, Value, record
 
 
@@ -18,6 +19,8 @@ def unbroadcast(grad: Value, x: Value) -> Value:
     >>> unbroadcast(np.ones((3, 5)), np.zeros((3, 1))).ravel()
     array([5., 5., 5.])
     """
+    if isinstance(grad, Symbol):
+        _check_stretched(grad.known_shape, x.known_shape if isinstance(x, Symbol) else x.shape)
     if isinstance(grad, Symbol) and grad.known_shape == ():  # a single number has been broadcast from single numbers
         return grad
     if isinstance(grad, Symbol) and (grad.known_shape is None or getattr(x, "known_shape", ()) is None):
@@ -31,7 +34,13 @@ def unbroadcast(grad: Value, x: Value) -> Value:
     return grad
 
 
+def _check_stretched(grad: Shape | None, x: Shape | None) -> None:
+    if grad is not None and x is not None:
+        expect_same(broadcast(grad, x), grad)
+
+
 def _shape_of_input(grad: Value, x: Value) -> Shape:
+    _check_stretched(grad.shape, x.shape)
     return x.shape  # type: ignore[no-any-return]  # a value has a shape
 
 

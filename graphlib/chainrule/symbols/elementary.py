@@ -265,6 +265,8 @@ def centered(x: Value, axis: Any = None) -> Value:
     ([0.0, 0.0, 0.0], [-1.3877787807814457e-17, -1.3877787807814457e-17, -1.3877787807814457e-17])
     """
     x = x if x.dtype.kind == "f" else x.astype(float)
+    if not x.size:
+        return x
     apart = x - _shift(x, axis)
     return apart - np.mean(apart, axis=axis, keepdims=True)
 

@@ -183,7 +183,7 @@ def _triangle(x: Any, k: int = 0) -> Shape:
 
 
 def _full_like(x: Any, fill_value: Any) -> Shape:
-    entrywise(x, fill_value)
+    shapes.expect_same(entrywise(x, fill_value), _shape(x))
     return _shape(x)
 
 
@@ -258,6 +258,10 @@ def along(x: Any, indices: Any, axis: int = -1) -> Shape:
     """The shape of what is taken along an axis, by indices that broadcast along the others."""
     a, b = _shape(x), _shape(indices)
     (k,) = shapes.normal_axes(axis, len(a))
+    if len(a) != len(b):
+        raise ShapeError(
+            f"indices {shape_text(b)} have not as many axes as {shape_text(a)}", remedy="np.expand_dims(indices, axis)"
+        )
     others = shapes.broadcast((*a[:k], 1, *a[k + 1 :]), (*b[:k], 1, *b[k + 1 :]))
     return (*others[:k], b[k], *others[k + 1 :])
 

@@ -303,6 +303,9 @@ def indexed(shape: Shape, key: Any) -> Shape:
             sizes.append(_sliced(shape[axis], part))
         elif isinstance(part, (int, np.integer)):
             _check_in_range(int(part), shape[axis], shape)
+        elif isinstance(part, (np.ndarray, list, tuple)) and np.size(part):
+            _check_in_range(int(np.min(part)), shape[axis], shape)
+            _check_in_range(int(np.max(part)), shape[axis], shape)
         axis += 1
     return tuple(sizes)
 

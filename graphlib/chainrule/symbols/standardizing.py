@@ -43,6 +43,7 @@ def _kept(
 def _checked(x: Value, axis: Any, groups: int | None) -> Shape:
     """The shape of x; raises ShapeError where it has no such axis, or its channels make no such groups."""
     if groups is not None:
+        along(x.shape, 1)  # the channels
         in_groups(x, groups)
     return operations.kept(x, axis)
 
@@ -70,6 +71,8 @@ def standardized(
     >>> standardized(np.array([1.0, 3.0]), axis=0, epsilon=0.0).tolist()
     [-1.0, 1.0]
     """
+    if not x.size:
+        return x
     if groups is not None:
         return standardized_in_steps(x, axis, epsilon, center=center, groups=groups)
     return of_rows_in_blocks(lambda along, rows: standardized_in_steps(rows, along, epsilon, center=center), axis, x)
@@ -129,6 +132,8 @@ def standardized_backward(
     >>> standardized_backward(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 2.0]), axis=0).round(2).tolist()
     [0.2, -0.41, 0.2]
     """
+    if not x.size:
+        return grad
     if groups is not None:
         return sent_back_in_steps(grad, x, axis, epsilon, center=center, groups=groups)
     return of_rows_in_blocks(
