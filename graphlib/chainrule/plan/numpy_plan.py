@@ -16,6 +16,7 @@ from chainrule.plan.loop.fused import FusingKind, LoopModule, fused_loops, modul
 from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
+from chainrule.plan.row_blocks import in_row_blocks
 from chainrule.plan.stacks import products_of_stacks
 from chainrule.program.program import Program
 
@@ -49,8 +50,9 @@ def _of_known_sizes(program: Program) -> Program:
 def _part(program: Program, title: str, fusing: FusingKind | None, returns: Any = "tuple") -> _Part:
     program = _of_known_sizes(program)
     program = program if fusing is None else fused_loops(program, fusing)
+    program, blocks = in_row_blocks(program)
     threads = has_threads_of_blas(program)
-    source = numpy_source(program, title, returns, threads)
+    source = numpy_source(program, title, returns, threads=threads, blocks=blocks)
     prepare = source.compiled(title)
     return _Part(source, (lambda: holding(prepare())) if threads else prepare, module_of(program))
 

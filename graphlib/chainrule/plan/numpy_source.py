@@ -14,6 +14,8 @@ import numpy as np
 from chainrule.plan.blas import in_parts, product
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name, tuple_text
+from chainrule.plan.row_blocks import RowBlocks
+from chainrule.plan.workspace import Workspace
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
@@ -58,29 +60,36 @@ class NumpySource:
 
 
 def numpy_source(
-    program: Program, title: str = "", returns: Literal["dict", "tuple"] = "dict", threads: bool = False
+    program: Program,
+    title: str = "",
+    returns: Literal["dict", "tuple"] = "dict",
+    *,
+    threads: bool = False,
+    blocks: Mapping[int, RowBlocks] | None = None,
 ) -> NumpySource:
     """The text of a function of the feeds that returns the values and the gradients of a program with known sizes.
 
     ``returns`` is "dict" for the loss and a dict of gradients, "tuple" for all results in a row. With ``threads`` large
-    products are computed on several, by a function of this package.
+    products are computed on several, by a function of this package; ``blocks`` are steps that take some rows at a time.
     """
-    return _NumpyPrinting(program, title, returns, threads).source()
+    return _NumpyPrinting(program, title, returns, threads, blocks or {}).source()
 
 
 @final
 class _NumpyPrinting:
     """One function in the making: the names in use, the buffers of the workspace, the lines so far."""
 
-    def __init__(self, program: Program, title: str, returns: str, threads: bool) -> None:
-        self.program, self.title, self.returns, self.threads = program, title, returns, threads
+    def __init__(
+        self, program: Program, title: str, returns: str, threads: bool, blocks: Mapping[int, RowBlocks]
+    ) -> None:
+        self.program, self.title, self.returns, self.threads, self.blocks = program, title, returns, threads, blocks
         self.names = Names()
         self.names.taken.add(product.__name__)
         self.texts: list[str] = []
         self.root: list[int] = []
         """The step whose memory a value lives in: itself, or what it is a view of."""
         self.last = _last_uses(program)
-        self.pool = _Pool(self.names)
+        self.pool = Workspace(self.names)
         self.constants: dict[Any, str] = {}
         self.objects: dict[str, Any] = {}
         self.prepared: dict[str, str] = {}
@@ -96,9 +105,14 @@ class _NumpyPrinting:
         for k, step in enumerate(self.program.steps):
             self.root.append(self._root(k, step))
             self.texts.append(feeds[k] if k in feeds else self._name(k, step))
-            if k not in feeds:
+        inside = {k for block in self.blocks.values() for k in block.steps}
+        for k, step in enumerate(self.program.steps):
+            if k in self.blocks:
+                self._print_blocks(self.blocks[k])
+            elif k not in feeds and k not in inside:
                 self._print(k, step)
-            self._release(k, step)
+            if k not in inside:
+                self._release(k, step)
         ends = self._ends()
         head = [f"# {visible(self.title)}", *self._import_lines()] if self.title else self._import_lines()
         body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared.values())]
@@ -211,6 +225,33 @@ class _NumpyPrinting:
             target = self._target(k, step)
             call = self._call(step, target)
             self._line(k, step, call if target else f"{self.texts[k]} = {call}")
+
+    def _print_blocks(self, block: RowBlocks) -> None:
+        """The steps of a block below a loop over its rows; what nobody else reads is a buffer of so many rows."""
+        texts = self.texts[:]
+        slices, rows = self.names.fresh(f"rows_of_{block.rows}"), self.names.fresh("rows")
+        self.prepared[slices] = f"{slices} = {block.slices_text}"
+        for k in block.kept:
+            step = self.program.steps[k]
+            if k in self.results:
+                self.imports |= {"empty", step.dtype.name}
+                self.lines.append(f"{self.texts[k]} = empty({self._text(step.shape)}, {step.dtype.name})")
+            else:
+                slot = self.pool.take(step.shape, step.dtype)  # type: ignore[arg-type]  # it is known
+                self.pool.assign(self.texts[k], slot, step.shape)
+        self.lines.append(f"for {rows} in {slices}:  # {block.height} of {block.rows} at a time stay in the cache")
+        for k in (*block.sliced, *block.kept):
+            self.texts[k] = f"{texts[k]}[{rows}]"
+        start = len(self.lines)
+        for k in block.steps:
+            step = self.program.steps[k]
+            target = self.texts[k] if k in block.kept else self._target(k, block.step(step))
+            self._line(k, step, self._call(step, target))
+            self._release(k, step)
+        self.lines[start:] = [f"    {line}" for line in self.lines[start:]]
+        self.texts = texts
+        for k in block.steps:
+            self._release(k, self.program.steps[k])
 
     def _line(self, k: int, step: Step, text: str) -> None:
         remark = f"{visible(step.name)} = {step.formula}  " if step.name and step.formula else ""
@@ -423,64 +464,3 @@ def _plain_product(program: Program, step: Step) -> bool:
         return False
     sources = [program.steps[source] for source in step.refs]
     return all(x.shape is not None and len(x.shape) == 2 and x.dtype == step.dtype for x in sources)
-
-
-@final
-class _Pool:
-    """The buffers of a workspace; one is used again as soon as nobody needs what is in it."""
-
-    def __init__(self, names: Names) -> None:
-        self.names = names
-        self.slots: list[tuple[int, np.dtype[Any]]] = []
-        self.free: defaultdict[tuple[int, np.dtype[Any]], list[int]] = defaultdict(list)
-        self.held: dict[str, int] = {}
-        self.users: dict[tuple[int, Any], list[str]] = {}
-        self.views: dict[str, bool] = {}
-        """The names that stand for memory of the workspace, and whether it lies in one piece there."""
-
-    @property
-    def bytes(self) -> int:
-        return sum(size * dtype.itemsize for size, dtype in self.slots)
-
-    def take(self, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
-        """A free buffer of the size, or a new one."""
-        size = int(np.prod(shape))
-        if fitting := self.free[size, dtype]:
-            return fitting.pop()
-        self.slots.append((size, dtype))
-        return len(self.slots) - 1
-
-    def assign(self, name: str, slot: int, shape: Any) -> None:
-        self.held[name] = slot
-        self.views[name] = True
-        self.users.setdefault((slot, shape), []).append(name)
-
-    def slot_of(self, name: str) -> int | None:
-        return self.held.get(name)
-
-    def keep(self, name: str) -> None:
-        """The buffer goes to another name instead of back."""
-        del self.held[name]
-
-    def release(self, name: str) -> None:
-        if name in self.held:
-            slot = self.held.pop(name)
-            self.free[self.slots[slot]].append(slot)
-
-    def imports(self) -> set[str]:
-        return {"empty", *(dtype.name for _, dtype in self.slots)} if self.slots else set()
-
-    def names_of_buffers(self) -> list[str]:
-        """The names that stand for buffers."""
-        return [name for names in self.users.values() for name in names]
-
-    def lines(self) -> list[str]:
-        """One line for each buffer and shape; names that share a buffer stand in one line."""
-        first: dict[int, str] = {}
-        lines = []
-        for (slot, shape), names in self.users.items():
-            dtype = self.slots[slot][1].name
-            made = f"{first[slot]}.reshape({shape})" if slot in first else f"empty({shape}, {dtype})"
-            first.setdefault(slot, names[0])
-            lines.append(f"{' = '.join(names)} = {made}")
-        return lines
