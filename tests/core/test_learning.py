@@ -288,3 +288,25 @@ def test_a_named_size_in_a_sum_is_known_again_in_a_run():
 def test_a_rule_of_no_columns_runs():
     s = Sorted(cr.Input("x", (3, "m")), name="S")
     assert cr.Graph(cr.Sum(s)).forward({"x": np.ones((3, 0))})["S"].shape == (3, 0)
+
+
+def test_what_is_declared_may_ask_whether_a_size_is_a_number() -> None:
+    class First(cr.Node):
+        axis: int | None = None
+
+        @classmethod
+        def settled(cls, given, shape):
+            return {} if "axis" in given else {"axis": 0 if shape[0] == 3 or shape[1] in {5, 7} else 1}
+
+        def forward(self, x):
+            return np.unique(x)[:2] * self.axis
+
+        def backward(self, grad, y, x):
+            return (np.zeros_like(x),)
+
+        def shape_of(self, x):
+            return {3: (2,)}.get(x[0]) if x[1] != 4 else (1,)
+
+    built = [First(cr.Input("x", shape)) for shape in ((3, "m"), ("m", 3), ("m", 5), ("m", 4))]
+    assert [node.axis for node in built] == [0, 1, 0, 1]
+    assert [node.shape for node in built] == [(2,), None, None, (1,)]

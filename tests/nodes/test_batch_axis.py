@@ -12,7 +12,7 @@ from chainrule.errors import ArgumentError, ShapeError
 from chainrule.nodes.batch_axis import classes_axis, examples_axis, shares_axis
 from chainrule.nodes.batch_of_graph import batch_name, examples_word
 from chainrule.nodes.losses import ClassLoss, Loss
-from chainrule.symbols.dimensions import as_shape
+from chainrule.symbols.dimensions import as_shape, seen_by
 
 LOSSES = [
     cr.BCELoss, cr.SigmoidBCELoss, cr.CrossEntropyLoss, cr.SoftmaxCrossEntropyLoss, cr.MSELoss, cr.HingeLoss,
@@ -182,7 +182,7 @@ def test_a_softmax_of_three_axes_without_names_runs_over_the_first_as_ever():
     ids=str,
 )  # fmt: skip
 def test_the_classes_stand_beside_the_examples(shape, examples, classes):
-    assert classes_axis(as_shape(shape), examples) == classes
+    assert classes_axis(seen_by("a test", as_shape(shape)), examples) == classes
 
 
 def test_a_loss_of_softmax_asks_where_several_axes_may_hold_the_classes():

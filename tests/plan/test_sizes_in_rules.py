@@ -92,7 +92,30 @@ class Single(cr.Node):
         return (grad * 5 if 1 in x.shape else grad,)
 
 
-@pytest.mark.parametrize("rule", [Halved, RoundedUp, FirstHalf, Looped, Decided, Remaining, Told, Single])
+class LookedUp(cr.Node):
+    """x times what a table and a set say of the number of columns."""
+
+    def forward(self, x: Any) -> Any:
+        return x * {1: 5.0, 3: 7.0}.get(x.shape[1], 2.0)
+
+    def backward(self, grad: Any, y: Any, x: Any) -> tuple[Any]:
+        return (grad * (5.0 if x.shape in {(2, 1), (3, 1)} else 7.0 if x.shape[1] in frozenset((3, 9)) else 2.0),)
+
+
+class Several(cr.Node):
+    """x times 3 where there is more than one column."""
+
+    def forward(self, x: Any) -> Any:
+        return x * 3 if x.shape[1] - 1 else x
+
+    def backward(self, grad: Any, y: Any, x: Any) -> tuple[Any]:
+        return (grad if not x.shape[1] - 1 else grad * 3,)
+
+
+RULES = [Halved, RoundedUp, FirstHalf, Looped, Decided, Remaining, Told, Single, LookedUp, Several]
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_a_plan_is_its_run(rule: type[cr.Node]) -> None:
     z = cr.MatMul(cr.Parameter("W", (2, 3)), cr.Input("X", (3, "m")), name="Z")
     graph = cr.Graph(cr.Sum(cr.Square(rule(z, name="S")), name="L"))

@@ -234,6 +234,7 @@ def test_whether_a_size_of_a_rule_is_another_is_not_known(other):
 
 
 def test_equal_sizes_are_one_key():
+    m, n = (Dimension.named(name).seen_at("a node") for name in "mn")
     sizes = {m + n: "sum", m * n: "product"}
     assert sizes[n + m] == "sum"
     assert sizes[n * m] == "product"
@@ -241,6 +242,15 @@ def test_equal_sizes_are_one_key():
     size = m + n
     assert hash(size) == hash(size) == hash(n + m)
     assert len({hash(k * m) for k in range(1, 20)}) == 19  # one for all would make a search of every look-up
+
+
+def test_what_a_rule_asks_of_a_size_is_not_answered_before_there_is_data():
+    for asks in (lambda: hash(m), lambda: m in {1, 3}, lambda: {1: 5.0}.get(m), lambda: bool(m - 1), lambda: m == 1):
+        with pytest.raises(Untraceable, match="is not known before there is data"):
+            asks()
+    assert m
+    assert m + 2
+    assert (m - 1).seen_at("a node")
 
 
 def test_the_names_of_a_size_are_all_that_occur_in_it():

@@ -28,7 +28,7 @@ from chainrule.errors import ArgumentError, ChainruleError, did_you_mean
 from chainrule.shown.tables import html_table, html_text
 from chainrule.shown.text import clipped, line_in, visible
 from chainrule.symbols import operations
-from chainrule.symbols.dimensions import Dimension, Shape, shape_text
+from chainrule.symbols.dimensions import Dimension, Shape, seen_by, shape_text
 from chainrule.symbols.literals import literal
 from chainrule.symbols.symbol import Symbol, Value
 
@@ -128,9 +128,10 @@ class Node(Operable["Node"]):
         """Let the class settle facts; what remains of those that were given."""
         told = {fact: self.facts[fact] for fact in given}
         try:
-            settled = self.settled(told, *[source.__dict__["shape"] for source in self.inputs])
+            settled = self.settled(told, *[seen_by(type(self), source.__dict__["shape"]) for source in self.inputs])
         except ChainruleError as error:
             raise _told_of(self, error) from None
+        settled = {fact: frozen(value) for fact, value in settled.items()}
         self.__dict__.update(settled)
         self.facts.update(settled)  # the dict is this node's own, and nobody has seen it yet
         return tuple([fact for fact in given if fact not in settled])

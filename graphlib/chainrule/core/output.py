@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.core.learning import learned
 from chainrule.errors import ArgumentError, ChainruleError, Untraceable
-from chainrule.symbols.dimensions import Shape, as_shape, shape_text
+from chainrule.symbols.dimensions import Shape, as_shape, seen_by, shape_text
 from chainrule.symbols.symbol import Symbol
 
 Kind: TypeAlias = Any
@@ -88,7 +88,7 @@ def _found(kind: Kind, facts: tuple[Any, ...], inputs: tuple[Any, ...]) -> Outpu
     nowhere = {"inputs": (), "name": None, "layer": (), "facts": dict(facts), "_line": ("", 0), "built": ()}
     probe = made(kind, {**dict(facts), **nowhere})
     traced = _traced(probe, inputs)
-    said = probe.shape_of(*(shape for shape, _ in inputs))
+    said = probe.shape_of(*(seen_by(kind, shape) for shape, _ in inputs))
     if said is not NotImplemented:
         return _declared(kind, said, traced)
     if traced is not None:

@@ -215,7 +215,19 @@ class Dimension:
             )
         return False
 
+    def __bool__(self) -> bool:
+        if self.seen or (self.least or 0) > 0:
+            return True
+        raise Untraceable(
+            f"whether the size {self} is 0 is not known before there is data", remedy="a rule that does not ask"
+        )
+
     def __hash__(self) -> int:
+        if not self.seen and not _asked_from(_PACKAGE):  # a table or a set has no entry for it, and one for the number
+            raise Untraceable(
+                f"whether the size {self} stands in a table is not known before there is data",
+                remedy="a rule that does not look a size up",
+            )
         try:
             return self._hash
         except AttributeError:  # fractions take long to hash, so it is done once
@@ -451,6 +463,11 @@ def as_size(size: Any) -> Size:
     if number < 0:
         raise ValueError(f"a size is zero or more, not {number}")
     return number
+
+
+def seen_by(asks: Any, shape: Shape | None) -> Shape | None:
+    """A shape whose sizes answer whoever asks that ``m`` is no number; in a rule they refuse to say."""
+    return None if shape is None else tuple(s if isinstance(s, int) else s.seen_at(asks) for s in shape)
 
 
 def unseen(shape: Shape | None) -> Shape | None:
