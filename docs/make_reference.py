@@ -26,6 +26,7 @@ sys.path.append(str(DOCS))
 
 import make_nodes  # noqa: E402 — the folder has just been named
 import make_stub  # noqa: E402 — as above
+from reference_errors import RAISING, message  # noqa: E402 — as above
 from reference_names import elsewhere, joined  # noqa: E402 — as above
 
 import chainrule as cr  # noqa: E402 — as above
@@ -415,9 +416,15 @@ def errors_page() -> str:
         "that built it), what was `given`, and a `remedy`."
     )
     kinds = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, Exception)]
-    paths = [f"chainrule.errors.{kind.__name__}" for kind in kinds]
-    parts = [f"## {path.rpartition('.')[2]}\n\n{directive('autoclass', path, ':no-members:')}" for path in paths]
-    return page("Errors", said, tree, *parts)
+    return page("Errors", said, tree, *(error_part(kind.__name__) for kind in kinds))
+
+
+def error_part(name: str) -> str:
+    """One error: its cause, code that raises it, and what it says then, the cure among it."""
+    entry = f"## {name}\n\n{directive('autoclass', f'chainrule.errors.{name}', ':no-members:')}"
+    if name not in RAISING:
+        return entry
+    return f"{entry}\n\n```python\n{RAISING[name].strip()}\n```\n\n```text\n{message(name)}\n```"
 
 
 # --- the command line ------------------------------------------------------------------------------------------------

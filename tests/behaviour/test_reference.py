@@ -52,6 +52,15 @@ def test_every_room_with_a_list_of_names_is_told_or_is_one_that_nobody_imports_f
     assert listed - within <= set(made.ROOMS)
 
 
+def test_every_error_is_raised_by_the_code_on_its_page(pages):
+    errors = {name: kind for name, kind in vars(cr.errors).items() if isinstance(kind, type)}
+    kinds = {name: kind for name, kind in errors.items() if issubclass(kind, cr.errors.ChainruleError)}
+    for name, kind in kinds.items():
+        part = re.search(rf"^## {name}$(.*?)(?=^## |\Z)", pages["errors.md"], re.MULTILINE | re.DOTALL)[1]
+        stands_above = any(other.__base__ is kind for other in kinds.values())
+        assert stands_above or f"\n```text\nchainrule.errors.{name}: " in part
+
+
 def test_every_node_has_its_rule_formula_picture_and_example(made, pages):
     for family in made.families():
         text = pages[f"{made.file_of(family)}.md"]

@@ -79,3 +79,15 @@ def test_axe_finds_no_violations_and_nothing_sticks_out(chromium, violations, ad
     assert wide <= width
     assert said == []
     assert [url for url in asked if not url.startswith((address, "data:"))] == []
+
+
+def test_a_wide_picture_can_be_read_on_a_phone_and_opens_on_a_desk(chromium, address):
+    for width, least in ((390, 0.59), (1400, 0)):
+        tab = chromium.new_page(viewport={"width": width, "height": 1000})
+        tab.goto(f"{address}/drawing.html")
+        sizes = "parts => parts.map(p => [p.clientWidth / p.naturalWidth, p.closest('a') !== null])"
+        found = tab.locator("article p img").evaluate_all(sizes)
+        tab.close()
+        assert len(found) > 10
+        assert min(scale for scale, _ in found) >= least
+        assert all(opens for scale, opens in found if scale < 0.6)
