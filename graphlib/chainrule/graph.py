@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from chainrule.judging import Convention as JudgedConvention
     from chainrule.judging.verdicts import Report
     from chainrule.page import Page
-    from chainrule.plan.plan import Backend, Plan
+    from chainrule.plan.plan import Plan
     from chainrule.plan.prediction_plan import PredictionPlan
+    from chainrule.plan.refusing import Backend, Recomputing
     from chainrule.plan.training_plan import TrainingPlan
     from chainrule.plan.updating import Update
 
@@ -360,22 +361,32 @@ class Graph(BaseGraph):
 
     @overload
     def compile(  # type: ignore[overload-overlap]  # one name is text, several are not
-        self, *, outputs: str | Node, backend: Backend = "numpy"
+        self, *, outputs: str | Node, backend: Backend = "numpy", recompute: Recomputing = False
     ) -> PredictionPlan[Array]: ...
 
     @overload
     def compile(
-        self, *, outputs: Iterable[str | Node], backend: Backend = "numpy"
+        self, *, outputs: Iterable[str | Node], backend: Backend = "numpy", recompute: Recomputing = False
     ) -> PredictionPlan[dict[str, Array]]: ...
 
     @overload
     def compile(
-        self, gradients: Iterable[str | Node] | None = None, *, backend: Backend = "numpy", update: None = None
+        self,
+        gradients: Iterable[str | Node] | None = None,
+        *,
+        backend: Backend = "numpy",
+        update: None = None,
+        recompute: Recomputing = False,
     ) -> Plan: ...
 
     @overload
     def compile(
-        self, gradients: Iterable[str | Node] | None = None, *, backend: Backend = "numpy", update: Update
+        self,
+        gradients: Iterable[str | Node] | None = None,
+        *,
+        backend: Backend = "numpy",
+        update: Update,
+        recompute: Recomputing = False,
     ) -> TrainingPlan: ...
 
     def compile(
@@ -385,6 +396,7 @@ class Graph(BaseGraph):
         outputs: str | Node | Iterable[str | Node] | None = None,
         backend: Backend = "numpy",
         update: Update | None = None,
+        recompute: Recomputing = False,
     ) -> Plan | TrainingPlan | PredictionPlan[Any]:
         """A plan that computes the loss and these gradients (the parameters' when None) faster than a Run.
 
@@ -396,6 +408,10 @@ class Graph(BaseGraph):
         ``backend="numba"`` (extra: jit) makes one compiled loop over the columns where the layers are small enough for
         that, which takes seconds the first time and is kept on disk; ``"auto"`` does so where Numba is installed.
 
+        ``recompute=True`` is for deep networks: of what the way forward computes about the root of the layers is kept,
+        and the rest is computed again on the way back, with the same bits. ``recompute=["A10", "A20"]`` keeps these
+        values and none before the last of them; ``plan.explain()`` says what it spares.
+
         >>> from chainrule import Input, Mean, Parameter, Square
         >>> w, x = Parameter("w", (1, 2)), Input("x", (2, "m"))
         >>> step = Graph(Mean(Square(w @ x), name="L")).compile()
@@ -406,12 +422,12 @@ class Graph(BaseGraph):
         >>> float(Graph(Mean(Square(w @ x), name="L")).compile(outputs="L")({"w": [[1, 2]], "x": [[1], [0]]}))
         1.0
 
-        Raises ArgumentError for a loss that is no scalar, or more than one; UnknownNameError for what has no gradient;
-        MissingExtraError for Numba where it is not installed.
+        Raises ArgumentError for a loss that is no scalar, or more than one, and for ``recompute`` of what is not
+        computed; UnknownNameError for what has no gradient; MissingExtraError for Numba where it is not installed.
         """
         from chainrule.plan.training_plan import compile_plan
 
-        return compile_plan(self, gradients, outputs, backend, update)
+        return compile_plan(self, gradients, outputs, backend, update, recompute=recompute)
 
 
 def _drawn(error: ChainruleError, **options: Any) -> Drawing:

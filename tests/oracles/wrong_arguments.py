@@ -189,7 +189,7 @@ def of_graphs() -> dict[str, Good]:
         "options of a drawing": Good(graph.draw, (), {"layer": None, "collapse": [], "highlight": [], "wrap": False}),
         "looks of a drawing": Good(graph.draw, (), {"palette": "default", "direction": "right"}),
         "options of a page": Good(run.page, (), {"title": "", "palette": "default", "numerical": False}),
-        "Graph.compile": Good(graph.compile, (), {"gradients": ["W"], "backend": "numpy"}),
+        "Graph.compile": Good(graph.compile, (), {"gradients": ["W"], "backend": "numpy", "recompute": ["A"]}),
         "Graph.compile of outputs": Good(graph.compile, (), {"outputs": "A"}),
         "Graph.compile with an update": Good(graph.compile, (), {"update": cr.SGD(0.1)}),
         "Run.__getitem__": Good(run.__getitem__, ("dW",)),

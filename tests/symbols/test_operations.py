@@ -306,7 +306,7 @@ ITS_OWN = {
     "plan.columns._SUMS": "sums that blocks of columns may hand on in parts",
     "plan.loop.scalars._ALONG_AXIS": "implementations for single numbers",
     "plan.loop.scalars._OTHER_NAMES": "names of functions of single numbers",
-    "plan.numpy_source._MAY_COPY": "where the printed NumPy cannot know whether memory is shared",
+    "plan.lifetimes._MAY_COPY": "where the printed NumPy cannot know whether memory is shared",
     "plan.numpy_source._OPERATORS": "signs of the printed NumPy",
     "program.calculus.rule_text._FREE": "what is as short as a name where a rule is written out",
     "core.other_functions._WRITTEN": "what to write where no node computes a function",

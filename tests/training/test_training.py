@@ -38,7 +38,9 @@ def compiled(monkeypatch):
     from chainrule.training import kept_steps
 
     seen, compile_step = [], kept_steps.compile_step
-    monkeypatch.setattr(kept_steps, "compile_step", lambda *given: seen.append(given[-1]) or compile_step(*given))
+    monkeypatch.setattr(
+        kept_steps, "compile_step", lambda *given, **facts: seen.append(given[-1]) or compile_step(*given, **facts)
+    )
     return seen
 
 

@@ -16,6 +16,7 @@ from chainrule.plan.loop.fused import FusingKind, LoopModule, fused_loops, modul
 from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
+from chainrule.plan.recomputing import Recompute, recomputed
 from chainrule.plan.row_blocks import in_row_blocks
 from chainrule.plan.stacks import products_of_stacks
 from chainrule.program.program import Program
@@ -36,6 +37,8 @@ class _Part:
     prepare: Callable[[], Callable[..., Any]]
     loops: LoopModule | None
     """The loops that are called in the text."""
+    recomputed: str | None
+    """What it computes again on its way back, in words."""
 
     @property
     def text(self) -> str:
@@ -43,23 +46,30 @@ class _Part:
         return self.source.text + ("" if self.loops is None else f"\n\n{self.loops.text}")
 
 
-def _of_known_sizes(program: Program) -> Program:
-    return optimized(program, (products_of_stacks, *PASSES_OF_KNOWN_SIZES))
+def _of_known_sizes(program: Program, recompute: Recompute) -> tuple[Program, str | None]:
+    """The program after the passes of known sizes, and in words what it computes again."""
+    program = optimized(program, (products_of_stacks, *PASSES_OF_KNOWN_SIZES))
+    if not recompute:
+        return program, None
+    again = recomputed(program, recompute)  # behind all passes that make one step of two
+    return again.program, str(again)
 
 
-def _part(program: Program, title: str, fusing: FusingKind | None, returns: Any = "tuple") -> _Part:
-    program = _of_known_sizes(program)
+def _part(
+    program: Program, title: str, fusing: FusingKind | None, recompute: Recompute = False, returns: Any = "tuple"
+) -> _Part:
+    program, again = _of_known_sizes(program, recompute)
     program = program if fusing is None else fused_loops(program, fusing)
     program, blocks = in_row_blocks(program)
     threads = has_threads_of_blas(program)
     source = numpy_source(program, title, returns, threads=threads, blocks=blocks)
     prepare = source.compiled(title)
-    return _Part(source, (lambda: holding(prepare())) if threads else prepare, module_of(program))
+    return _Part(source, (lambda: holding(prepare())) if threads else prepare, module_of(program), again)
 
 
-def written_source(program: Program, sizes: Mapping[str, int], title: str) -> NumpySource:
+def written_source(program: Program, sizes: Mapping[str, int], title: str, recompute: Recompute = False) -> NumpySource:
     """The text of a plan for known sizes, all columns at once, that needs NumPy alone."""
-    return numpy_source(_of_known_sizes(bound(program, sizes)), title)
+    return numpy_source(_of_known_sizes(bound(program, sizes), recompute)[0], title)
 
 
 @final
@@ -67,15 +77,25 @@ class Whole:
     """A plan for known sizes that computes all columns at once."""
 
     def __init__(
-        self, program: Program, sizes: Mapping[str, int], title: str, fusing: FusingKind | None = None
+        self,
+        program: Program,
+        sizes: Mapping[str, int],
+        title: str,
+        fusing: FusingKind | None = None,
+        recompute: Recompute = False,
     ) -> None:
-        self.part = _part(bound(program, sizes), title, fusing, "dict")
+        self.part = _part(bound(program, sizes), title, fusing, recompute, "dict")
         self._local = threading.local()
 
     @property
     def text(self) -> str:
         """The printed function."""
         return self.part.text
+
+    @property
+    def recomputed(self) -> str | None:
+        """What is computed again on the way back, in words, where that was asked for."""
+        return self.part.recomputed
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -119,11 +139,12 @@ class Blocks(InPieces):
         *,
         title: str,
         fusing: FusingKind | None = None,
+        recompute: Recompute = False,
     ) -> None:
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
         self.loss = next((handed_name(program, k) for k in program.losses.values()), None)
         self.handed_names = {name: handed_name(program, k) for name, k in program.handed.items()}
-        self.fusing = fusing
+        self.fusing, self.recompute = fusing, recompute
         self.before = _part(bound(parts.before, sizes), f"{title}: before the blocks", fusing)
         self.after = _part(bound(parts.after, sizes), f"{title}: after the blocks", fusing)
         self.block = functools.cache(self._block)
@@ -132,7 +153,7 @@ class Blocks(InPieces):
     def _block(self, columns: int) -> _Part:
         sizes = {**self.sizes, self.parts.name: columns}
         title = f"{self.title}: one block of {columns} columns"
-        return _part(bound(self.parts.block, sizes, self.sizes), title, self.fusing)
+        return _part(bound(self.parts.block, sizes, self.sizes), title, self.fusing, self.recompute)
 
     def release(self) -> None:
         """Let go of every workspace; the next call makes them."""
@@ -146,6 +167,11 @@ class Blocks(InPieces):
     @property
     def text(self) -> str:
         return "\n".join(p.text for p in (self.before, self.block(min(self.columns, self.total)), self.after))
+
+    @property
+    def recomputed(self) -> str | None:
+        """What each block computes again on its way back, in words, where that was asked for."""
+        return self.block(min(self.columns, self.total)).recomputed
 
     @property
     def read(self) -> Mapping[str, int | None]:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, final
 import numpy as np
 
 from chainrule.plan.blas import in_parts, product
+from chainrule.plan.lifetimes import is_view, last_uses, may_copy, owners, size_in_bytes
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.plan.row_blocks import RowBlocks
@@ -22,13 +23,13 @@ from chainrule.program.step import Ref, Step
 from chainrule.shown.text import visible
 from chainrule.symbols import elementary, standardizing, windows
 from chainrule.symbols.dimensions import shape_text
-from chainrule.symbols.operations import index, kind, operation
+from chainrule.symbols.operations import index, operation
 
-_MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
 _OWN: Final = (elementary, standardizing, windows)  # whose functions the text imports
 _WIDTH: Final = 60  # columns of text before the comment
 _FEW_ENTRIES, _LONG_ROW = 32, 128
+_LET_GO: Final = 1 << 16  # bytes from which an array that is no buffer is let go of when nobody reads it any more
 # Python 3.11 compiles a function whose inner one reads 30,000 of its variables in 30 s; handed over, in 1 s.
 _MOST_SHARED: Final = 1000
 # OpenBLAS gives products of longer float64 rows to threads, which wait for each other when the machine is busy.
@@ -88,13 +89,15 @@ class _NumpyPrinting:
         self.texts: list[str] = []
         self.root: list[int] = []
         """The step whose memory a value lives in: itself, or what it is a view of."""
-        self.last = _last_uses(program)
+        self.last = last_uses(program, owners(program))
         self.pool = Workspace(self.names)
         self.constants: dict[Any, str] = {}
         self.objects: dict[str, Any] = {}
         self.prepared: dict[str, str] = {}
         """The lines that make a view of a buffer, by its name."""
         self.lines: list[str] = []
+        self.bound: defaultdict[int, list[str]] = defaultdict(list)
+        """By the step that owns the memory, the names of ``run`` that hold on to it, but for buffers."""
         self.imports: set[str] = set()
         self.own = defaultdict[str, set[str]](set)
         self.named: dict[Any, str] = {}
@@ -113,6 +116,7 @@ class _NumpyPrinting:
                 self._print(k, step)
             if k not in inside:
                 self._release(k, step)
+                self._let_go(k, step)
         ends = self._ends()
         head = [f"# {visible(self.title)}", *self._import_lines()] if self.title else self._import_lines()
         body = [f"    {line}" for line in (*self._constant_lines(), *self.pool.lines(), *self.prepared.values())]
@@ -140,7 +144,7 @@ class _NumpyPrinting:
 
     def _root(self, k: int, step: Step) -> int:
         """Where the memory of a value is; the result of a called rule may be one of its operands."""
-        return self.root[step.refs[0]] if _is_view(step) else k
+        return self.root[step.refs[0]] if is_view(step) else k
 
     def _rows(self, step: Step) -> tuple[str, str] | None:
         """The two factors of X @ Y.T where both have few and long rows: a product of rows for each entry.
@@ -215,7 +219,7 @@ class _NumpyPrinting:
     def _print(self, k: int, step: Step) -> None:
         if step.is_constant or _is_flip(step):
             return
-        if _is_view(step):
+        if is_view(step):
             self._print_view(k, step)
         elif (slot := self._chosen_in_place(k, step)) is not None:
             self.pool.assign(self.texts[k], slot, step.shape)
@@ -224,6 +228,8 @@ class _NumpyPrinting:
         else:
             target = self._target(k, step)
             call = self._call(step, target)
+            if target is None:
+                self.bound[k].append(self.texts[k])
             self._line(k, step, call if target else f"{self.texts[k]} = {call}")
 
     def _print_blocks(self, block: RowBlocks) -> None:
@@ -252,6 +258,7 @@ class _NumpyPrinting:
         self.texts = texts
         for k in block.steps:
             self._release(k, self.program.steps[k])
+            self._let_go(k, self.program.steps[k])
 
     def _line(self, k: int, step: Step, text: str) -> None:
         remark = f"{visible(step.name)} = {step.formula}  " if step.name and step.formula else ""
@@ -262,11 +269,12 @@ class _NumpyPrinting:
         source = step.operands[0].step
         text = f"{self.texts[k]} = {self._view(step)}"
         if self.texts[source] in self.pool.views and (
-            step.operation not in _MAY_COPY or (step.operation is np.reshape and self.pool.views[self.texts[source]])
+            not may_copy(step.operation) or (step.operation is np.reshape and self.pool.views[self.texts[source]])
         ):
             self.pool.views[self.texts[k]] = step.operation is np.reshape
             self.prepared[self.texts[k]] = text  # the buffer stays where it is, so a view of it is made once
         else:
+            self.bound[self.root[k]].append(self.texts[k])
             self._line(k, step, text)
 
     def _view(self, step: Step) -> str:
@@ -385,6 +393,14 @@ class _NumpyPrinting:
             if self.last.get(root) == k:
                 self.pool.release(self.texts[root])
 
+    def _let_go(self, k: int, step: Step) -> None:
+        """Let go of large arrays that are no buffers and have been read for the last time."""
+        for root in dict.fromkeys(self.root[source] for source in step.refs):
+            owner = self.program.steps[root]
+            large = owner.operation is not None and size_in_bytes(owner) >= _LET_GO
+            if large and self.last.get(root) == k and root in self.bound:
+                self.lines.append(f"del {', '.join(self.bound[root])}")
+
     def _ends(self) -> str:
         given: set[int] = set()
         values = [self._result(k, given) for k in self.program.losses.values()]
@@ -405,29 +421,6 @@ class _NumpyPrinting:
             return f"{text}[()]"  # a number, also of an array without axes
         own = own and step.shape != ()  # what a function returns for no axes is a number and no array
         return text if own and step.operation is not np.broadcast_to else f"{self._function('array')}({text})"
-
-
-def _last_uses(program: Program) -> dict[int, int]:
-    """By the step that owns the memory: the last step that reads it, itself or through a view."""
-    owner: list[int] = []
-    last: dict[int, int] = {}
-    for k, step in enumerate(program.steps):
-        for source in step.refs:
-            last[owner[source]] = k
-        owner.append(owner[step.refs[0]] if step.refs and _makes_view(step.operation) else k)
-    called = [source for step in program.steps if isinstance(step.operation, Call) for source in step.refs]
-    for k in (*program.ends, *called):  # what a rule returns may be what it was given
-        last[owner[k]] = len(program.steps)
-    return last
-
-
-def _is_view(step: Step) -> bool:
-    """Whether the result may lie in the memory of the first operand."""
-    return _makes_view(step.operation) and isinstance(step.operands[0], Ref)
-
-
-def _makes_view(function: Any) -> bool:
-    return function in _MAY_COPY or kind(function) == "view"
 
 
 def _is_flip(step: Step) -> bool:

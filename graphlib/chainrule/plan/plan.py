@@ -6,7 +6,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -23,21 +23,23 @@ from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
 from chainrule.plan.explained import Explained, about_loop, printed_line
 from chainrule.plan.loop.fused import FusingKind
-from chainrule.plan.loop.looped import Loop, Looped, has_numba, require_numba
+from chainrule.plan.loop.looped import Loop, Looped, has_numba
 from chainrule.plan.loop.scalars import NotScalar
 from chainrule.plan.module_text import Written, module_text
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache, written_source
 from chainrule.plan.optimizing import evaluated, optimized, typed
 from chainrule.plan.out import check_targets, written
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
+from chainrule.plan.quick_call import quick_code, quick_whole
+from chainrule.plan.recomputing import Recompute
+from chainrule.plan.refusing import Backend, Recomputing, check_backend, check_loss, kept_for_recomputing
 from chainrule.plan.sizes import Assured
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.calls import RuleCall
 from chainrule.program.program import Program
 from chainrule.shown.text import visible
-from chainrule.symbols.dimensions import Dimension, shape_text
+from chainrule.symbols.dimensions import Dimension
 
-Backend: TypeAlias = Literal["numpy", "numba", "auto"]
 Computation: TypeAlias = Whole | Blocks | Looped
 Key = tuple[Any, ...]
 
@@ -53,49 +55,36 @@ def compile_graph(
     *,
     update: Update | None = None,
     block: int | None = None,
+    recompute: Recomputing = False,
 ) -> Plan:
     """The plan of a graph with one scalar loss; ``Graph.compile`` says more.
 
     With an ``update``, what a call hands back are the parameters after one step, and what the update remembers.
     """
-    _check_backend(backend)
-    _check_loss(graph)
+    check_backend(backend)
+    check_loss(graph)
     program = wanted_program(graph, gradients)
+    kept = kept_for_recomputing(recompute, graph, program)
     if update is None:
-        return Plan(graph, program, backend, block=block)
+        return Plan(graph, program, backend, block=block, recompute=kept)
     fed = program.feeds
     if computed := [name for name in program.gradients if name not in fed]:
         raise ArgumentError(
             f"{', '.join(computed)}: only what is fed can be updated", given=", ".join(program.gradients)
         )
     memory = memories(update, {name: graph[name].shape or () for name in program.gradients}, graph.names)
-    return Plan(graph, with_updates(program, update, memory), backend, update=update, memory=memory, block=block)
+    program = with_updates(program, update, memory)
+    return Plan(graph, program, backend, update=update, memory=memory, block=block, recompute=kept)
 
 
-def _check_backend(backend: Backend) -> None:
-    if backend not in ("numpy", "numba", "auto"):
-        raise ArgumentError(f"there is no backend {backend!r}", remedy='"numpy", "numba" or "auto"')
-    if backend == "numba":
-        require_numba()
-
-
-def _check_loss(graph: BaseGraph) -> None:
-    names = list(map(graph.name, graph.outputs))
-    if len(names) != 1:
-        remedy = f"Graph(loss, watch=[...]); without gradients, compile(outputs={names})"
-        raise ArgumentError("a plan has one output, the loss", given=", ".join(names), remedy=remedy)
-    if graph.outputs[0].shape:
-        raise ArgumentError(
-            f"gradients start at a scalar loss, and {names[0]} has shape {shape_text(graph.outputs[0].shape)}",
-            where=graph.outputs[0].where,
-            remedy=f"Sum or Mean of it; without gradients, compile(outputs={names[0]!r})",
-        )
-
-
-def compile_forward(graph: BaseGraph, backend: Backend = "numpy", *, block: int | None = None) -> Plan:
+def compile_forward(
+    graph: BaseGraph, backend: Backend = "numpy", *, block: int | None = None, recompute: Recomputing = False
+) -> Plan:
     """The plan of all outputs of a graph, which its nodes have names for, without a loss or gradients."""
-    _check_backend(backend)
-    return Plan(graph, predicted_program(graph), backend, block=block)
+    check_backend(backend)
+    program = predicted_program(graph)
+    kept = kept_for_recomputing(recompute, graph, program)
+    return Plan(graph, program, backend, block=block, recompute=kept)
 
 
 @final
@@ -122,8 +111,10 @@ class Plan(Explained):
         memory: Mapping[str, Mapping[str, Input]] | None = None,
         block: int | None = None,
         programs: Mapping[Any, Program] | None = None,
+        recompute: Recompute = False,
     ) -> None:
         self.graph, self.backend, self.update, self._block = graph, backend, update, block
+        self._recompute = recompute
         self.memory: Mapping[str, Mapping[str, Input]] = memory or {}
         """By parameter, the inputs for what the update remembers of it."""
         self._gradients = tuple(self.memory) or tuple(program.gradients)
@@ -194,7 +185,8 @@ class Plan(Explained):
                 given=str(dict(sizes)),
                 remedy="plan.explain() says why",
             )
-        source = written_source(self._program_for(dtype), sizes, f"{dtype.name}, {dict(sizes)}")
+        title = f"{dtype.name}, {dict(sizes)}"
+        source = written_source(self._program_for(dtype), sizes, title, self._recompute)
         return Written(source, {self._name(leaf): evaluated(leaf.shape or (), sizes) for leaf in self._fed})
 
     def _size_names(self) -> list[str]:
@@ -202,22 +194,39 @@ class Plan(Explained):
         return sorted({name for size in sizes for name in size.names})
 
     def explain(self) -> str:
-        """What was compiled: how many steps, and whether columns are computed in blocks, or why not."""
-        program, parts = self._program_for(np.dtype(float)), self._split_for(np.dtype(float))
+        """What was compiled: how many steps, and whether columns are computed in blocks, or why not.
+
+        With ``recompute`` also what is kept and what that spares, for the sizes and the dtype of the last call.
+        """
+        program = self._program_for(np.dtype(float))
         lines = [f"{len(self._recorded)} steps recorded, {len(program)} after the passes"]
         if self._assured.unknown is not None:
             return "\n".join([*lines, f"computed as a run, node by node: {visible(self._assured.unknown)}"])
         loop = self._loop(dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float))
-        lines += about_loop(loop, self._numba())
+        return "\n".join([*lines, *about_loop(loop, self._numba()), *self._about_blocks(), *self._about_recomputing()])
+
+    def _about_blocks(self) -> list[str]:
+        parts = self._split_for(np.dtype(float))
         if isinstance(parts, str):
-            return "\n".join([*lines, f"all columns at once: {parts}"])
+            return [f"all columns at once: {parts}"]
         sums = [name for name in parts.block.values if name not in parts.joined]
         steps = f"{len(parts.block)} steps in each, {len(parts.after)} after them"
-        lines += [
+        return [
             f"blocks of columns of {parts.name}: {steps}",
             f"added up over the blocks: {visible(', '.join(sums)) or 'nothing'}",
+            *([f"laid end to end: {visible(', '.join(parts.joined))}"] if parts.joined else []),
         ]
-        return "\n".join([*lines, f"laid end to end: {visible(', '.join(parts.joined))}"] if parts.joined else lines)
+
+    def _about_recomputing(self) -> list[str]:
+        """What is computed again, for the sizes and the dtype of the last call, else for named sizes of 1,000."""
+        if not self._recompute:
+            return []
+        sizes, dtype = getattr(self._local, "fed", (dict.fromkeys(self._size_names(), _SHOWN), np.dtype(float)))
+        computation = getattr(self._local, "last", None) or self._computation(sizes, dtype)
+        title = ", ".join([dtype.name, *(f"{name} = {size:,}" for name, size in sizes.items())])
+        if isinstance(computation, Looped):
+            return ["recompute: nothing is kept for the way back, all of it is in registers"]
+        return [f"{computation.recomputed} ({title})"]
 
     def __repr__(self) -> str:
         return f"<Plan of {len(self._recorded)} steps: {visible(', '.join(self._recorded.values))}>"
@@ -263,7 +272,7 @@ class Plan(Explained):
         if executor is not None and not isinstance(computation, Whole):
             return computation(arrays, submitting(self, computation, arrays, executor))
         if isinstance(computation, Whole):
-            self._local.call = self._quick(_quick_whole(computation), computation.feeds, arrays)
+            self._local.call = self._quick(quick_whole(computation), computation.feeds, arrays)
         elif isinstance(computation, Looped) and not computation.threaded:
             self._local.call = self._quick(computation.loop.quick(), tuple(computation.read))
         return computation(arrays)
@@ -331,7 +340,7 @@ class Plan(Explained):
             facts |= {f"s{k}": arrays[name].shape for k, name in enumerate(names)}
             facts |= {f"d{k}": arrays[name].dtype for k, name in enumerate(names)}
         namespace: dict[str, Any] = {"other": self._general, "ndarray": np.ndarray, **facts, **known}
-        exec(_quick_code(text, len(names), arrays is not None), namespace)
+        exec(quick_code(text, len(names), arrays is not None), namespace)
         return namespace["call"]  # type: ignore[no-any-return]  # what exec has made
 
     # --- what computes it ----------------------------------------------------------------------------------------
@@ -372,8 +381,9 @@ class Plan(Explained):
         if max(sizes.values(), default=1) > few and not isinstance(parts := self._split_for(dtype), str):
             columns = self._block or columns_in_cache(parts, sizes, dtype)
             if sizes[parts.name] > columns:
-                return Blocks(program, parts, sizes, columns, title=title, fusing=fusing)
-        return Whole(program, sizes, title, fusing)
+                again = self._recompute
+                return Blocks(program, parts, sizes, columns, title=title, fusing=fusing, recompute=again)
+        return Whole(program, sizes, title, fusing, self._recompute)
 
     def _numba(self) -> bool:
         return self.backend == "numba" or (self.backend == "auto" and has_numba())
@@ -413,12 +423,13 @@ class Plan(Explained):
         return {str(size): number for size, number in pairs if isinstance(size, Dimension)}
 
     def __reduce__(self) -> tuple[Any, ...]:
+        options: dict[str, Any] = {"block": self._block, "recompute": self._recompute}
         if any(isinstance(step.operation, RuleCall) for step in self._recorded):  # a node pickles with all before it
             if self._recorded.predicts:
-                return functools.partial(compile_forward, block=self._block), (self.graph, self.backend)
-            anew = functools.partial(compile_graph, update=self.update, block=self._block)
+                return functools.partial(compile_forward, **options), (self.graph, self.backend)
+            anew = functools.partial(compile_graph, update=self.update, **options)
             return anew, (self.graph, self._gradients, self.backend)
-        options = {"update": self.update, "memory": self.memory, "block": self._block, "programs": self._programs}
+        options |= {"update": self.update, "memory": self.memory, "programs": self._programs}
         return _restored, (self.graph, self._recorded, self.backend, options)
 
 
@@ -445,50 +456,3 @@ def _check_dtypes(program: Program, dtype: np.dtype[Any]) -> None:
 def _restored(graph: BaseGraph, recorded: Program, backend: Backend, options: Mapping[str, Any]) -> Plan:
     """A plan as it was pickled: nothing is traced, and no pass is made again."""
     return Plan(graph, recorded, backend, **options)
-
-
-def _quick_whole(computation: Whole) -> tuple[str, dict[str, Any]]:
-    arguments = ", ".join(f"x{k}" for k in range(len(computation.feeds)))
-    free = computation.free()
-    lines = [
-        "if free:",
-        "    run = take()",
-        "    try:",
-        f"        return run({arguments})",
-        "    finally:",
-        "        put(run)",
-    ]
-    return "\n".join(lines), {"free": free, "take": free.pop, "put": free.append}
-
-
-@functools.cache
-def _quick_code(body: str, count: int, compared: bool) -> Any:
-    """The code of a call for this number of feeds: a few comparisons for each, no loop."""
-    reads = "; ".join(f"x{k} = feeds[n{k}]" for k in range(count)) or "pass"
-    checks = [f"type(x{k}) is ndarray" for k in range(count)]
-    if compared:
-        checks += [f"x{k}.shape == s{k} and x{k}.dtype is d{k}" for k in range(count)]
-    lines = [
-        "def call(feeds):",
-        "    try:",
-        f"        {reads}",
-        f"        same = {' and '.join([f'len(feeds) == {count}', *checks])}",
-        "    except (KeyError, TypeError):",
-        "        same = False",
-        "    if same:",
-        *_quick_body(body.splitlines(), compared),
-        "    return other(feeds)",
-    ]
-    return compile("\n".join(lines), "<plan call>", "exec")
-
-
-def _quick_body(lines: Sequence[str], compared: bool) -> list[str]:
-    if compared:
-        return [f"        {line}" for line in lines]
-    # The loop refuses what it was not compiled for before it computes anything; the long way says what is wrong.
-    return [
-        "        try:",
-        *(f"            {line}" for line in lines),
-        "        except (TypeError, ValueError):",
-        "            pass",
-    ]

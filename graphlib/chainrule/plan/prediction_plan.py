@@ -10,14 +10,15 @@ from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 from chainrule.plan.asked import named
 from chainrule.plan.pieces import Array
-from chainrule.plan.plan import Backend, Plan, compile_forward
+from chainrule.plan.plan import Plan, compile_forward
+from chainrule.plan.refusing import Backend, Recomputing
 from chainrule.plan.upon_plan import UponPlan
 
 Predicted = TypeVar("Predicted", Array, dict[str, Array])
 
 
 def compile_prediction(
-    graph: BaseGraph, outputs: str | Node | Iterable[str | Node], backend: Backend
+    graph: BaseGraph, outputs: str | Node | Iterable[str | Node], backend: Backend, recompute: Recomputing = False
 ) -> PredictionPlan[Any]:
     """The plan of one output, or of several as a dict; raises ArgumentError for none, UnknownNameError."""
     names = [graph.names[k] for k in graph.positions(outputs)]
@@ -26,7 +27,8 @@ def compile_prediction(
     if any(graph[name].name is None for name in names):
         graph = named(graph)
     ends = dict.fromkeys(graph[name] for name in names)
-    return PredictionPlan(compile_forward(type(graph)(*ends), backend), isinstance(outputs, (str, Node)))
+    plan = compile_forward(type(graph)(*ends), backend, recompute=recompute)
+    return PredictionPlan(plan, isinstance(outputs, (str, Node)))
 
 
 @final

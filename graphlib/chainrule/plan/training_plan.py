@@ -13,8 +13,9 @@ from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 from chainrule.plan.loop.looped import Looped
 from chainrule.plan.pieces import Array, cut, in_memory
-from chainrule.plan.plan import Backend, Plan, compile_graph
+from chainrule.plan.plan import Plan, compile_graph
 from chainrule.plan.prediction_plan import PredictionPlan, compile_prediction
+from chainrule.plan.refusing import Backend, Recomputing
 from chainrule.plan.updating import Update
 from chainrule.plan.upon_plan import UponPlan
 
@@ -31,20 +32,29 @@ def compile_plan(
     outputs: str | Node | Iterable[str | Node] | None,
     backend: Backend,
     update: Update | None,
+    *,
+    recompute: Recomputing = False,
 ) -> Plan | TrainingPlan | PredictionPlan[Any]:
     """The plan of a graph: of gradients, of their update, or of a prediction; ``Graph.compile`` says more."""
     if outputs is not None:
         if names is not None or update is not None:
             given = "gradients" if update is None else "an update"
             raise ArgumentError("a plan of outputs has no gradients", given=given, remedy="two plans")
-        return compile_prediction(graph, outputs, backend)
+        return compile_prediction(graph, outputs, backend, recompute)
     if names is None and update is None and graph.gradient_order:
-        return compile_prediction(graph, list(graph.outputs), backend)
-    return compile_graph(graph, names, backend) if update is None else compile_step(graph, names, backend, update)
+        return compile_prediction(graph, list(graph.outputs), backend, recompute)
+    if update is None:
+        return compile_graph(graph, names, backend, recompute=recompute)
+    return compile_step(graph, names, backend, update, recompute=recompute)
 
 
 def compile_step(
-    graph: BaseGraph, names: Iterable[str | Node] | None, backend: Backend, update: Update
+    graph: BaseGraph,
+    names: Iterable[str | Node] | None,
+    backend: Backend,
+    update: Update,
+    *,
+    recompute: Recomputing = False,
 ) -> TrainingPlan:
     """The plan that moves these names by the update, which must have the methods of one. Raises ArgumentError."""
     if isinstance(update, type) or not all(callable(getattr(update, name, None)) for name in ("start", "update")):
@@ -52,7 +62,7 @@ def compile_step(
             f"an update has the methods start and update, and {type(update).__name__} {update!r}"[:200] + " does not",
             remedy=f"{update.__name__}()" if isinstance(update, type) else "chainrule has SGD, Momentum and Adam",
         )
-    return TrainingPlan(compile_graph(graph, names, backend, update=update))
+    return TrainingPlan(compile_graph(graph, names, backend, update=update, recompute=recompute))
 
 
 @final

@@ -33,6 +33,15 @@ def clipped(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def in_bytes(count: int) -> str:
+    """A number of bytes, for people.
+
+    >>> in_bytes(800), in_bytes(51_200), in_bytes(13_107_200)
+    ('800 B', '51.2 kB', '13.1 MB')
+    """
+    return f"{count:,} B" if count < 1e3 else f"{count / 1e3:,.1f} kB" if count < 1e6 else f"{count / 1e6:,.1f} MB"
+
+
 def in_columns(rows: Sequence[Sequence[str]], between: str = "  ") -> list[str]:
     """Rows of cells as lines of one width, each column as wide as its widest cell.
 

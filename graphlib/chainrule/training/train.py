@@ -15,6 +15,7 @@ from chainrule.core.graph import BaseGraph
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError, FeedError
 from chainrule.nodes.batch_of_graph import batch_name
+from chainrule.plan.refusing import Recomputing
 from chainrule.plan.training_plan import State, TrainingPlan
 from chainrule.symbols.dimensions import names_in, shape_text
 from chainrule.training.batches import Batches
@@ -40,6 +41,7 @@ def train(
     columns: str | None = None,
     progress: bool | TextIO = True,
     backend: Literal["numpy", "numba", "auto"] | None = None,
+    recompute: Recomputing = False,
     snapshots: int = 51,
     plot: Any = False,
 ) -> History:
@@ -58,6 +60,8 @@ def train(
     The step is compiled: ``backend`` is that of ``Graph.compile``. With "numba", small networks go through whole epochs
     in one call, which takes some seconds to compile once and pays from about a hundred thousand steps on. Without a
     backend so many steps get "auto", and fewer "numpy": the same call gives the same numbers, whenever it is made.
+    ``recompute=True`` is for nets so deep that what their way back reads does not fit into memory, as in
+    ``Graph.compile``.
 
     ``progress`` is where the progress is written (True: standard output; False: nowhere): a bar that redraws itself on
     a terminal, ten lines anywhere else (fewer if there are fewer steps). Ctrl-C ends the training; the step it broke
@@ -100,7 +104,7 @@ def train(
         raise _without_examples(graph, feeds, columns)
     steps = len(Batches(feeds, axes, epochs, batch_size, seed))  # what it refuses is refused before all compiling
     chosen = backend if backend is not None else "auto" if steps >= MANY_STEPS else "numpy"
-    step = kept_step(graph, params, chosen, optimizer)
+    step = kept_step(graph, params, chosen, optimizer, recompute)
     start = step.start(params)
     fed = step.prepare({**start, **feeds})
     state = {name: fed.pop(name) for name in start}

@@ -1,4 +1,4 @@
-"""The sections of the page on computing: 2-3-3-1, a large net against its products, training, load, memory."""
+"""The sections of the page on computing: 2-3-3-1, a large net against its products, training, load."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ TRAINED: Final = "Steps of training: forward, backward and Adam"
 COLUMNS: Final = (1, 1_000, 10_000, 100_000, 1_000_000)
 BATCHES: Final = (32, 256)
 DTYPES: Final = ("float64", "float32")
-_MEASURED: Final = ("NumPy plan", "auto plan", "PyTorch eager", "JAX jit")  # whose memory and whose losses under load
 Found = dict[Case, dict[str, Any]]
 
 
@@ -189,7 +188,7 @@ def _trained_table(section: Section, found: Found, aimed: bool = True) -> None:
     section.table(["net", *TRAINED_BY, "best ÷ better"], rows)
 
 
-# --- under load, and memory ------------------------------------------------------------------------------------------
+# --- under load -------------------------------------------------------------------------------------------------------
 
 
 def loaded(kept: Kept, options: Options) -> Section:
@@ -227,24 +226,3 @@ def _both(options: Options, case: Case, names: tuple[str, ...]) -> dict[str, Any
     with another_process_computing():
         busy = options.turns.timed(list(idle["times"]), options.seconds / 2)
     return {"idle": idle["times"], "busy": busy["times"], "load": idle["load"]}
-
-
-def memory(kept: Kept, options: Options) -> Section:
-    section = Section("Peak memory beyond feeds and results")
-    section.say(
-        "MB of resident memory at the peak of a call, less what the process held before it, all that was freed having "
-        "been handed back: steps of Adam with 256 examples in float32, and the gradients of 2-3-3-1 with 1,000,000 "
-        "columns in float64. The new parameters are part of it."
-    )
-    cases = [Case("gradients", "2-3-3-1", 1_000_000), *(Case("step", net, 256, "float32") for net in NETS)]
-    found = {case: kept(f"{case}, memory", lambda case=case: options.turns.memory(case, _MEASURED)) for case in cases}
-    rows = [
-        [f"{case.net}, {case.m:,}", *(f"{one[name] / (1 << 20):,.1f}" if name in one else "–" for name in _MEASURED)]
-        for case, one in found.items()
-    ]
-    for name in ("NumPy plan", "auto plan"):
-        if name in found[cases[0]]:
-            taken, what = found[cases[0]][name] / (1 << 20), f"peak memory of the {name} at m = 1,000,000"
-            section.say(f"For 2-3-3-1 the {name} needs {section.judged(taken, aims.MEMORY / (1 << 20), what, 'MB')}.")
-    section.table(["MB", *_MEASURED], rows)
-    return section

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,9 @@ PACKAGES: Final = ("numpy", "numba", "torch", "jax", "autograd", "mygrad")
 # Memory that is freed is kept by the process and not handed back to the system, which would clear it page by page at
 # the next call: what PyTorch and JAX bring about by being there, NumPy alone has only so. glibc takes 32 MB at most.
 ALLOCATOR: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(8 << 30)}
+# Where memory is measured all that is freed goes back at once, so that what is resident is what is in use. Threads
+# share one arena: of the others glibc does not hand back the end.
+GIVEN_BACK: Final = {"MALLOC_MMAP_THRESHOLD_": str(64 << 10), "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_ARENA_MAX": "1"}
 _OF_THREADS: Final = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -28,13 +32,13 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def environment(threads: int) -> dict[str, str]:
+def environment(threads: int, allocator: Mapping[str, str] = ALLOCATOR) -> dict[str, str]:
     """What every contender's process is started with: this many threads, one state of the allocator."""
     # Installed libraries have their bytecode; without this the engine would be compiled anew in every process.
     own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
         **own,
-        **ALLOCATOR,
+        **allocator,
         **dict.fromkeys(_OF_THREADS, str(threads)),
         "JAX_PLATFORMS": "cpu",
         "TORCHINDUCTOR_COMPILE_THREADS": "1",  # more are processes that stay

@@ -11,6 +11,7 @@ from comparison import starting_sections as starting
 from comparison.computing_sections import Options
 from comparison.kept import Kept, TimeIsUp
 from comparison.machine import processors
+from comparison.memory_section import memory
 from comparison.page import Section
 from comparison.turns import Turns
 
@@ -22,7 +23,7 @@ SECTIONS: Final[dict[str, Callable[[Kept, Options], Section]]] = {
     "epochs": computing.epochs,
     "alone": computing.one_thread,
     "trained-alone": computing.trained_alone,
-    "memory": computing.memory,
+    "memory": memory,
     "start": starting.start,
     "compile": starting.compiling,
     "tools": starting.tools,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -22,10 +23,15 @@ ADAM: Final = cr.Adam(rate=0.001)
 
 @dataclass
 class Step:
-    """One step of training, and what the parameters are by now."""
+    """One step of training, and what the parameters are by now.
+
+    Of a plan also what lets go of the arrays that it computes in, and the bytes of the new state that it hands back.
+    """
 
     take: Callable[[], Any]
     state: Callable[[], Mapping[str, Any]]
+    release: Callable[[], Any] = dict
+    new: Callable[[], int] = int
 
     def __call__(self) -> Any:
         return self.take()
@@ -62,7 +68,8 @@ def plan(name: str, m: int, dtype: str, **options: Any) -> Step:
         loss, state = compiled({**state, **batch})
         return loss
 
-    return Step(step, lambda: {key: state[key] for key in params})
+    new = sum(array.nbytes for array in state.values())
+    return Step(step, lambda: {key: state[key] for key in params}, compiled.release, lambda: new)
 
 
 def numpy_plan(name: str, m: int, dtype: str) -> Step:
@@ -157,4 +164,6 @@ TRAINED_BY: Final[dict[str, Callable[[str, int, str], Step]]] = {
     "NumPy plan": numpy_plan,
     "auto plan": auto_plan,
 }
+RECOMPUTED: Final = {"NumPy plan, recompute": partial(plan, backend="numpy", recompute=True)}
+"""Who takes part where memory counts."""
 RIVALS: Final = ("PyTorch eager", "torch.compile", "JAX jit")

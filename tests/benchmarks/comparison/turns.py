@@ -8,13 +8,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, final
 
 from comparison.contenders import Case, differs, names_for
-from comparison.machine import environment, load
+from comparison.machine import ALLOCATOR, environment, load
 
 _CHILD = str(Path(__file__).with_name("contender_child.py"))
 PAUSE: Final = 0.04  # seconds, in which threads that still spin after a call go to sleep
@@ -25,9 +25,11 @@ _FEWEST, _OF_LONG = 5, 3  # rounds, however long they take; of those that last l
 class _Process:
     """The process of one contender."""
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, allocator: Mapping[str, str]) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen([sys.executable, _CHILD], env=environment(threads), **pipes)  # type: ignore[call-overload]  # pipes are in a dict
+        self.process = subprocess.Popen(  # type: ignore[call-overload]  # pipes are in a dict
+            [sys.executable, _CHILD], env=environment(threads, allocator), **pipes
+        )
         self._send((name, threads))
 
     def ask(self, *request: Any) -> Any:
@@ -53,8 +55,8 @@ class _Process:
 class Turns:
     """The processes of all contenders that have been asked for so far, with this many threads each."""
 
-    def __init__(self, threads: int, without: Sequence[str] = ()) -> None:
-        self.threads, self.without = threads, without
+    def __init__(self, threads: int, without: Sequence[str] = (), allocator: Mapping[str, str] = ALLOCATOR) -> None:
+        self.threads, self.without, self.allocator = threads, without, allocator
         self._processes: dict[str, _Process] = {}
 
     def __enter__(self) -> Turns:
@@ -116,7 +118,7 @@ class Turns:
 
     def _process(self, name: str) -> _Process:
         if name not in self._processes:
-            self._processes[name] = _Process(name, self.threads)
+            self._processes[name] = _Process(name, self.threads, self.allocator)
         return self._processes[name]
 
 

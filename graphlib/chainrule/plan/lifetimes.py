@@ -1,0 +1,76 @@
+"""Lifetimes: whose memory a value of a program lies in, and which step is the last to read it."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, Final
+
+import numpy as np
+
+from chainrule.program.calls import Call, pick
+from chainrule.program.program import Program
+from chainrule.program.step import Ref, Step
+from chainrule.symbols.operations import index, kind
+
+_MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
+
+
+def may_copy(function: Any) -> bool:
+    """Whether a function makes a view of some operands and copies others."""
+    return function in _MAY_COPY
+
+
+def makes_view(function: Any) -> bool:
+    """Whether what a function returns may lie in the memory of its first operand."""
+    return function in _MAY_COPY or kind(function) == "view"
+
+
+def is_view(step: Step) -> bool:
+    """Whether the result may lie in the memory of the first operand."""
+    return makes_view(step.operation) and isinstance(step.operands[0], Ref)
+
+
+def owners(program: Program) -> list[int]:
+    """By step, the step whose memory its value lies in: itself, or what it is a view of."""
+    owner: list[int] = []
+    for k, step in enumerate(program.steps):
+        owner.append(owner[step.refs[0]] if step.refs and makes_view(step.operation) else k)
+    return owner
+
+
+def last_uses(program: Program, owner: list[int]) -> dict[int, int]:
+    """By the step that owns the memory: the last step that reads it, itself or through a view."""
+    last: dict[int, int] = {}
+    for k, step in enumerate(program.steps):
+        for source in step.refs:
+            last[owner[source]] = k
+    called = [source for step in program.steps if isinstance(step.operation, Call) for source in step.refs]
+    for k in (*program.ends, *called):  # what a rule returns may be what it was given
+        last[owner[k]] = len(program.steps)
+    return last
+
+
+def size_in_bytes(step: Step) -> int:
+    """What the value of a step of known sizes takes; 0 where they are not known."""
+    known = step.shape is not None and all(isinstance(size, int) for size in step.shape)
+    return prod(step.shape or ()) * step.dtype.itemsize if known else 0
+
+
+def alive(program: Program) -> list[int]:
+    """By step of a program of known sizes, the bytes between feeds and results that are in use while it is computed.
+
+    A function of single entries may write where an operand lies that nobody reads any more.
+    """
+    owner = owners(program)
+    last, ends = last_uses(program, owner), {owner[k] for k in program.ends}
+    size = [size_in_bytes(step) if owner[k] == k and k not in ends else 0 for k, step in enumerate(program.steps)]
+    found, now = [0] * len(program.steps), 0
+    for k, step in enumerate(program.steps):
+        over = [root for root in dict.fromkeys(owner[source] for source in step.refs) if last[root] == k]
+        freed = sum(size[root] for root in over if program.steps[root].operation is not None)
+        own = 0 if step.operation is None else size[k]
+        in_place = isinstance(step.operation, np.ufunc) and step.operation is not np.matmul
+        shared = own if in_place and any(size[root] == own for root in over) else 0
+        found[k] = now + own - shared
+        now += own - freed - (own if k not in last else 0)
+    return found
