@@ -69,3 +69,16 @@ def test_what_is_in_use_is_counted_step_by_step():
     found = alive(bound(program, {"m": M}))
     assert max(found) == 2 * ARRAY
     assert found[program.feeds["x"]] == 0
+
+
+def test_an_array_that_is_read_last_in_a_loop_over_its_rows_is_let_go_of_behind_the_loop():
+    x, order = cr.Input("x", (400, 300)), cr.Input("order", (400,), dtype=int)
+    rows = cr.Gather(x, order, axis=0, name="rows")
+    graph = cr.Graph(cr.Exp((rows * 2 + 1) * (rows - 3) + 0.5, name="last"))
+    feeds = {"x": np.random.default_rng(0).random((400, 300)), "order": np.arange(400)[::-1]}
+    plan = graph.compile(outputs="last")
+    picked = feeds["x"][::-1]
+    np.testing.assert_allclose(plan(feeds), np.exp((picked * 2 + 1) * (picked - 3) + 0.5), rtol=1e-12)  # exp of SIMD
+    lines = [line[8:] for line in plan.source.splitlines()]
+    assert any(line.startswith("for rows") for line in lines)
+    assert "del rows" in lines  # as far to the left as the loop
