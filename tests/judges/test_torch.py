@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from backends import BACKENDS, compiled, own_cache  # noqa: F401  # a fixture works where it is imported
+from in_turn import every_case
 from random_graphs import random_graph
 from torch_graph import TORCH, InTorch
 from torch_more import MORE
@@ -329,13 +330,6 @@ ROWS = [
     Row(cr.Transpose, (normal,), TRANSPOSED),
     Row(cr.Where, (condition, normal, normal), TRIPLES),
 ]
-GRID = [
-    pytest.param(row, case, id=f"{row.kind.__name__}-{row.samplers[0].__name__}-{case}")
-    for row in ROWS
-    for case in row.cases
-]
-
-
 # --- one node --------------------------------------------------------------------------------------------------------
 
 
@@ -374,7 +368,7 @@ def by_plan(node, feeds, grad, backend):
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
-@pytest.mark.parametrize(("row", "case"), GRID)
+@every_case(ROWS)
 def test_value_and_gradients_of_a_node(row, case, dtype):
     feeds = drawn(row, case, dtype)
     node = node_of(row.kind, feeds, case.facts)

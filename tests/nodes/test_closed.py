@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from every_rule import EXAMPLES
+from in_turn import every_case
 from node_rows import ROWS, examples, feeds_of, gives_numbers, graph_of_one
 
 import chainrule as cr
@@ -12,8 +13,6 @@ from chainrule.program.recording import record, record_forward
 from chainrule.program.step import map_refs
 from chainrule.symbols import operations
 from chainrule.symbols.operations import NODES
-
-CASES = [pytest.param(row, case, id=f"{row.kind.__name__}-{case}") for row in ROWS for case in row.cases]
 
 
 def program_of(row, case):
@@ -48,7 +47,7 @@ def without_a_node(program: Program) -> set[str]:
     return {function.__name__ for function in recorded if isinstance(function, Call) or function not in NODES}
 
 
-@pytest.mark.parametrize(("row", "case"), CASES)
+@every_case(ROWS)
 def test_whatever_a_rule_records_has_a_node(row, case):
     assert without_a_node(program_of(row, case)) == set()
 
@@ -66,7 +65,7 @@ def test_what_is_built_for_an_operation_is_a_class_with_rows_of_its_own():
     assert classes - {cr.Size} <= {row.kind for row in ROWS}  # a size stands in test_counting.py
 
 
-@pytest.mark.parametrize(("row", "case"), CASES)
+@every_case(ROWS)
 def test_the_nodes_of_a_recorded_pass_compute_what_the_run_does(row, case):
     arrays = examples(row, case)
     graph = graph_of_one(row, case, arrays)

@@ -5,11 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+from in_turn import every_case
 from node_rows import ROWS, examples, feeds_of, gives_numbers, graph_of_one, is_data
 
 import chainrule as cr
-
-GRID = [pytest.param(row, case, id=f"{row.kind.__name__}-{case}") for row in ROWS for case in row.cases]
 
 # --- memory layouts --------------------------------------------------------------------------------------------------
 
@@ -55,7 +54,7 @@ LAYOUTS = {
 # --- the tests -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("row", "case"), GRID)
+@every_case(ROWS)
 def test_gradient_check(row, case):
     """In float64 and float32; all elements of all inputs are compared, but for data and what leads to empty outputs."""
     report = cr.check_node(row.kind, *examples(row, case), **case.facts)
@@ -66,14 +65,14 @@ def test_gradient_check(row, case):
         assert entry.compared == (0 if without else entry.size) or 0 in sum(case.shapes, ()), str(report)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(("row", "case"), GRID)
-def test_gradient_check_in_every_layout(row, case, layout):
-    assert cr.check_node(row.kind, *map(LAYOUTS[layout], examples(row, case)), **case.facts).ok
+@every_case(ROWS)
+def test_gradient_check_in_every_layout(row, case):
+    for name, layout in LAYOUTS.items():
+        assert cr.check_node(row.kind, *map(layout, examples(row, case)), **case.facts).ok, name
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("row", "case"), GRID)
+@every_case(ROWS)
 def test_no_layout_changes_a_number(row, case, dtype):
     """Values and gradients of a run, upstream gradient included, are those of contiguous arrays."""
     arrays = [array.astype(dtype) if array.dtype.kind == "f" else array for array in examples(row, case)]
@@ -107,7 +106,7 @@ def results(graph, arrays, seed):
     return {"y": run["y"], **{f"d{name}": gradient for name, gradient in gradients.items()}}
 
 
-@pytest.mark.parametrize(("row", "case"), GRID)
+@every_case(ROWS)
 def test_shape_is_known_before_there_is_data(row, case):
     arrays = examples(row, case)
     graph = graph_of_one(row, case, arrays)
