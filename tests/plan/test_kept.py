@@ -1,6 +1,7 @@
 """What is kept of a compiled loop may be damaged or impossible to write: it computes, and mends what it can."""
 
 import errno
+import os
 import pickle
 import tempfile
 
@@ -87,6 +88,22 @@ def test_a_damaged_source_is_written_again(text, content):
     compiles(text)
     assert source.read_bytes() == right
     assert not compiles(text)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+def test_what_stands_in_the_place_of_a_file_is_replaced(text):
+    (source,) = cache_folder().glob("loop_*.py")
+    file = kept_file()
+    for put in (os.mkfifo, lambda path: path.symlink_to(path), lambda path: path.symlink_to(os.devnull)):
+        for path in (file, source):
+            path.unlink()
+            put(path)
+        assert compiles(text)
+        assert not compiles(text)
+    file.unlink()
+    file.mkdir()  # nobody's to remove
+    assert compiles(text)
+    assert compiles(text)
 
 
 @pytest.mark.parametrize("full_from", [1, 2])

@@ -282,8 +282,44 @@ BROKEN = {
     "no tuple": (header_of(12), "no array of numbers in a .npy file"),
     "no dtype": (header_of((3, 4), "'what'"), "no array of numbers in a .npy file"),
     "an empty file": (b"", "no array of numbers in a .npy file"),
+    "a size that is none": (header_of((True, 4)), "no array of real numbers"),
+    "no entries of a size beyond any": (header_of((0, 2**62)), "has a shape that no array has"),
+    "a header of four gigabytes": (
+        b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + b" " * 96,
+        "no array of numbers in a .npy file",
+    ),
     "half a header": (header_of((3, 4))[:40], "no array of numbers in a .npy file"),
 }
+
+
+def test_an_array_file_of_many_rows_of_nothing_is_read_at_once(tmp_path):
+    path = tmp_path / "x.npy"
+    path.write_bytes(header_of((2**40, 0)))
+    assert cr.ArrayFile(path)[:, :].shape == (2**40, 0)
+
+
+def test_an_array_file_is_a_file(tmp_path):
+    """Opening a pipe would wait for somebody to write."""
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(cr.errors.FeedError, match="pipe is no file"):
+            cr.ArrayFile(tmp_path / "pipe")
+    with pytest.raises(cr.errors.FeedError, match="is no file"):
+        cr.ArrayFile(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        cr.ArrayFile(tmp_path / "absent.npy")
+    with pytest.raises(cr.errors.ArgumentError, match="null character"):
+        cr.ArrayFile("a\0b")
+
+
+def test_a_file_that_holds_another_array_than_it_did_is_not_read_as_if_it_were_the_old_one(tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(12.0).reshape(3, 4))
+    found = cr.ArrayFile(tmp_path / "x.npy")
+    np.save(tmp_path / "x.npy", np.arange(12.0).reshape(4, 3))
+    with pytest.raises(cr.errors.FeedError, match="holds another array than it did"):
+        found[0]
+    np.save(tmp_path / "x.npy", np.full((3, 4), 7.0))  # other numbers of the same array are what is asked for
+    assert found[0].tolist() == [7, 7, 7, 7]
 
 
 @pytest.mark.parametrize(("header", "reason"), BROKEN.values(), ids=BROKEN)

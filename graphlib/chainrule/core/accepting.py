@@ -77,7 +77,10 @@ def as_path(given: Any) -> Path:
     from pathlib import Path  # a tenth of the import of chainrule
 
     expect(given, (str, os.PathLike), "a file is told by its path", "a text, or a pathlib.Path")
-    return Path(given)
+    path = Path(given)
+    if "\0" in str(path):
+        raise ArgumentError("no file has a null character in its path", given=repr(given)[:80], remedy="another path")
+    return path
 
 
 def as_title(given: Any) -> str:

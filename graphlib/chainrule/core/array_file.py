@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import io
 import math
 import os
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+import stat
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Array: TypeAlias = "npt.NDArray[Any]"
+_LONGEST: Final = 1 << 16  # bytes of a header; NumPy reads no longer one than 10,000
 
 
 @final
@@ -27,7 +31,7 @@ class ArrayFile:
     It has ``shape`` and ``dtype``, and a plan or a training that is fed with it reads some columns at a time. Unlike
     ``np.load(path, mmap_mode="r")`` it is never mapped, so that it may also be larger than what ``ulimit -v`` allows.
     It pickles as its path. An array that is written in pieces comes from ``np.lib.format.open_memmap``. Raises
-    ArgumentError for what is no path, FeedError if the file holds no array of numbers.
+    ArgumentError for what is no path, FeedError if the file holds no array of numbers, or another one when it is read.
 
     With ``shared=True`` every machine has the file at the same path, on a network drive or as a copy: what a plan hands
     to an executor is then the path and a range of columns, and the worker reads them itself.
@@ -43,7 +47,7 @@ class ArrayFile:
 
     def __init__(self, path: str | os.PathLike[str], *, shared: bool = False) -> None:
         self.path, self.shared = as_path(path).absolute(), shared
-        self.shape, self._columns_first, self.dtype, self._start = _header(self.path)
+        self.shape, self._columns_first, self.dtype, self._head = _header(self.path)
 
     @property
     def ndim(self) -> int:
@@ -78,33 +82,41 @@ class ArrayFile:
         inner = math.prod(shape[place + 1 :])
         array = np.empty((math.prod(shape[:place]), (last - first) * inner), self.dtype)
         with self.path.open("rb") as file:
-            for row, target in enumerate(array):
-                file.seek(self._start + (row * shape[place] + first) * inner * self.dtype.itemsize)
+            if file.read(len(self._head)) != self._head:
+                raise FeedError(f"{self.path} holds another array than it did", remedy="ArrayFile(path) anew")
+            for row, target in enumerate(array if array.size else ()):
+                file.seek(len(self._head) + (row * shape[place] + first) * inner * self.dtype.itemsize)
                 if file.readinto(target.view(np.uint8)) < target.nbytes:
                     raise FeedError(f"{self.path} ends before its array does", remedy="write the file again")
         array = array.reshape(*shape[:place], last - first, *shape[place + 1 :])
         return array.T if self._columns_first else array
 
 
-def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """The shape, whether the first axis runs fastest, the dtype, and where in the file the numbers start."""
+def _header(path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any], bytes]:
+    """The shape, whether the first axis runs fastest, the dtype, and the header, behind which the numbers are."""
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for somebody to write
+        raise FeedError(f"{path} is no file", remedy="a file that np.save has written")
     with path.open("rb") as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-            shape, columns_first, dtype = read(file)
-        except Exception as error:  # a header is Python that NumPy reads, and a broken one may raise what Python does
-            what = f"{path} is no array of numbers in a .npy file: {type(error).__name__}: {error}"
-            raise FeedError(what, remedy="write it with np.save") from error
-        if dtype.kind not in "fiub" or not shape or min(shape) < 0:
-            given = f"{dtype} {shape}"
-            raise FeedError(f"{path} is no array of real numbers", given=given, remedy="write it with np.save")
-        start = file.tell()
-        needed, there = math.prod(shape) * dtype.itemsize, file.seek(0, os.SEEK_END) - start
-        if there < needed:  # what is read later would be as large as the header says
-            given = f"{dtype} {shape} takes {needed:,} bytes, and {there:,} follow the header"
-            raise FeedError(f"{path} ends before its array does", given=given, remedy="write the file again")
-        return shape, columns_first, dtype, start
+        head = io.BytesIO(file.read(_LONGEST))  # one may say that it is 4 GB long, and NumPy would make room for it
+        there = file.seek(0, os.SEEK_END)
+    try:
+        version = np.lib.format.read_magic(head)
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, columns_first, dtype = read(head)
+    except Exception as error:  # a header is Python that NumPy reads, and a broken one may raise what Python does
+        what = f"{path} is no array of numbers in a .npy file: {type(error).__name__}: {error}"
+        raise FeedError(what, remedy="write it with np.save") from error
+    given = f"{dtype} {shape}"
+    if dtype.kind not in "fiub" or not shape or min(shape) < 0 or any(isinstance(size, bool) for size in shape):
+        raise FeedError(f"{path} is no array of real numbers", given=given, remedy="write it with np.save")
+    start = head.tell()
+    needed, there = math.prod(shape) * dtype.itemsize, there - start
+    if there < needed:  # what is read later would be as large as the header says
+        given += f" takes {needed:,} bytes, and {there:,} follow the header"
+        raise FeedError(f"{path} ends before its array does", given=given, remedy="write the file again")
+    if math.prod(size or 1 for size in shape) * dtype.itemsize > sys.maxsize:  # of no entries, and too large for NumPy
+        raise FeedError(f"{path} has a shape that no array has", given=given, remedy="write the file again")
+    return shape, columns_first, dtype, head.getvalue()[:start]
 
 
 def _one_for_each_axis(key: Any, ndim: int) -> list[Any]:

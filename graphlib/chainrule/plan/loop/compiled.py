@@ -48,7 +48,7 @@ def _file_of(text: str) -> Path | None:
     """The file that holds the text, written unless it is there; None where that is impossible."""
     try:
         path = cache_folder() / f"loop_{_digest(text)}.py"
-        if not path.exists() or path.read_bytes() != text.encode():
+        if not path.is_file() or path.read_bytes() != text.encode():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(path, text)
     except (OSError, RuntimeError):  # read-only, full, or nobody's home
