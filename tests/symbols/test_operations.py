@@ -311,9 +311,11 @@ ITS_OWN = {
     "program.calculus.rule_text._FREE": "what is as short as a name where a rule is written out",
     "core.other_functions._WRITTEN": "what to write where no node computes a function",
     "core.other_spellings._WRITTEN_WITH": "what a call to a node is written with",
+    "plan.blas._CONVOLUTIONS": "what multiplies matrices inside",
     "plan.optimizing._MAY_CHANGE_NOTHING": "what the same shape and dtype makes superfluous",
     "plan.optimizing._OPENED": "implementations that share their parts",
     "plan.optimizing._UNDO": "what done twice is undone",
+    "plan.row_blocks._EXACT": "what rounds alike wherever an entry stands",
 }
 
 

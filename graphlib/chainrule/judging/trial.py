@@ -24,7 +24,7 @@ from chainrule.judging.reading.forms import is_of_numpy
 from chainrule.judging.reading.user_formula import UserFormula
 from chainrule.judging.repairs.tree import replaced, sites
 from chainrule.judging.rounding import Jitter, slack
-from chainrule.judging.upstream import pushed
+from chainrule.judging.upstream import is_cut, pushed
 from chainrule.symbols.dimensions import names_in
 
 _COARSE = 1e-6  # what a formula may lose to its own rounding on tame data, of the largest entry: more is no answer
@@ -274,12 +274,13 @@ class Trial:
     ) -> int:
         ks, target = self.strict(finding.formula), finding.formula.name
         draw = self.ground.draws[ks[-1 if base else 0]]
+        cut = is_cut(self.ground.graph, draw, reads, target)
 
         def push() -> Draw:
             rng = np.random.default_rng([len(target), base, int(abs(decades))])
-            return pushed(self.ground.graph, draw, sorted(reads), target, rng=rng, decades=decades, times=times)
+            return pushed(self.ground.graph, draw, sorted(reads), rng=rng, decades=decades, times=times, cut=cut)
 
-        key = ("pushed", frozenset(reads), target, decades, base, times)
+        key = ("pushed", frozenset(reads), len(target), cut, decades, base, times)  # dW3 and dA2 read the same dZ3
         return self._tried(finding, draw.held.get(key, push, lambda found: 2 * found.size), convention)
 
     def _scale(self, finding: Finding, by: float, convention: str) -> int:

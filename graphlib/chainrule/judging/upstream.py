@@ -18,22 +18,20 @@ def pushed(
     graph: BaseGraph,
     draw: Draw,
     reads: Collection[str],
-    target: str,
     *,
     rng: np.random.Generator,
     decades: float,
     times: float = 1.0,
+    cut: bool = True,
 ) -> Draw:
     """The same values, and gradients that start where a formula reads them: of the same size, or of many.
 
     What a formula says of the gradients that it reads holds for any of them. So these get random ones, as of another
-    loss, so many times as large; the loss itself stays where there is a way from the target to it that meets none of
-    them.
+    loss, so many times as large; the loss itself stays where they do not ``cut`` off from it what the formula is of.
     """
-    at = [graph.position(name[1:]) for name in reads if name in draw.gradients and name not in draw.values]
-    first = graph.position(target[1:])
+    at = _positions(graph, draw, reads)
     starts = {k: times * _seed(draw.gradients[graph.gradient_names[k]], rng, decades) for k in at}
-    if not _is_cut(graph, first, set(at)):
+    if not cut:
         starts = {k: starts.get(k, 0.0) + start for k, start in draw.starts.items()} | {
             k: start for k, start in starts.items() if k not in draw.starts
         }
@@ -42,6 +40,15 @@ def pushed(
     gradients = {name: read_only(g) for name, g in zip(graph.gradient_names, found, strict=True) if g is not None}
     silent = {name: np.zeros_like(g) for name, g in draw.gradients.items() if name not in gradients}
     return replace(draw, gradients=gradients | silent, starts=starts)
+
+
+def is_cut(graph: BaseGraph, draw: Draw, reads: Collection[str], target: str) -> bool:
+    """Whether every way from what a gradient is of to the loss meets one of those that a formula reads."""
+    return _meets_all(graph, graph.position(target[1:]), set(_positions(graph, draw, reads)))
+
+
+def _positions(graph: BaseGraph, draw: Draw, reads: Collection[str]) -> list[int]:
+    return [graph.position(name[1:]) for name in reads if name in draw.gradients and name not in draw.values]
 
 
 def _seed(gradient: Array, rng: np.random.Generator, decades: float) -> Array:
@@ -54,7 +61,7 @@ def _seed(gradient: Array, rng: np.random.Generator, decades: float) -> Array:
     return np.asarray(size * numbers, gradient.dtype)
 
 
-def _is_cut(graph: BaseGraph, start: int, at: set[int]) -> bool:
+def _meets_all(graph: BaseGraph, start: int, at: set[int]) -> bool:
     """Whether every way from a node to an output meets one of the others."""
     outputs = {graph.position(node) for node in graph.outputs}
     seen, waiting = {start}, [start]

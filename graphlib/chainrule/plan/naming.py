@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import keyword
 import re
 from collections.abc import Iterable
@@ -18,8 +19,7 @@ class Names:
     """Names that are valid in Python, each given once."""
 
     def __init__(self) -> None:
-        self.taken = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *dir(np), *_NAMES_OF_OPERATIONS}
-        self.taken |= {"prepare", "run"}
+        self.taken = set(_reserved())
 
     def fresh(self, wanted: str) -> str:
         """The wanted name, or one like it."""
@@ -32,6 +32,13 @@ class Names:
             name = f"{stem}_{count}"
         self.taken.add(name)
         return name
+
+
+@functools.cache
+def _reserved() -> frozenset[str]:
+    """The names that mean something in printed text; to list those of NumPy takes longer than a small function."""
+    words = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist, *dir(np), *_NAMES_OF_OPERATIONS, "prepare", "run"}
+    return frozenset(words)
 
 
 _NAMES_OF_OPERATIONS: Final = frozenset((*vars(elementary), *vars(standardizing), *vars(windows)))

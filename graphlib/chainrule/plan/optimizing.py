@@ -107,10 +107,11 @@ def bound(program: Program, sizes: Mapping[str, int], totals: Mapping[str, int] 
     counts = sizes if totals is None else totals
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
-        operands = tuple(evaluated(operand, counts) for operand in step.operands)
+        operands = tuple([evaluated(operand, counts) for operand in step.operands])
         options = {key: evaluated(value, sizes) for key, value in step.options.items()}
         shape = evaluated(step.shape, sizes)
-        return builder.append(replace(step, operands=operands, options=options, shape=shape, named=step.shape))
+        known = step.dtype, step.name, step.formula, step.shape  # the shape that was, with its names, stays beside it
+        return builder.append(Step(step.operation, operands, options, shape, *known))
 
     return rewrite(program, change)
 

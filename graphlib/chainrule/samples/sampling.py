@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, final
 
@@ -58,9 +59,11 @@ def _candidates(shapes: list[Size], names: list[str]) -> Iterator[dict[str, int]
     """Primes, or multiples of them where a reshape needs m to be even, a multiple of 3, and so on."""
     terms = [term for size in shapes if isinstance(size, Dimension) for term in size.terms]
     unit = math.lcm(*(factor.denominator for _, factor in terms))
-    primes = [n for n in range(5, 1000) if all(n % k for k in range(2, math.isqrt(n) + 1))]
-    for start in range(len(primes) - len(names) + 1):
-        yield {name: unit * primes[start + k] for k, name in enumerate(names)}
+    run: deque[int] = deque(maxlen=len(names))
+    for prime in (n for n in range(5, 1000) if all(n % k for k in range(2, math.isqrt(n) + 1))):  # few are needed
+        run.append(prime)
+        if len(run) == len(names):
+            yield {name: unit * number for name, number in zip(names, run, strict=True)}
 
 
 def _distinct(shapes: list[Size], sizes: Mapping[str, int]) -> bool:
