@@ -6,6 +6,9 @@ tests/benchmarks/load.py does the same 10,000 times in each thread, and watches 
 import gc
 import linecache
 import pickle
+import subprocess
+import sys
+import sysconfig
 import threading
 
 import numpy as np
@@ -15,6 +18,21 @@ import chainrule as cr
 from nets.dnn import DNN
 
 THREADS, RUNS = 16, 100
+
+
+@pytest.fixture(autouse=True)
+def _often():
+    """Threads change over 500 times as often as by themselves."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python cannot do without its lock")
+def test_nothing_that_is_imported_switches_the_lock_on_again():
+    code = "import sys, chainrule, nets; nets.DNN().graph.compile(); sys.exit(sys._is_gil_enabled())"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def graph_and_feeds(columns):

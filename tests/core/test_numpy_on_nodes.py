@@ -55,8 +55,9 @@ CALLS = {
 
 # These take no node and give no wrong number: files, buffers, settings, and what asks for a type or its name.
 NOT_OF_VALUES = {
-    "bmat", "fromfile", "frombuffer", "fromiter", "fromregex", "genfromtxt", "info", "load", "loadtxt", "mintypecode",
-    "printoptions", "save", "savetxt", "savez", "savez_compressed", "set_printoptions", "test", "from_dlpack",
+    "bmat", "fromfile", "frombuffer", "fromiter", "fromregex", "fromstring", "genfromtxt", "info", "load", "loadtxt",
+    "mintypecode", "printoptions", "save", "savetxt", "savez", "savez_compressed", "set_printoptions", "test",
+    "from_dlpack",
 }  # fmt: skip
 SWALLOWED = {"array_equal", "array_equiv"}  # of lists of nodes: NumPy catches every error there and says False
 QUESTIONS = {"shape", "ndim", "size", "iterable", "isscalar"}
