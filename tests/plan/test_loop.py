@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import mpmath
@@ -348,7 +349,7 @@ def test_pieces_are_computed_on_an_executor():
     graph, feeds = dnn(m=2 * LARGEST_CALL + 11)
     plan = graph.compile(["W1", "B3", "A0"], backend="numba")
     loss, gradients = plan(feeds)
-    with ProcessPoolExecutor(2) as executor:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:  # a fork beside threads of JAX warns
         again, same = plan(feeds, executor=executor)
     assert again == loss
     for name, gradient in gradients.items():
@@ -549,7 +550,7 @@ def test_large_layers_take_feeds_of_any_layout_on_threads_and_executors():
     rng = np.random.default_rng(0)
     feeds = {"w": rng.normal(size=(60, 50)), "x": rng.normal(size=(50, 3001))}
     expected = plan(feeds)[1]
-    with ProcessPoolExecutor(2) as executor:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:  # a fork beside threads of JAX warns
         others = [plan(feeds, executor=executor)[1], plan({**feeds, "x": np.asfortranarray(feeds["x"])})[1]]
     feeds["x"].flags.writeable = False
     for other in (*others, plan(feeds)[1]):
