@@ -444,9 +444,7 @@ def as_shape(shape: Any) -> Shape:
 
     Raises TypeError or ValueError for anything that is not a size.
     """
-    listed = type(shape) is tuple or (
-        isinstance(shape, Iterable) and not isinstance(shape, (str, bytes, Mapping, Set))
-    )
+    listed = type(shape) is tuple or (isinstance(shape, Iterable) and not isinstance(shape, (str, bytes, Mapping, Set)))
     sizes = shape if listed else (shape,)
     return tuple(as_size(size) for size in sizes)
 
