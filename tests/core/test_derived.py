@@ -194,3 +194,64 @@ def test_a_forward_that_cannot_be_recorded_says_which_call_is_in_the_way(forward
     assert "def backward" in error.value.remedy
     with pytest.raises(Untraceable, match=said):
         graph.backward("x")
+
+
+# --- what nodes know and Symbols do not record -----------------------------------------------------------------------
+
+
+class Cosine(cr.Node):
+    """The cosine of every row of a with every row of b."""
+
+    def forward(self, a, b):
+        return np.inner(a, b) / np.outer(np.linalg.norm(a, axis=-1), np.linalg.norm(b, axis=-1))
+
+
+class Turned(cr.Node):
+    """Rows and columns in other places, times one another."""
+
+    shift: int = 1
+
+    def forward(self, x):
+        first, *_, last = np.split(np.flip(x, 1), [1, 2], axis=1)
+        return np.roll(x, self.shift, axis=0) * np.hstack([last, first, first]) + np.take(x, [0, 2, 2], axis=1)
+
+
+class InPlace(cr.Node):
+    """What is written into an array of its own."""
+
+    def forward(self, x):
+        y = x * 2
+        y += np.exp(x)
+        return y
+
+
+class Renamed(cr.Node):
+    """What is written into an array that has a second name."""
+
+    def forward(self, x):
+        y = z = x * 2
+        y += np.exp(x)
+        return y + z
+
+
+@pytest.mark.parametrize(("kind", "shapes"), [(Cosine, [(3, 4), (2, 4)]), (Turned, [(4, 3)]), (InPlace, [(2, 3)])])
+def test_a_forward_is_derived_from_what_it_builds_of_nodes_where_symbols_do_not_pass(kind, shapes):
+    values = [np.random.default_rng(k).normal(size=shape) for k, shape in enumerate(shapes)]
+    assert cr.check_node(kind, *values)  # both precisions
+    leaves = [cr.Parameter(f"x{k}", shape) for k, shape in enumerate(shapes)]
+    graph = cr.Graph(cr.Sum(cr.Square(kind(*leaves, name="y")), name="L"))
+    feeds = {leaf.name: value for leaf, value in zip(leaves, values, strict=True)}
+    gradients = graph.forward(feeds).backward()
+    for name, planned in graph.compile()(feeds)[1].items():
+        np.testing.assert_allclose(planned, gradients[name], rtol=1e-12)
+    names = {"np": np, "cr": cr}
+    exec(cr.derived_rule(kind, *values), names)
+    assert cr.check_node(names[kind.__name__], *values)
+
+
+def test_an_array_of_two_names_that_is_written_to_is_no_two_nodes():
+    graph = cr.Graph(cr.Sum(Renamed(cr.Parameter("x", (2, 3)))))
+    run = graph.forward({"x": np.ones((2, 3))})
+    assert run.loss == pytest.approx(6 * 2 * (2 + np.e))
+    with pytest.raises(RuleError, match=r"no backward can be derived from it: np\.add with out cannot be recorded"):
+        run.backward()

@@ -244,6 +244,10 @@ def test_equal_sizes_are_one_key():
     assert len({hash(k * m) for k in range(1, 20)}) == 19  # one for all would make a search of every look-up
 
 
+def test_a_size_is_formatted_as_a_text():
+    assert f"{m + 2:>7}|{m}" == "  m + 2|m"
+
+
 def test_what_a_rule_asks_of_a_size_is_not_answered_before_there_is_data():
     for asks in (lambda: hash(m), lambda: m in {1, 3}, lambda: {1: 5.0}.get(m), lambda: bool(m - 1), lambda: m == 1):
         with pytest.raises(Untraceable, match="is not known before there is data"):

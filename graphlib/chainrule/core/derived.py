@@ -17,7 +17,7 @@ from chainrule.core.passes import Uses, in_reverse
 from chainrule.core.translating import Translation
 from chainrule.errors import ChainruleError, Untraceable
 from chainrule.symbols import operations
-from chainrule.symbols.dimensions import Shape
+from chainrule.symbols.dimensions import Dimension, Shape
 from chainrule.symbols.symbol import Symbol, Value, as_number
 
 Asked: TypeAlias = "tuple[tuple[Shape | None, Any], ...]"
@@ -53,12 +53,61 @@ def _remembered(kind: type[Node], facts: Facts, inputs: Asked) -> Recorded:
 def steps_of(kind: type[Node], forward: Callable[..., Value], leaves: Sequence[Node]) -> Recorded:
     """What a forward of this class records for values that stand at leaves.
 
-    Raises Untraceable, saying which call is in the way, where it cannot be recorded.
+    Nodes know more functions than Symbols record, such as np.flip and np.linalg.norm. So where a Symbol does not pass,
+    the forward is called with the leaves themselves, and what it builds is held against it on numbers: ``y += 1`` is
+    another thing to a node where y has a second name. Raises Untraceable, saying which call is in the way, where
+    neither can be done.
     """
     try:
         (end,) = Translation(leaves).apply(forward, *leaves)
     except Exception as error:  # whatever a forward raises on a Symbol
-        _refuse(kind, error)
+        built = _built(forward, leaves)
+        if built is None:
+            _refuse(kind, error)
+        return built
+    return _in_order(leaves, end)
+
+
+def _built(forward: Callable[..., Value], leaves: Sequence[Node]) -> Recorded | None:
+    """What a forward builds of nodes, if on numbers it is what the forward gives."""
+    try:
+        end = forward(*leaves)
+        steps = _in_order(leaves, end) if isinstance(end, Node) else None
+        return steps if steps is not None and all(_agree(forward, steps, seed) for seed in (0, 1)) else None
+    except Exception:  # whatever a forward raises on nodes, or on numbers that mean nothing to it
+        return None
+
+
+def _agree(forward: Callable[..., Value], steps: Recorded, seed: int) -> bool:
+    """Whether the steps compute what the forward gives for numbers between 0 and 1, or around 0."""
+    values = _drawn(steps.leaves, np.random.default_rng(seed), between=bool(seed))
+    expected = np.asarray(forward(*(value.copy() for value in values)))
+    found = np.asarray(result_of(steps, values))
+    return found.shape == expected.shape and bool(np.allclose(found, expected, rtol=1e-9, atol=1e-12))
+
+
+def _drawn(leaves: Sequence[Node], rng: np.random.Generator, *, between: bool) -> list[Value]:
+    """Numbers for leaves, each size with a name another than the others."""
+    sizes = [size for leaf in leaves for size in leaf.shape or () if isinstance(size, Dimension)]
+    names = sorted(frozenset().union(*(size.names for size in sizes)))
+    numbers = {name: 3 + 2 * k for k, name in enumerate(names)}
+    shapes = [
+        tuple(size.evaluate(numbers) if isinstance(size, Dimension) else size for size in leaf.shape or ())
+        for leaf in leaves
+    ]
+    drawn = [rng.uniform(0.1, 0.9, size=shape) if between else rng.normal(size=shape) for shape in shapes]
+    return [
+        x if leaf.dtype.kind == "f" else (x > 0.5).astype(leaf.dtype) for x, leaf in zip(drawn, leaves, strict=True)
+    ]
+
+
+def result_of(steps: Recorded, values: Sequence[Value]) -> Value:
+    """What the steps give, step by step, for arrays or Symbols at the leaves."""
+    return _forward(steps, values, None, np.dtype(float))[steps.order.index(steps.end)]
+
+
+def _in_order(leaves: Sequence[Node], end: Node) -> Recorded:
+    """The nodes from the leaves to the end."""
     order = topological_order([end, *leaves])
     position = {node: k for k, node in enumerate(order)}
     sources = [tuple(position[source] for source in node.inputs) for node in order]
@@ -132,7 +181,7 @@ def _shape_and_dtype(value: Value) -> tuple[Shape | None, Any]:
 
 
 def _forward(steps: Recorded, values: Sequence[Value], output: Value, numbers: np.dtype[Any]) -> list[Value]:
-    """The value of every step; the last one is known already."""
+    """The value of every step; the last one is ``output`` where that is known already."""
     given = dict(zip(steps.leaves, values, strict=True))
     found: list[Value] = []
     for step, sources in zip(steps.order, steps.sources, strict=True):
@@ -141,7 +190,9 @@ def _forward(steps: Recorded, values: Sequence[Value], output: Value, numbers: n
         elif isinstance(step, Constant):
             found.append(_constant(step, values, numbers))
         else:
-            computed = output if step is steps.end else step.forward(*(found[k] for k in sources))
+            computed = (
+                output if output is not None and step is steps.end else step.forward(*(found[k] for k in sources))
+            )
             found.append(_as_value(computed, [found[k] for k in sources], numbers))
     return found
 

@@ -237,6 +237,9 @@ class Dimension:
             self._hash = hash(self.terms)
             return self._hash
 
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
     def __repr__(self) -> str:
         try:
             return self._text

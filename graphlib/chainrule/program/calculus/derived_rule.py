@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.core.derived import Recorded, back_through, steps_of
+from chainrule.core.derived import Recorded, back_through, result_of, steps_of
 from chainrule.core.leaves import Input
 from chainrule.core.node import Node
 from chainrule.core.output import made
@@ -157,13 +157,20 @@ class _Written:
     def text(self) -> str:
         """The source of the class."""
         symbols = [Symbol.leaf(leaf.name, leaf.shape) for leaf in self.steps.leaves]
-        end = self._forward(self.open)(*symbols)
+        end = self._end(symbols)
         output = Symbol.leaf(self._fresh("y"), end.known_shape)
         sent = back_through(self.steps, Symbol.leaf(self._fresh("grad"), end.known_shape), output, symbols)
         gradients = [self._of_input(*pair) for pair in zip(sent, symbols[: len(self.names)], strict=False)]
         printer = RuleText({**self.shapes, output.name or "": end.known_shape}, f"{self.names[0]}.dtype")
         head = ["import numpy as np", "import chainrule as cr", *imports([end, *gradients]), "", ""]
         return "\n".join([*head, *self._told(), *self._class([end], gradients, printer)]) + "\n"
+
+    def _end(self, symbols: Sequence[Symbol]) -> Any:
+        """What the forward records, or, where it calls what only nodes know, what they record."""
+        try:
+            return self._forward(self.open)(*symbols)
+        except Untraceable:
+            return result_of(self.steps, symbols)
 
     def _told(self) -> list[str]:
         """For which facts and sizes this is the rule, where it is not for all."""
