@@ -81,6 +81,7 @@ SLOW = {
     "test_comparison.py::test_names_that_double_in_length_are_not_written_out": 2,
     "test_counting.py::test_a_plan_counts_all_columns_and_not_those_of_a_block": 2,
     "test_counting.py::test_no_table_keeps_a_node_for_the_sake_of_its_size": 2,
+    "test_fused_on_threads.py::test_loops_on_threads_have_the_same_bits": 2,
     "test_functions.py::test_a_file_is_told_nothing_that_is_right": 5,
     "test_functions.py::test_the_command_judges_a_function": 2,
     "test_cli.py::test_ctrl_c_ends_the_command_with_130_and_one_line": 1,

@@ -15,11 +15,12 @@ def three_threads(monkeypatch):
     monkeypatch.setattr(fused, "processors", lambda: 3)
 
 
-def net():
-    """Loops that read an array, a column, a row, a number and a product."""
+def plan_of_loops():
+    """A prediction by loops that read an array, a column, a row, a number and a product."""
     x, W = cr.Input("x", ("m", COLUMNS)), cr.Parameter("W", (COLUMNS, COLUMNS))
     column, row, number = cr.Input("c", ("m", 1)), cr.Parameter("r", (COLUMNS,)), cr.Parameter("s")
-    return cr.Graph(cr.Sum(cr.Square(cr.GELU(x @ W * column + row) * cr.Exp(-x * x * number)), name="L"))
+    y = cr.Multiply(cr.Tanh(x @ W * column + row), cr.Exp(-x * x * number), name="y")
+    return cr.Graph(cr.Sum(y, name="L")).compile(outputs="y", backend="numba")
 
 
 def feeds_of(order):
@@ -30,13 +31,10 @@ def feeds_of(order):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_loops_on_threads_have_the_same_bits(three_threads, monkeypatch, order):
-    plan, feeds = net().compile(backend="numba"), feeds_of(order)
-    loss, gradients = plan(feeds)
+    plan, feeds = plan_of_loops(), feeds_of(order)
+    found = plan(feeds)
     monkeypatch.setattr(fused, "processors", lambda: 1)
-    same, alike = plan(feeds)
-    assert loss == same
-    for name, gradient in gradients.items():
-        np.testing.assert_array_equal(gradient, alike[name])
+    np.testing.assert_array_equal(found, plan(feeds))
 
 
 def test_rows_are_shared_out_and_nothing_is_compiled_anew_for_them(three_threads, monkeypatch):
@@ -47,14 +45,14 @@ def test_rows_are_shared_out_and_nothing_is_compiled_anew_for_them(three_threads
         return map(function, tasks)
 
     monkeypatch.setattr(fused, "on_threads", on_threads)
-    plan, feeds = net().compile(backend="numba"), feeds_of("C")
+    plan, feeds = plan_of_loops(), feeds_of("C")
     plan(feeds)
     assert parts
     assert all(rows == [(0, 21), (21, 42), (42, 63)] for rows in parts)
-    loops = plan.prepared(feeds)[1].part.loops.functions
-    assert [len(loop.signatures) for name, loop in loops.items() if name.startswith("loop_")] == [1] * 6
+    loops = plan.plan.prepared(feeds)[1].part.loops.functions
+    assert {len(loop.signatures) for name, loop in loops.items() if name.startswith("loop_")} == {1}
 
 
 def test_small_arrays_are_left_to_one_thread(monkeypatch):
     monkeypatch.setattr(fused, "on_threads", lambda *_: pytest.fail("it is on threads"))
-    net().compile(backend="numba")(feeds_of("C"))
+    plan_of_loops()(feeds_of("C"))
