@@ -85,6 +85,13 @@ def test_whole_numbers_for_indices_stay_whole_and_have_no_gradient() -> None:
     assert "ids" not in gradients
 
 
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan, 1e300])
+def test_what_is_no_whole_number_at_all_is_no_index(number: float) -> None:
+    graph = cr.Graph(cr.Gather(cr.Parameter("E", (2, 5)), cr.Input("ids", "m", dtype=int)))
+    with pytest.raises(FeedError, match="with numbers that it cannot hold"):
+        graph.forward({"E": np.ones((2, 5)), "ids": [0, number]})
+
+
 def test_fractions_are_no_indices() -> None:
     graph = cr.Graph(cr.Gather(cr.Parameter("T", (2, 5)), cr.Input("ids", "m", dtype=int)))
     with pytest.raises(FeedError, match="ids takes int64 and was fed float64 with fractions"):

@@ -373,7 +373,9 @@ def _check_kept(leaf: Leaf, array: Array, converted: Array, name: str) -> None:
     if lost.any():
         place = tuple(int(k) for k in np.argwhere(lost)[0])
         number = array[place]
-        why = "fractions" if target.kind in "iu" and number % 1 else "numbers that it cannot hold"
+        why = (
+            "fractions" if target.kind in "iu" and np.isfinite(number) and number % 1 else "numbers that it cannot hold"
+        )
         raise FeedError(
             f"{name} takes {target} and was fed {array.dtype} with {why}",
             where=leaf.where,
