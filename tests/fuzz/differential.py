@@ -55,10 +55,10 @@ def problems(seed: int, *, numba: bool = False) -> Iterator[str]:
 
 
 def plans(case: Case, seed: int) -> Iterator[str]:
-    """Plans of random names, whole and in blocks, and of a prediction."""
+    """Plans of random names, whole and in blocks, every other one computing values again, and of a prediction."""
     names = names_with_gradients(case.graph, case.feeds)
     for asked, block in ((some_of(names, seed), None), (some_of(names, seed + 1), 2)):
-        plan = compile_graph(case.graph, asked, block=block)
+        plan = compile_graph(case.graph, asked, block=block, recompute=bool(seed % 2))
         yield from differences(case.graph, case.feeds, asked, *plan(case.feeds))
     run = case.graph.forward(case.feeds)
     named = [node.name for node in case.graph.order if node.name and node.inputs]
