@@ -16,6 +16,8 @@ CHANNELS: Final = (16, 32)
 TOKENS, WIDTH, HEADS, INNER = 64, 128, 4, 256
 STEPS, FEATURES, HIDDEN = 32, 32, 64
 WORDS, VECTOR, SAID = 5_000, 64, 16
+# With it no ReLU of the dense net is nearer to its kink than 1e-5: one that rounding turns over moves a row by a step.
+_SEED: Final = 25
 Arrays = dict[str, Any]
 
 
@@ -106,7 +108,7 @@ NETS: Final[dict[str, Callable[[], Net]]] = {
 def begun(name: str, m: int, dtype: str) -> tuple[cr.Graph, Arrays, Arrays]:
     """The graph, the parameters it starts from, and m examples; the same for the same arguments."""
     net = NETS[name]()
-    data = {key: _typed(array, dtype) for key, array in net.data(np.random.default_rng(1), m).items()}
+    data = {key: _typed(array, dtype) for key, array in net.data(np.random.default_rng(_SEED), m).items()}
     return net.graph, net.graph.initialize(seed=0, dtype=dtype), data
 
 
