@@ -18,9 +18,9 @@ from chainrule.symbols.shapes import normal_axes
 def examples_axis(shape: Shape | None, about: str = "a value") -> int | None:
     """The axis that counts examples: the one with a name, without any name the last; None for a number.
 
-    >>> from chainrule.symbols.dimensions import as_shape
-    >>> examples_axis(as_shape((2, "m"))), examples_axis(as_shape(("m", 2))), examples_axis((2, 5)), examples_axis(())
-    (1, 0, 1, None)
+    >>> from chainrule import Input  # the sizes of a node answer whoever asks
+    >>> [examples_axis(Input("x", shape).shape) for shape in [(2, "m"), ("m", 2), (2, 5), ()]]
+    [1, 0, 1, None]
 
     Raises ArgumentError where two axes have a name, and where the shape is unknown.
     """
@@ -47,13 +47,12 @@ def classes_axis(shape: Shape | None, examples: int | None) -> int | None:
     It is the axis beside the batch axis. Of several it is the only one without a name, or axis 0 where examples are
     columns; a value with one axis or none has no other.
 
-    >>> from chainrule.symbols.dimensions import as_shape
-    >>> (
-    ...     classes_axis(as_shape((3, "m")), 1),
-    ...     classes_axis(as_shape(("m", 3)), 0),
-    ...     classes_axis(as_shape(("b", "t", 3)), 0),
-    ... )
-    (0, 1, 2)
+    >>> from chainrule import Input  # the sizes of a node answer whoever asks
+    >>> [
+    ...     classes_axis(Input("x", shape).shape, axis)
+    ...     for shape, axis in [((3, "m"), 1), (("m", 3), 0), (("b", "t", 3), 0)]
+    ... ]
+    [0, 1, 2]
     """
     if shape is None:
         return None
@@ -110,8 +109,11 @@ def axis_word(axis: int, ndim: int) -> str:
 def features_axis(shape: Shape | None) -> int:
     """The axis of the features of an example: beside the batch axis, and the last of sequences (batch, time, features).
 
-    >>> from chainrule.symbols.dimensions import as_shape
-    >>> [features_axis(as_shape(shape)) for shape in [(3, "m"), ("m", 3), (3, 5), ("m", 4, 3), ("b", "t", 3), (7,)]]
+    >>> from chainrule import Input  # the sizes of a node answer whoever asks
+    >>> [
+    ...     features_axis(Input("x", shape).shape)
+    ...     for shape in [(3, "m"), ("m", 3), (3, 5), ("m", 4, 3), ("b", "t", 3), (7,)]
+    ... ]
     [0, 1, 0, 2, 2, 0]
 
     Raises ArgumentError where that cannot be told, as of images.
@@ -133,8 +135,8 @@ def features_axis(shape: Shape | None) -> int:
 def channels_axis(shape: Shape | None) -> int:
     """The axis of the channels: 1 of images (batch, channels, height, width), that of the features of two axes.
 
-    >>> from chainrule.symbols.dimensions import as_shape
-    >>> [channels_axis(as_shape(shape)) for shape in [("m", 3, 8, 8), (2, 3, 8, 8), (3, "m"), ("m", 3), (3, 5)]]
+    >>> from chainrule import Input  # the sizes of a node answer whoever asks
+    >>> [channels_axis(Input("x", shape).shape) for shape in [("m", 3, 8, 8), (2, 3, 8, 8), (3, "m"), ("m", 3), (3, 5)]]
     [1, 1, 0, 1, 0]
 
     Raises ArgumentError where that cannot be told, as of three axes.
