@@ -5,8 +5,10 @@ import tracemalloc
 import numpy as np
 
 import chainrule as cr
-from chainrule.plan.lifetimes import alive
+from chainrule.plan.lifetimes import alive, room
+from chainrule.plan.numpy_source import numpy_source
 from chainrule.plan.optimizing import bound
+from nets import DNN
 
 ROWS, M = 3, 20_000
 ARRAY = ROWS * M * 8  # bytes
@@ -82,3 +84,13 @@ def test_an_array_that_is_read_last_in_a_loop_over_its_rows_is_let_go_of_behind_
     lines = [line[8:] for line in plan.source.splitlines()]
     assert any(line.startswith("for rows") for line in lines)
     assert "del rows" in lines  # as far to the left as the loop
+
+
+def test_the_room_of_a_program_is_that_of_its_buffers_and_of_what_else_is_in_use():
+    program = bound(DNN((4, 3, 2, 1)).graph.compile().program, {"m": M})
+    others = 2 * M * 8  # one of the choices by a mask of the loss is made of the other
+    assert numpy_source(program).bytes <= room(program) <= numpy_source(program).bytes + others
+    graph, _ = picked_again_and_again(9)
+    picked = bound(graph.compile(outputs="last").program, {"m": M})
+    assert numpy_source(picked).bytes == 0
+    assert room(picked) == 2 * ARRAY

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import prod
 from typing import Any, Final
 
 import numpy as np
 
+from chainrule.plan.loop.fused import FusedLoop
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
-from chainrule.symbols.operations import index, kind
+from chainrule.symbols.operations import index, kind, operation
 
 _MAY_COPY: Final = frozenset((np.reshape, np.ravel, np.diag, index, pick))  # views for some operands only
 
@@ -50,6 +52,18 @@ def last_uses(program: Program, owner: list[int]) -> dict[int, int]:
     return last
 
 
+def takes_out(step: Step) -> bool:
+    """Whether NumPy writes the result where it is told, so that it can be a buffer."""
+    known = bool(step.shape) and all(isinstance(size, int) for size in step.shape or ())
+    return known and (isinstance(step.operation, (np.ufunc, FusedLoop)) or joined_by(step) is not None)
+
+
+def joined_by(step: Step) -> np.ufunc | None:
+    """The ufunc of which a step is the reduction in floats."""
+    row = operation(step.operation)
+    return None if row is None or step.dtype.kind != "f" else row.joins
+
+
 def size_in_bytes(step: Step) -> int:
     """What the value of a step of known sizes takes; 0 where they are not known."""
     known = step.shape is not None and all(isinstance(size, int) for size in step.shape)
@@ -74,3 +88,47 @@ def alive(program: Program) -> list[int]:
         found[k] = now + own - shared
         now += own - freed - (own if k not in last else 0)
     return found
+
+
+def room(program: Program) -> int:
+    """The bytes between feeds and results that a printed function takes: all its buffers, and what else is in use.
+
+    A buffer is used again for what has the same size, so there are more of them than ``alive`` says.
+    """
+    owner = owners(program)
+    last, ends = last_uses(program, owner), {owner[k] for k in program.ends}
+    own = [owner[k] == k and k not in ends and step.operation is not None for k, step in enumerate(program.steps)]
+    free = Counter[Any]()
+    buffers = others = most = 0
+    for k, step in enumerate(program.steps):
+        over = [root for root in dict.fromkeys(owner[source] for source in step.refs) if last[root] == k and own[root]]
+        if not own[k]:
+            pass
+        elif not takes_out(step):
+            others += size_in_bytes(step)
+            most = max(most, others)
+        elif (taken := _written_over(program, k, over)) is not None:
+            over.remove(taken)
+        elif free[key := _kind_of_buffer(step)]:
+            free[key] -= 1
+        else:
+            buffers += size_in_bytes(step)
+        for root in over:
+            if takes_out(program.steps[root]):
+                free[_kind_of_buffer(program.steps[root])] += 1
+            else:
+                others -= size_in_bytes(program.steps[root])
+    return buffers + most
+
+
+def _kind_of_buffer(step: Step) -> Any:
+    return prod(step.shape or ()), step.dtype  # type: ignore[arg-type]  # all are numbers
+
+
+def _written_over(program: Program, k: int, over: list[int]) -> int | None:
+    """The operand whose buffer a function of single entries takes over, of those that nobody reads any more."""
+    step = program.steps[k]
+    if not isinstance(step.operation, (np.ufunc, FusedLoop)) or step.operation is np.matmul:
+        return None
+    same = (root for root in over if root in step.refs and takes_out(program.steps[root]))
+    return next((r for r in same if (program.steps[r].shape, program.steps[r].dtype) == (step.shape, step.dtype)), None)

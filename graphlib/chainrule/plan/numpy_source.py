@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, final
 import numpy as np
 
 from chainrule.plan.blas import in_parts, product
-from chainrule.plan.lifetimes import is_view, last_uses, may_copy, owners, size_in_bytes
+from chainrule.plan.lifetimes import is_view, joined_by, last_uses, may_copy, owners, size_in_bytes, takes_out
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.plan.row_blocks import RowBlocks
@@ -23,7 +23,7 @@ from chainrule.program.step import Ref, Step
 from chainrule.shown.text import visible
 from chainrule.symbols import elementary, standardizing, windows
 from chainrule.symbols.dimensions import shape_text
-from chainrule.symbols.operations import index, operation
+from chainrule.symbols.operations import index
 
 _OPERATORS: Final = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/"}  # of numbers: a fifth of a call
 _OWN: Final = (elementary, standardizing, windows)  # whose functions the text imports
@@ -294,7 +294,7 @@ class _NumpyPrinting:
         dtype = _one_dtype(self.program, step)
         if step.operation is np.matmul and _plain_product(self.program, step):
             return self._product(step, out)
-        if (joins := _joins(step)) is not None:
+        if (joins := joined_by(step)) is not None:
             ufunc = self._function(joins.__name__)
             keepdims = ["keepdims=True"] if step.options.get("keepdims") else []
             axis = f"axis={self._text(step.options.get('axis'))}"
@@ -350,7 +350,7 @@ class _NumpyPrinting:
 
     def _target(self, k: int, step: Step) -> str | None:
         """The buffer to write to; None for a result, which gets memory of its own, and for what has no ``out``."""
-        if k in self.results or not _takes_out(step):
+        if k in self.results or not takes_out(step):
             return None
         slot = self._in_place(k, step, step.refs) if _is_entry_by_entry(step) else None
         if slot is None:
@@ -430,18 +430,6 @@ def _is_flip(step: Step) -> bool:
 
 def _is_entry_by_entry(step: Step) -> bool:
     return isinstance(step.operation, (np.ufunc, FusedLoop)) and step.operation is not np.matmul
-
-
-def _takes_out(step: Step) -> bool:
-    known = bool(step.shape) and all(isinstance(size, int) for size in step.shape or ())
-    ufunc = isinstance(step.operation, (np.ufunc, FusedLoop))
-    return known and (ufunc or _joins(step) is not None)
-
-
-def _joins(step: Step) -> np.ufunc | None:
-    """The ufunc of which a step is the reduction in floats."""
-    row = operation(step.operation)
-    return None if row is None or step.dtype.kind != "f" else row.joins
 
 
 def _one_dtype(program: Program, step: Step) -> np.dtype[Any] | None:

@@ -16,7 +16,7 @@ from itertools import accumulate
 from math import sqrt
 from typing import Final, TypeAlias, final
 
-from chainrule.plan.lifetimes import alive, last_uses, owners, size_in_bytes
+from chainrule.plan.lifetimes import alive, last_uses, owners, room, size_in_bytes
 from chainrule.program.builder import Builder
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program, rewrite
@@ -26,7 +26,7 @@ from chainrule.shown.text import in_bytes, visible
 Recompute: TypeAlias = bool | tuple[str, ...]
 """Whether values are computed again; or the names of those that are kept."""
 _TRIED: Final = (0.5, 0.75, 1.0, 1.5)  # times √(bytes kept ÷ bytes handed from one layer to the next)
-_WORTH: Final = 0.9  # of the bytes in use at most, or computing again is work for nothing
+_WORTH: Final = 0.9  # of the bytes without it, or computing again is work for nothing
 _SHOWN: Final = 6  # names of values that are kept
 
 
@@ -41,9 +41,9 @@ class Recomputed:
     again: int
     """How many steps stand a second time."""
     before: int
-    """The most bytes that are in use at a time between feeds and results, without it."""
+    """The bytes that are taken between feeds and results, without it."""
     after: int
-    """The most bytes in use, with it."""
+    """The bytes that are taken, with it."""
 
     def __str__(self) -> str:
         if not self.again:
@@ -57,7 +57,7 @@ class Recomputed:
 
 def recomputed(program: Program, recompute: Recompute) -> Recomputed:
     """The program for known sizes that computes again what is not kept; as it is where that spares little."""
-    before = max(alive(program), default=0)
+    before = room(program)
     plain = Recomputed(program, (), 0, before, before)
     if not recompute:
         return plain
@@ -78,7 +78,7 @@ def _of(program: Program, turn: int, cuts: Sequence[int], named: set[int], plain
     made = rewrite(program, _Again(program, turn, marks.again).change)
     again = sum(marks.again)
     kept = tuple(str(name) for k in sorted(marks.kept) if (name := program.steps[k].name))
-    return Recomputed(made, kept, again, plain.before, max(alive(made), default=0)) if again else plain
+    return Recomputed(made, kept, again, plain.before, room(made)) if again else plain
 
 
 def _turn(program: Program) -> int:

@@ -10,6 +10,7 @@ CASES = [
     *(Case("gradients", "2-3-3-1", m, dtype) for m in (1, 1_001) for dtype in ("float64", "float32")),
     *(Case("step", net, 5, dtype) for net in NETS for dtype in ("float64", "float32")),
     Case("epoch", "2-3-3-1", 7),
+    Case("deep", "4 layers", 5),
 ]
 _LEFT_OUT = ("torch.compile", "torch.compile, torch.optim.SGD")  # they compile for minutes
 
