@@ -122,7 +122,7 @@ def room(program: Program) -> int:
 
 
 def _kind_of_buffer(step: Step) -> Any:
-    return prod(step.shape or ()), step.dtype  # type: ignore[arg-type]  # all are numbers
+    return prod(step.shape or ()), step.dtype
 
 
 def _written_over(program: Program, k: int, over: list[int]) -> int | None:
