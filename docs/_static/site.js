@@ -1,6 +1,10 @@
 // What the theme leaves to be said to those who hear a page or use it by its keys.
 document.addEventListener("DOMContentLoaded", () => {
   for (const caption of document.querySelectorAll("p.caption[role=heading]")) caption.setAttribute("aria-level", "2");
+  if (!document.querySelector("h1")) {
+    const title = Object.assign(document.createElement("h1"), { textContent: document.title.split(" - ")[0] });
+    document.querySelector("article").prepend(title); // the page of the search has none
+  }
   const named = { ".sidebar-drawer": "Pages of the site", ".toc-drawer": "On this page" };
   for (const [place, name] of Object.entries(named)) document.querySelector(place)?.setAttribute("aria-label", name);
   const wide = "p.wide, pre, math[display=block], .table-wrapper, .sidebar-scroll, .toc-scroll, div.output";

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-LOOKED_AT = ["index", "course/05-output", "reference/made/nodes-losses", "drawing", "lecture"]
+LOOKED_AT = ["index", "search", "course/05-output", "reference/made/nodes-losses", "drawing", "lecture"]
 
 
 class Links(HTMLParser):
