@@ -374,7 +374,9 @@ def _check_kept(leaf: Leaf, array: Array, converted: Array, name: str) -> None:
         place = tuple(int(k) for k in np.argwhere(lost)[0])
         number = array[place]
         why = (
-            "fractions" if target.kind in "iu" and np.isfinite(number) and number % 1 else "numbers that it cannot hold"
+            "fractions"
+            if target.kind in "iu" and not np.isinf(number) and number % 1
+            else "numbers that it cannot hold"
         )
         raise FeedError(
             f"{name} takes {target} and was fed {array.dtype} with {why}",
