@@ -103,18 +103,20 @@ def lines(case: Case, seed: int) -> Iterator[str]:
     run = case.graph.forward(case.feeds)
     run.backward()
     scope = scope_of(case, run)
-    # The line of a standard deviation or norm is 0 / 0 where that is 0, a kink at which its rule gives 0.
-    kinks = any(isinstance(node, (cr.Std, cr.Norm)) and not run[node].all() for node in case.graph.order)
+    # The line of a standard deviation or norm is 0 / 0, or a rounding by a rounding, where that is 0: a kink, at which
+    # its rule gives 0.
+    spread = [node for node in case.graph.order if isinstance(node, (cr.Std, cr.Norm)) and not run[node].all()]
+    at_kinks = {f"d{case.graph.name(node.inputs[0])}" for node in spread}
     derivation = case.graph.derivation()
     for name, line in derivation.items():
+        if name in at_kinks:
+            continue
         right = run[name]
         try:
             found = evaluated(line.text, scope)
         except Exception as error:
             yield f"{name} = {line.text}: {type(error).__name__}: {error}"
             continue
-        if kinks:
-            found = np.where(np.isnan(found), right, found)
         size = max((largest(array) for key, array in scope.items() if key.startswith("d")), default=1.0)
         yield from compared(f"{name} = {line.text}", np.broadcast_to(found, right.shape), right, OTHER_FORM, size)
 

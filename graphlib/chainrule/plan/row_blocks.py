@@ -17,9 +17,7 @@ from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs
 
 _SMALLEST: Final = 1 << 19  # bytes of an array; smaller ones stay in the cache as they are
-_BLOCK: Final = (
-    96 << 10
-)  # bytes of a block: a third of that is a tenth slower (more calls), four times as much a twentieth
+_BLOCK: Final = 96 << 10  # bytes: with a third of them a step is a tenth slower, with four times as many a twentieth
 _LONGEST_ROW: Final = _BLOCK  # bytes
 _FEWEST: Final = 4  # steps; what a shorter block saves is lost with the slices
 
