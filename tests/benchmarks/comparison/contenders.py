@@ -121,14 +121,12 @@ def _step(case: Case, name: str) -> Prepared:
 def differs(case: Case, name: str, expected: Results, found: Results) -> str | None:
     """Where the results of a contender are not those of the first; each array as a whole, since single entries round.
 
-    Steps of Adam go by the sign of a gradient that is nearly nothing, so few entries move the other way in float32. And
-    one of 65,536 entries of a ReLU that rounds to the other side of 0, in products that add up in another order, puts
-    the moves of 784-512-256-10 by a twentieth apart; in float64 they agree to 1e-13.
+    Steps of Adam go by the sign of a gradient that is nearly nothing, so few entries move the other way in float32.
     """
     if case.kind == "epoch" and name == "nets.train" and case.m > 1_000:
         return None  # its batches come in another order
     double = case.dtype == "float64"
-    tolerance = (1e-9 if double else 3e-4) if case.kind in ("gradients", "deep") else 1e-8 if double else 0.1
+    tolerance = (1e-9 if double else 3e-4) if case.kind in ("gradients", "deep") else 1e-8 if double else 3e-2
     for key, value in expected.items():
         apart, size = np.linalg.norm(np.subtract(found[key], value)), np.linalg.norm(value)
         if not apart <= tolerance * size:
