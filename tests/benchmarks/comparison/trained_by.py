@@ -102,7 +102,12 @@ def torch_eager(name: str, m: int, dtype: str, compiled: bool = False) -> Step:
     given = {key: torch.tensor(x) for key, x in _natural(data).items()}
     optimizer = torch.optim.Adam(p.values(), lr=ADAM.rate, fused=True)
     loss_of = trained_in_torch.LOSSES[name]
-    loss_of = compile_with_torch(loss_of) if compiled else loss_of
+    if compiled:
+        loss_of = compile_with_torch(loss_of)
+        try:
+            loss_of(p, given).backward()
+        except Exception as error:  # its own, such as one of an LSTM that it has no decomposition for
+            raise Absent(f"cannot compile this net ({type(error).__name__}: {error})") from error
 
     def step() -> Any:
         optimizer.zero_grad()
