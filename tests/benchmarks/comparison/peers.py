@@ -152,7 +152,7 @@ def torch_eager(feeds: Feeds, compiled_by: Callable[[Any], Any] | None = None) -
 
 def torch_compile(feeds: Feeds) -> Step:
     step = torch_eager(feeds, compile_with_torch)
-    step()
+    compiles(step)
     return step
 
 
@@ -165,6 +165,14 @@ def compile_with_torch(function: Callable[..., Any]) -> Callable[..., Any]:
     torch._dynamo.reset()
     compiled_function: Callable[..., Any] = torch.compile(function, dynamic=False)
     return compiled_function
+
+
+def compiles(call: Callable[[], Any]) -> None:
+    """Call it once. Raises Absent where it cannot be compiled: no net of every kind, nor from every folder, can."""
+    try:
+        call()
+    except Exception as error:
+        raise Absent(f"cannot compile this net ({type(error).__name__}: {str(error).partition("\n")[0][:120]})") from error
 
 
 def jax_loss(params: Mapping[str, Any], A0: Any, Y: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 from comparison import trained_in_jax, trained_in_torch
-from comparison.peers import Absent, compile_with_torch, threads
+from comparison.peers import Absent, compile_with_torch, compiles, threads
 from comparison.trained_nets import Arrays, begun
 
 import chainrule as cr
@@ -104,10 +104,7 @@ def torch_eager(name: str, m: int, dtype: str, compiled: bool = False) -> Step:
     loss_of = trained_in_torch.LOSSES[name]
     if compiled:
         loss_of = compile_with_torch(loss_of)
-        try:
-            loss_of(p, given).backward()
-        except Exception as error:  # its own, such as one of an LSTM that it has no decomposition for
-            raise Absent(f"cannot compile this net ({type(error).__name__}: {error})") from error
+        compiles(lambda: loss_of(p, given).backward())  # an LSTM has operations that it cannot take apart
 
     def step() -> Any:
         optimizer.zero_grad()
