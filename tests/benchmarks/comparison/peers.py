@@ -172,7 +172,8 @@ def compiles(call: Callable[[], Any]) -> None:
     try:
         call()
     except Exception as error:
-        raise Absent(f"cannot compile this net ({type(error).__name__}: {str(error).partition("\n")[0][:120]})") from error
+        said = " ".join(str(error).split())[:120]  # a compiler says a few thousand lines
+        raise Absent(f"cannot compile this net ({type(error).__name__}: {said})") from error
 
 
 def jax_loss(params: Mapping[str, Any], A0: Any, Y: Any) -> Any:
