@@ -1,8 +1,7 @@
 """Lifetimes: memory that nobody reads any more is used again, or let go of where it is no buffer."""
 
-import tracemalloc
-
 import numpy as np
+from peaks import peak
 
 import chainrule as cr
 from chainrule.plan.lifetimes import alive, room
@@ -12,18 +11,6 @@ from nets import DNN
 
 ROWS, M = 3, 20_000
 ARRAY = ROWS * M * 8  # bytes
-
-
-def peak(plan, feeds):
-    """Bytes beyond the feeds at the peak of a call that makes its workspace anew; what is compiled is there already."""
-    plan(feeds)
-    plan.release()
-    tracemalloc.start()
-    try:
-        plan(feeds)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def picked_again_and_again(times):

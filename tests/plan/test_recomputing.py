@@ -2,12 +2,12 @@
 
 import pickle
 import runpy
-import tracemalloc
 
 import numpy as np
 import pytest
 from asking import names_with_gradients, some_of
 from column_graphs import column_graph
+from peaks import peak
 from random_graphs import random_graph
 
 import chainrule as cr
@@ -208,23 +208,12 @@ def test_a_saved_module_computes_again(tmp_path):
 # --- what is kept ----------------------------------------------------------------------------------------------------
 
 
-def peak(graph, feeds, recompute):
-    """Bytes beyond the feeds at the peak of a call that makes its workspace anew; what is compiled is there already."""
-    plan = graph.compile(recompute=recompute)
-    plan(feeds)
-    plan.release()
-    tracemalloc.start()
-    try:
-        plan(feeds)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 def test_memory_grows_like_the_root_of_the_number_of_layers():
     grown = {}  # 1,000 columns are too few for blocks, which would hold memory down, too
     for recompute in (False, True):
-        few, many = (peak(graph, feeds_for(graph, m=1000), recompute) for graph in (deep(5, 20), deep(80, 20)))
+        few, many = (
+            peak(graph.compile(recompute=recompute), feeds_for(graph, m=1000)) for graph in (deep(5, 20), deep(80, 20))
+        )
         grown[recompute] = many / few
     assert grown[False] > 9  # 16 times as many layers, and some arrays that do not grow with them
     assert grown[True] < 4.5

@@ -19,6 +19,7 @@ from typing import Any, Final, final
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.plan.lifetimes import is_known
 from chainrule.plan.threads import on_threads
 from chainrule.program.calls import Call
 from chainrule.program.program import Program
@@ -39,7 +40,7 @@ def multiplications(program: Program, step: Step) -> int:
     if step.operation is not np.matmul or not step.shape:
         return 0
     shapes = [program.steps[source].shape or (0,) for source in step.refs]
-    if len(shapes) < 2 or not all(isinstance(size, int) for size in (*step.shape, *shapes[0])):
+    if len(shapes) < 2 or not is_known((*step.shape, *shapes[0])):
         return 0
     return int(np.prod(step.shape[-2:])) * shapes[0][-1]  # type: ignore[arg-type]  # all known
 

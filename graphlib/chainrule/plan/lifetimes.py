@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
@@ -52,9 +53,19 @@ def last_uses(program: Program, owner: list[int]) -> dict[int, int]:
     return last
 
 
+def is_known(shape: Sequence[Any] | None) -> bool:
+    """Whether every size of a shape is a number."""
+    return shape is not None and all(isinstance(size, int) for size in shape)
+
+
+def is_entry_by_entry(step: Step) -> bool:
+    """Whether a function computes each entry by itself, so that it may write where an operand lies."""
+    return isinstance(step.operation, (np.ufunc, FusedLoop)) and step.operation is not np.matmul
+
+
 def takes_out(step: Step) -> bool:
     """Whether NumPy writes the result where it is told, so that it can be a buffer."""
-    known = bool(step.shape) and all(isinstance(size, int) for size in step.shape or ())
+    known = bool(step.shape) and is_known(step.shape)
     return known and (isinstance(step.operation, (np.ufunc, FusedLoop)) or joined_by(step) is not None)
 
 
@@ -66,8 +77,7 @@ def joined_by(step: Step) -> np.ufunc | None:
 
 def size_in_bytes(step: Step) -> int:
     """What the value of a step of known sizes takes; 0 where they are not known."""
-    known = step.shape is not None and all(isinstance(size, int) for size in step.shape)
-    return prod(step.shape or ()) * step.dtype.itemsize if known else 0
+    return prod(step.shape or ()) * step.dtype.itemsize if is_known(step.shape) else 0
 
 
 def alive(program: Program) -> list[int]:
@@ -83,8 +93,7 @@ def alive(program: Program) -> list[int]:
         over = [root for root in dict.fromkeys(owner[source] for source in step.refs) if last[root] == k]
         freed = sum(size[root] for root in over if program.steps[root].operation is not None)
         own = 0 if step.operation is None else size[k]
-        in_place = isinstance(step.operation, np.ufunc) and step.operation is not np.matmul
-        shared = own if in_place and any(size[root] == own for root in over) else 0
+        shared = own if is_entry_by_entry(step) and any(size[root] == own for root in over) else 0
         found[k] = now + own - shared
         now += own - freed - (own if k not in last else 0)
     return found
@@ -128,7 +137,7 @@ def _kind_of_buffer(step: Step) -> Any:
 def _written_over(program: Program, k: int, over: list[int]) -> int | None:
     """The operand whose buffer a function of single entries takes over, of those that nobody reads any more."""
     step = program.steps[k]
-    if not isinstance(step.operation, (np.ufunc, FusedLoop)) or step.operation is np.matmul:
+    if not is_entry_by_entry(step):
         return None
     same = (root for root in over if root in step.refs and takes_out(program.steps[root]))
     return next((r for r in same if (program.steps[r].shape, program.steps[r].dtype) == (step.shape, step.dtype)), None)

@@ -12,7 +12,17 @@ from typing import Any, Final, Literal, final
 import numpy as np
 
 from chainrule.plan.blas import in_parts, product
-from chainrule.plan.lifetimes import is_view, joined_by, last_uses, may_copy, owners, size_in_bytes, takes_out
+from chainrule.plan.lifetimes import (
+    is_entry_by_entry,
+    is_known,
+    is_view,
+    joined_by,
+    last_uses,
+    may_copy,
+    owners,
+    size_in_bytes,
+    takes_out,
+)
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.plan.row_blocks import RowBlocks
@@ -352,7 +362,7 @@ class _NumpyPrinting:
         """The buffer to write to; None for a result, which gets memory of its own, and for what has no ``out``."""
         if k in self.results or not takes_out(step):
             return None
-        slot = self._in_place(k, step, step.refs) if _is_entry_by_entry(step) else None
+        slot = self._in_place(k, step, step.refs) if is_entry_by_entry(step) else None
         if slot is None:
             slot = self.pool.take(step.shape, step.dtype)  # type: ignore[arg-type]  # it has a shape
         self.pool.assign(self.texts[k], slot, step.shape)
@@ -363,8 +373,7 @@ class _NumpyPrinting:
 
         For 1 and 1,000 random entries 1.0 and 2.7 µs, where a choice takes 2.7 and 4.3, and ``copyto`` 1.1 and 7.2.
         """
-        known = all(isinstance(size, int) for size in step.shape or ())
-        if step.operation is not np.where or k in self.results or step.dtype.kind != "f" or not known:
+        if step.operation is not np.where or k in self.results or step.dtype.kind != "f" or not is_known(step.shape):
             return None
         mask, number, entries = step.operands
         if not isinstance(mask, Ref) or not isinstance(entries, Ref) or not isinstance(number, (int, float)):
@@ -426,10 +435,6 @@ class _NumpyPrinting:
 def _is_flip(step: Step) -> bool:
     """Whether a step is ``x.T``."""
     return step.operation is np.transpose and not step.options and isinstance(step.operands[0], Ref)
-
-
-def _is_entry_by_entry(step: Step) -> bool:
-    return isinstance(step.operation, (np.ufunc, FusedLoop)) and step.operation is not np.matmul
 
 
 def _one_dtype(program: Program, step: Step) -> np.dtype[Any] | None:

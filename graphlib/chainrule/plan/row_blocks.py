@@ -13,6 +13,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from chainrule.plan.lifetimes import is_known
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs
 
@@ -115,9 +116,7 @@ def _order(program: Program) -> tuple[list[int], list[range]]:
 
 def _is_blockable(program: Program, step: Step) -> bool:
     """Whether a step computes each entry of a large array of several rows by one exact function."""
-    if step.operation not in _EXACT or step.shape is None or len(step.shape) < 2:
-        return False
-    if not all(isinstance(size, int) for size in step.shape):
+    if step.operation not in _EXACT or step.shape is None or len(step.shape) < 2 or not is_known(step.shape):
         return False
     kinds = [program.steps[source].dtype for source in step.refs]
     known = all(isinstance(x, (Ref, int, float, np.number)) for x in step.operands)

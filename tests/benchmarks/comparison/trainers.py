@@ -16,6 +16,7 @@ from comparison.peers import (
     Feeds,
     compile_with_torch,
     compiled,
+    compiles,
     formulas_by_hand,
     graph_for,
     jax_arrays,
@@ -129,8 +130,10 @@ def torch_eager(params: Feeds, batches: Batches, loss_of: Callable[..., Any] = t
 
 
 def torch_compile(params: Feeds, batches: Batches) -> Epoch:
-    torch_tensors({})
-    return torch_eager(params, batches, compile_with_torch(torch_loss))
+    tensors = torch_tensors({**params, **batches[0]})
+    loss_of = compile_with_torch(torch_loss)
+    compiles(lambda: loss_of([tensors[name] for name in PARAMETERS], tensors["A0"], tensors["Y"]).backward())
+    return torch_eager(params, batches, loss_of)
 
 
 def _jax_step(params: Any, A0: Any, Y: Any) -> Any:
