@@ -53,6 +53,22 @@ def test_the_threads_are_kept_for_the_next_call():
     assert len(first) == 2
 
 
+@pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: {0})(0)) < 2, reason="needs two processors of Linux")
+def test_threads_keep_off_the_processor_of_the_caller(monkeypatch):
+    allowed = os.sched_getaffinity(0)
+    for here in sorted(allowed)[:2]:
+        monkeypatch.setattr(threads, "_processor", lambda here=here: here)
+        list(on_threads(meeting(3), range(3)))  # the threads have been started and told by now
+        list(on_threads(meeting(3), range(3)))
+        assert [os.sched_getaffinity(thread.native_id) for thread in kept()] == [allowed - {here}] * 2
+    assert os.sched_getaffinity(0) == allowed
+
+
+def test_where_no_processor_is_told_threads_run_anywhere(monkeypatch):
+    monkeypatch.setattr(threads, "_processor", lambda: None)
+    assert [number for number, _ in on_threads(meeting(3), [1, 2, 3])] == [1, 2, 3]
+
+
 def test_one_task_needs_no_thread():
     assert list(on_threads(abs, [-1])) == [1]
     assert kept() == []

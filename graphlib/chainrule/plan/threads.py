@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -53,16 +56,24 @@ class _Threads:
     All plans share them, for they belong to the processors and not to a plan: a thread started anew takes 60 µs, and a
     process with a hundred plans would keep a hundred of them. They end with the process, as those of any executor, and
     before a fork, which would copy them as threads that never run.
+
+    They keep off the processor of the thread that calls them. Linux lets a thread that has slept begin where the one
+    runs that woke it, and moves it away some milliseconds later: until then nothing is gained by it. After a pause
+    100,000 columns of 2-3-3-1 took 3.4 ms so, and 2.1 like this.
     """
 
     def __init__(self) -> None:
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self._calls: list[None] = []
+        self._ids: list[int] = []
+        self._allowed: set[int] = set()
+        """The processors that they may use."""
 
     def begin(self, work: Callable[[], None], count: int) -> list[Future[None]]:
         """Let so many threads do it; fewer or none where no thread can be started, as at the end of a process."""
         self._calls.append(None)
         pool, others = self._threads(), list[Future[None]]()
+        self._keep_off()
         try:
             for _ in range(count):
                 others.append(pool.submit(work))
@@ -81,14 +92,48 @@ class _Threads:
         """Those there are, or new ones. Two threads may make them at once: the later ones are kept, the others end."""
         kept = self._pool
         if kept is None or kept[0] != os.getpid():
-            kept = self._pool = os.getpid(), ThreadPoolExecutor(max(1, processors() - 1), thread_name_prefix=_NAME)
+            self._ids, self._allowed = [], set()
+            pool = ThreadPoolExecutor(max(1, processors() - 1), _NAME, self._started)
+            kept = self._pool = os.getpid(), pool
         return kept[1]
+
+    def _started(self) -> None:
+        """In a new thread: from now on it is told which processors it may use."""
+        self._ids.append(threading.get_native_id())
+        self._allowed = set()
+
+    def _keep_off(self) -> None:
+        """Let them run on all processors that the calling thread may use, but for the one that it runs on."""
+        here = _processor()
+        allowed = set() if here is None else os.sched_getaffinity(0) - {here}
+        if not allowed or allowed == self._allowed:
+            return
+        self._allowed = allowed
+        for thread in self._ids:
+            with contextlib.suppress(OSError):  # it has ended meanwhile, or the system has taken a processor away
+                os.sched_setaffinity(thread, allowed)
 
     def end(self) -> None:
         """Let them end. They are waited for, unless they compute: who does may want a lock that the caller holds."""
         kept, self._pool = self._pool, None
         if kept is not None:
             kept[1].shutdown(wait=not self._calls)
+
+
+def _processor() -> int | None:
+    """The processor that the calling thread runs on; None where the system does not tell, or takes no such wishes."""
+    where = _finder()
+    return None if where is None else where()
+
+
+@functools.cache
+def _finder() -> Callable[[], int] | None:
+    """The function of the C library that tells the processor, on Linux."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    import ctypes  # half a millisecond, for those who use threads
+
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None)
 
 
 _THREADS: Final = _Threads()
