@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from chainrule.plan.loop.fused import FusedLoop
+from chainrule.plan.loop.ready_loop import ReadyLoop
 from chainrule.program.calls import Call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
@@ -66,7 +67,7 @@ def is_entry_by_entry(step: Step) -> bool:
 def takes_out(step: Step) -> bool:
     """Whether NumPy writes the result where it is told, so that it can be a buffer."""
     known = bool(step.shape) and is_known(step.shape)
-    return known and (isinstance(step.operation, (np.ufunc, FusedLoop)) or joined_by(step) is not None)
+    return known and (isinstance(step.operation, (np.ufunc, FusedLoop, ReadyLoop)) or joined_by(step) is not None)
 
 
 def joined_by(step: Step) -> np.ufunc | None:

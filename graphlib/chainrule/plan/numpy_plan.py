@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.plan.blas import has_threads_of_blas, holding
 from chainrule.plan.columns import Split, handed_name
+from chainrule.plan.loop.by_hand import texts_of, with_ready_loops
 from chainrule.plan.loop.fused import FusingKind, LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
@@ -37,13 +38,16 @@ class _Part:
     prepare: Callable[[], Callable[..., Any]]
     loops: LoopModule | None
     """The loops that are called in the text."""
+    ready: list[str]
+    """The files of those that were written by hand."""
     recomputed: str | None
     """What it computes again on its way back, in words."""
 
     @property
     def text(self) -> str:
         """All that is printed."""
-        return self.source.text + ("" if self.loops is None else f"\n\n{self.loops.text}")
+        printed = [] if self.loops is None else [self.loops.text]
+        return "\n\n".join([self.source.text, *printed, *self.ready])
 
 
 def _of_known_sizes(program: Program, recompute: Recompute) -> tuple[Program, str | None]:
@@ -59,12 +63,13 @@ def _part(
     program: Program, title: str, fusing: FusingKind | None, recompute: Recompute = False, returns: Any = "tuple"
 ) -> _Part:
     program, again = _of_known_sizes(program, recompute)
-    program = program if fusing is None else fused_loops(program, fusing)
+    program = program if fusing is None else with_ready_loops(fused_loops(program, fusing))
     program, blocks = in_row_blocks(program)
     threads = has_threads_of_blas(program)
     source = numpy_source(program, title, returns, threads=threads, blocks=blocks)
     prepare = source.compiled(title)
-    return _Part(source, (lambda: holding(prepare())) if threads else prepare, module_of(program), again)
+    prepared = (lambda: holding(prepare())) if threads else prepare
+    return _Part(source, prepared, module_of(program), texts_of(program), again)
 
 
 def written_source(program: Program, sizes: Mapping[str, int], title: str, recompute: Recompute = False) -> NumpySource:

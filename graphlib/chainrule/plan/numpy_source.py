@@ -24,6 +24,7 @@ from chainrule.plan.lifetimes import (
     takes_out,
 )
 from chainrule.plan.loop.fused import FusedLoop
+from chainrule.plan.loop.ready_loop import ReadyLoop
 from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.plan.row_blocks import RowBlocks
 from chainrule.plan.workspace import Workspace
@@ -312,7 +313,7 @@ class _NumpyPrinting:
         if step.operation in _OPERATORS and step.shape == ():
             x, y = (self._text(operand) for operand in step.operands)
             return f"{x} {_OPERATORS[step.operation]} {y}"
-        if isinstance(step.operation, (np.ufunc, FusedLoop)):
+        if isinstance(step.operation, (np.ufunc, FusedLoop, ReadyLoop)):
             arguments = [self._text(operand, dtype, self._row(step)) for operand in step.operands]
             return f"{self._name_of_function(step.operation)}({', '.join([*arguments, *out])})"
         return self._plain_call(step)

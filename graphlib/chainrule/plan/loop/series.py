@@ -253,6 +253,31 @@ def _choices(kind: _Kind) -> Functions:
     return {function.__name__: function for function in chosen}
 
 
+def _order(kind: _Kind) -> Functions:
+    """The largest entry of a row; a NaN may be passed over.
+
+    Compilers compare whole numbers 8 at a time, but numbers one by one, because of NaN: half a million float32 take
+    0.09 ms as whole numbers, 0.60 as they are.
+    """
+    sign, rest = kind.whole(np.iinfo(kind.whole).bits - 1), kind.whole(np.iinfo(kind.whole).max)
+    as_whole, as_real = kind.as_whole, kind.as_real
+
+    @_exact
+    def in_order(bits: Any) -> Any:
+        """Bits of numbers as whole numbers that have the order of the numbers; and back."""
+        return bits ^ ((bits >> sign) & rest)
+
+    @_exact
+    def largest(x: Any) -> Any:
+        found = in_order(as_whole(x[0]))
+        for k in range(x.size):
+            whole = in_order(as_whole(x[k]))
+            found = whole if whole > found else found
+        return as_real(in_order(found))
+
+    return {"largest": largest}
+
+
 def _quotients_and_powers(kind: _Kind) -> Functions:
     """x / y and y x**(y - 1) with the limits that the rules give them, and what the C library computes."""
     real, zero, one = kind.real, kind.zero, kind.one
@@ -336,7 +361,7 @@ def _sums() -> Functions:
 
 def _functions(bits: int) -> Functions:
     kind = _Kind(bits)
-    families = (_exponentials, _logarithms, _choices, _quotients_and_powers, _normal)
+    families = (_exponentials, _logarithms, _choices, _order, _quotients_and_powers, _normal)
     return {name: function for family in families for name, function in family(kind).items()} | _sums()
 
 
