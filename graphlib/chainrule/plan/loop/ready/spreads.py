@@ -1,7 +1,7 @@
 """Entries less their mean over their spread, and what a gradient is to them, along an axis.
 
-The forms are those of ``chainrule.symbols.standardizing``. Each function computes the rows of n entries in one piece, or
-the rows that stand side by side as columns, from ``first`` to ``last``.
+The forms are those of ``chainrule.symbols.standardizing``. Each function computes the rows, of n entries in one piece,
+from ``first`` to ``last``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,6 @@ real = np.float64 if KIND == "float64" else np.float32
 add_up, largest = FUNCTIONS[KIND]["add_up"], FUNCTIONS[KIND]["largest"]
 add_up_product, finite_or_zero = FUNCTIONS[KIND]["add_up_product"], FUNCTIONS[KIND]["finite_or_zero"]
 BLOCK: Final = 512  # entries added up in the dtype of the array, 32 at a time, before their sum is added to others
-WIDTH: Final = 128  # columns that are computed at once
-
-
-# --- a row in one piece ----------------------------------------------------------------------------------------------
 
 
 @njit(nogil=True, error_model="numpy")
@@ -83,9 +79,7 @@ def standardized(x: Any, n: Any, epsilon: Any, center: Any, first: Any, last: An
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
-def standardized_backward(
-    grad: Any, x: Any, n: Any, epsilon: Any, center: Any, first: Any, last: Any, out: Any
-) -> Any:
+def standardized_backward(grad: Any, x: Any, n: Any, epsilon: Any, center: Any, first: Any, last: Any, out: Any) -> Any:
     """(rest - mean(rest)) / root of rest = grad - y mean(grad y)."""
     y, rest = np.empty(n, real), np.empty(n, real)
     for start in range(first * n, last * n, n):
