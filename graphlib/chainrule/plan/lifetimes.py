@@ -67,7 +67,8 @@ def is_entry_by_entry(step: Step) -> bool:
 def takes_out(step: Step) -> bool:
     """Whether NumPy writes the result where it is told, so that it can be a buffer."""
     known = bool(step.shape) and is_known(step.shape)
-    return known and (isinstance(step.operation, (np.ufunc, FusedLoop, ReadyLoop)) or joined_by(step) is not None)
+    writes = isinstance(step.operation, (np.ufunc, FusedLoop, ReadyLoop)) or step.operation is np.concatenate
+    return known and (writes or joined_by(step) is not None)
 
 
 def joined_by(step: Step) -> np.ufunc | None:

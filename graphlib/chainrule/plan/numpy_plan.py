@@ -17,6 +17,7 @@ from chainrule.plan.loop.fused import FusingKind, LoopModule, fused_loops, modul
 from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
+from chainrule.plan.puts import sums_of_puts
 from chainrule.plan.recomputing import Recompute, recomputed
 from chainrule.plan.row_blocks import in_row_blocks
 from chainrule.plan.stacks import products_of_stacks
@@ -52,7 +53,7 @@ class _Part:
 
 def _of_known_sizes(program: Program, recompute: Recompute) -> tuple[Program, str | None]:
     """The program after the passes of known sizes, and in words what it computes again."""
-    program = optimized(program, (products_of_stacks, *PASSES_OF_KNOWN_SIZES))
+    program = optimized(program, (sums_of_puts, products_of_stacks, *PASSES_OF_KNOWN_SIZES))
     if not recompute:
         return program, None
     again = recomputed(program, recompute)  # behind all passes that make one step of two

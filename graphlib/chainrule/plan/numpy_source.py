@@ -316,7 +316,7 @@ class _NumpyPrinting:
         if isinstance(step.operation, (np.ufunc, FusedLoop, ReadyLoop)):
             arguments = [self._text(operand, dtype, self._row(step)) for operand in step.operands]
             return f"{self._name_of_function(step.operation)}({', '.join([*arguments, *out])})"
-        return self._plain_call(step)
+        return self._plain_call(step, out)
 
     def _product(self, step: Step, out: Sequence[str]) -> str:
         if (rows := self._rows(step)) is not None:
@@ -327,14 +327,14 @@ class _NumpyPrinting:
             return f"{self._own_function(product)}({', '.join([x, y, *out])})"
         return f"{x}.dot({', '.join([y, *out])})"
 
-    def _plain_call(self, step: Step) -> str:
+    def _plain_call(self, step: Step, out: Sequence[str] = ()) -> str:
         if step.operation is np.astype:
             return f"{self._text(step.operands[0])}.astype({self._function(np.dtype(step.options['dtype']).name)})"
         function = self._name_of_function(step.operation)
         options = [f"{key}={self._text(value)}" for key, value in step.options.items()]
         # A number that a choice of small arrays falls on takes off a quarter as an array.
         dtype = step.dtype if step.operation is np.where and step.dtype.kind == "f" else None
-        return f"{function}({', '.join([*(self._text(operand, dtype) for operand in step.operands), *options])})"
+        return f"{function}({', '.join([*(self._text(operand, dtype) for operand in step.operands), *options, *out])})"
 
     def _name_of_function(self, operation: Any) -> str:
         """The name by which NumPy or this package has a function; a name for the object itself where neither has it."""
