@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from chainrule.plan.lifetimes import is_known
 from chainrule.plan.threads import on_threads
-from chainrule.program.calls import Call
+from chainrule.program.calls import is_call
 from chainrule.program.program import Program
 from chainrule.program.step import Step
 from chainrule.symbols import windows
@@ -52,7 +52,7 @@ def in_parts(program: Program, step: Step) -> bool:
 
 def has_threads_of_blas(program: Program) -> bool:
     """Whether BLAS would use its threads for a program; not where it calls what nobody has looked into."""
-    if any(isinstance(step.operation, Call) for step in program.steps):
+    if any(is_call(step.operation) for step in program.steps):
         return False
     large = (multiplications(program, step) > _THREADED_BY_BLAS for step in program.steps)
     return any(large) or any(step.operation in _CONVOLUTIONS for step in program.steps)

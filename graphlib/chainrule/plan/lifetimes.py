@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.loop.ready_loop import ReadyLoop
-from chainrule.program.calls import Call, pick
+from chainrule.program.calls import is_call, pick
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step
 from chainrule.symbols.operations import index, kind, operation
@@ -48,7 +48,7 @@ def last_uses(program: Program, owner: list[int]) -> dict[int, int]:
     for k, step in enumerate(program.steps):
         for source in step.refs:
             last[owner[source]] = k
-    called = [source for step in program.steps if isinstance(step.operation, Call) for source in step.refs]
+    called = [source for step in program.steps if is_call(step.operation) for source in step.refs]
     for k in (*program.ends, *called):  # what a rule returns may be what it was given
         last[owner[k]] = len(program.steps)
     return last

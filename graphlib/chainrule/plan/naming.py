@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import functools
 import keyword
-import re
 from collections.abc import Iterable
 from typing import Final, final
 
@@ -23,7 +22,7 @@ class Names:
 
     def fresh(self, wanted: str) -> str:
         """The wanted name, or one like it."""
-        stem = name = re.sub(r"[^0-9A-Za-z_]", "_", wanted)[:40] or "_"
+        stem = name = _in_ascii(wanted)[:40] or "_"
         if name[0].isdigit():
             stem = name = f"_{name}"
         count = 1
@@ -32,6 +31,13 @@ class Names:
             name = f"{stem}_{count}"
         self.taken.add(name)
         return name
+
+
+def _in_ascii(text: str) -> str:
+    """The text with a _ for all but letters and digits of ASCII; a pattern took 0.2 ms of the first plan."""
+    if text.isascii() and text.isidentifier():
+        return text
+    return "".join([c if c.isascii() and c.isalnum() else "_" for c in text])
 
 
 @functools.cache
@@ -46,7 +52,7 @@ _NAMES_OF_OPERATIONS: Final = frozenset((*vars(elementary), *vars(standardizing)
 
 def constant_name(number: float) -> str:
     """A name for a number: _minus_700, _0_5, _nan."""
-    return f"{'_minus' if number < 0 else ''}_{re.sub(r'[^0-9a-z]', '_', f'{abs(number):g}')}"
+    return f"{'_minus' if number < 0 else ''}_{_in_ascii(f'{abs(number):g}')}"
 
 
 def tuple_text(parts: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias, final
 import numpy as np
 
 from chainrule.program.builder import Builder
-from chainrule.program.calls import Call, pick
+from chainrule.program.calls import is_call, pick
 from chainrule.program.program import Program, rewrite
 from chainrule.program.step import Ref, Step, map_refs
 from chainrule.program.verifying import verify
@@ -27,7 +27,7 @@ Pass: TypeAlias = Callable[[Program], Program]
 
 def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     """The dtype that NumPy gives the result of a step for the dtypes of its operands."""
-    if step.operation is None or isinstance(step.operation, Call) or step.operation is pick:
+    if step.operation is None or is_call(step.operation) or step.operation is pick:
         return step.dtype
     rule = _dtype_rule(step)
     if rule == "given":
@@ -38,6 +38,17 @@ def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
         return np.result_type(*[d for d in read if d.kind == "f"] or [np.dtype(float)]) if rule == "joint" else read[0]
     if any(steps[source].shape is None for source in step.refs):  # how many axes there would be cannot be guessed
         return step.dtype
+    return _resolved(steps, step, step.operation) if isinstance(step.operation, np.ufunc) else _asked(steps, step)
+
+
+def _resolved(steps: Sequence[Step], step: Step, ufunc: np.ufunc) -> np.dtype[Any]:
+    """What the rules of NumPy say, which takes a tenth of asking it."""
+    operands = [steps[x.step].dtype if type(x) is Ref else _kind_of_literal(x) for x in step.operands]
+    dtype: np.dtype[Any] = ufunc.resolve_dtypes((*operands, None))[-1]
+    return dtype
+
+
+def _asked(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
     samples = map_refs(step.operands, lambda ref: _Sample(steps[ref.step].dtype, len(steps[ref.step].shape or ())))
     asked = (step.operation, samples, tuple(step.options.items()), _kinds(samples))
     try:
@@ -49,6 +60,13 @@ def inferred_dtype(steps: Sequence[Step], step: Step) -> np.dtype[Any]:
 def _dtype_rule(step: Step) -> str | None:
     row = operation(step.operation)
     return None if row is None else row.dtype
+
+
+def _kind_of_literal(operand: Any) -> Any:
+    """What a literal is to the rules of NumPy: a number of Python follows the arrays that it meets, as a size does."""
+    if isinstance(operand, Dimension):
+        return int
+    return type(operand) if type(operand) in (int, float) else np.asarray(operand).dtype
 
 
 @final
@@ -166,7 +184,7 @@ def common_subexpressions(program: Program) -> Program:
     seen: dict[Any, Ref] = {}
 
     def change(builder: Builder, step: Step, _: int) -> Ref:
-        if step.operation is None or isinstance(step.operation, Call):
+        if step.operation is None or is_call(step.operation):
             return builder.append(step)
         key = (step.operation, _key(step.operands), _key(tuple(step.options.items())))
         if key not in seen:
@@ -180,13 +198,16 @@ def common_subexpressions(program: Program) -> Program:
 
 def _key(operand: Any) -> Any:
     """Something that is equal for equal operands and can be hashed: 1, 1.0 and True are told apart, 0.0 and -0.0."""
-    if isinstance(operand, (tuple, list)):
-        return tuple(map(_key, operand))
-    if isinstance(operand, slice):
+    kind = type(operand)
+    if kind is Ref:
+        return (Ref, operand.step)
+    if kind is tuple or kind is list:
+        return tuple([_key(part) for part in operand])
+    if kind is slice:
         return (slice, *map(_key, (operand.start, operand.stop, operand.step)))
     if isinstance(operand, np.ndarray):
         return (np.ndarray, id(operand))
-    return (type(operand), repr(operand))
+    return (kind, repr(operand))
 
 
 _LARGEST_FOLDED: Final = 64  # elements; a larger constant is computed at every call rather than stored
@@ -201,7 +222,7 @@ def constants(program: Program) -> Program:
         if not isinstance(step.operation, np.ufunc):  # other functions need an array
             arrays = [builder.constant(o) if isinstance(o, np.generic) else o for o in step.operands]
             step = replace(step, operands=tuple(arrays))
-        if step.operation is None or isinstance(step.operation, Call) or step.refs or step.shape is None:
+        if step.operation is None or is_call(step.operation) or step.refs or step.shape is None:
             return builder.append(step)
         if any(not isinstance(size, int) for size in step.shape) or _has_names(step.operands) or _large(step.shape):
             return builder.append(step)
@@ -387,12 +408,28 @@ def opened(program: Program) -> Program:
             return builder.append(step)
         source = builder.steps[z.step]
         if source.operation is np.negative and isinstance(source.operands[0], Ref):
-            ref = traced(builder, lambda x: of_negative(x, highest), source.operands[0])
-        else:
-            ref = traced(builder, lambda x: of_z(x, highest), z)
-        return _labeled(builder, ref, step)
+            z, of_z = source.operands[0], of_negative
+        return _labeled(builder, _copied(builder, _form(of_z, highest, step.dtype), z), step)
 
     return rewrite(program, change)
+
+
+@functools.lru_cache(maxsize=64)
+def _form(function: Callable[..., Any], highest: float, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+    """The steps of an opened function of numbers, the first of which is what it is a function of."""
+    builder = Builder()
+    z = builder.append(Step(None, shape=(), dtype=dtype))
+    traced(builder, lambda x: function(x, highest), z)
+    return tuple(builder.steps)
+
+
+def _copied(builder: Builder, form: Sequence[Step], z: Ref) -> Ref:
+    """Append what is done to numbers for the entries of a step, and return the Ref to the last of it."""
+    new, shape = [z], builder.steps[z.step].shape
+    for step in form[1:]:
+        operands = tuple([new[x.step] if type(x) is Ref else x for x in step.operands])
+        new.append(builder.append(Step(step.operation, operands, step.options, shape, step.dtype)))
+    return new[-1]
 
 
 def _labeled(builder: Builder, ref: Ref, step: Step) -> Ref:

@@ -23,7 +23,9 @@ class Assured:
         self._program = program
         self.unknown = _unknown(program)
         """Why the program cannot be computed as it is; None where it can."""
-        self._doubtful = [step for step in program.steps if _bounds(step) or any(map(_may_be_empty, step.shape or ()))]
+        sizes = {id(size): size for step in program.steps for size in step.shape or ()}  # few: each is asked once
+        empty = {key for key, size in sizes.items() if _may_be_empty(size)}
+        self._doubtful = [s for s in program.steps if _bounds(s) or not empty.isdisjoint(map(id, s.shape or ()))]
 
     def of(self, sizes: Mapping[str, int]) -> bool:
         """Whether every step has the shape for these sizes that it was recorded with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, Final, Literal, final
 
 import numpy as np
 
@@ -56,3 +56,11 @@ class RuleCall(Call):
 def pick(values: Any, place: int = 0) -> Any:
     """One of the gradients that a called rule returned."""
     return values[place]
+
+
+_NO_CALLS: Final = frozenset(map(type, (np.add, np.sum, pick, None)))
+
+
+def is_call(function: Any) -> bool:
+    """Whether a function is a ``Call``; to ask an abstract class takes five times as long as to ask for the type."""
+    return type(function) not in _NO_CALLS and isinstance(function, Call)

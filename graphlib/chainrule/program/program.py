@@ -104,6 +104,8 @@ class Program:
         for k in range(len(self.steps) - 1, -1, -1):
             for source in self.steps[k].refs if alive[k] else ():
                 alive[source] = True
+        if all(alive):
+            return self
         return rewrite(self, lambda builder, step, k: builder.append(step) if alive[k] else None)
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from chainrule.symbols.dimensions import Shape
 
 Operation: TypeAlias = Callable[..., Any]
 _FLOAT: Final = np.dtype(float)
+_NESTED: Final = frozenset((tuple, list, slice))
 _WIDEST: Final = 60
 
 
@@ -76,10 +77,8 @@ def _gather(operands: Iterable[Any], found: list[int]) -> None:
         kind = type(operand)  # an exact type is asked for faster than a kind of it
         if kind is Ref:
             found.append(operand.step)
-        elif kind is tuple or kind is list:
-            _gather(operand, found)
-        elif kind is slice:
-            _gather((operand.start, operand.stop, operand.step), found)
+        elif kind in _NESTED:
+            _gather((operand.start, operand.stop, operand.step) if kind is slice else operand, found)
 
 
 def map_refs(operand: Any, change: Callable[[Ref], Any]) -> Any:
@@ -88,7 +87,12 @@ def map_refs(operand: Any, change: Callable[[Ref], Any]) -> Any:
     if kind is Ref:
         return change(operand)
     if kind is tuple or kind is list:
-        return tuple([map_refs(part, change) for part in operand])
+        return tuple(
+            [
+                change(x) if type(x) is Ref else map_refs(x, change) if type(x) in _NESTED else x  # calls take the time
+                for x in operand
+            ]
+        )
     if kind is slice:
         return slice(*(map_refs(part, change) for part in (operand.start, operand.stop, operand.step)))
     return operand

@@ -448,12 +448,13 @@ def as_shape(shape: Any) -> Shape:
     Raises TypeError or ValueError for anything that is not a size.
     """
     listed = type(shape) is tuple or (isinstance(shape, Iterable) and not isinstance(shape, (str, bytes, Mapping, Set)))
-    sizes = shape if listed else (shape,)
-    return tuple(as_size(size) for size in sizes)
+    return tuple([as_size(size) for size in (shape if listed else (shape,))])
 
 
 def as_size(size: Any) -> Size:
     """A size from a Dimension, a name or a whole number; raises TypeError or ValueError for anything else."""
+    if type(size) is int and size >= 0:  # as nearly every size is
+        return size
     if isinstance(size, Dimension):
         return size.seen_at() if size.seen else size
     if isinstance(size, str):

@@ -22,15 +22,19 @@ def broadcast(*shapes: Shape) -> Shape:
 
     Raises ShapeError when they do not broadcast; two different names never do.
     """
-    if all(shape == shapes[0] for shape in shapes[1:]):
-        return shapes[0] if shapes else ()
-    columns = itertools.zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)
-    return tuple(_broadcast_sizes(sizes, shapes) for sizes in columns)[::-1]
+    several = [shape for shape in shapes if shape]  # a number broadcasts to any shape
+    if not several:
+        return ()
+    if several.count(several[0]) == len(several):
+        return several[0]
+    axes = max(map(len, several))
+    columns = zip(*[(1,) * (axes - len(shape)) + shape for shape in several], strict=True)
+    return tuple([_broadcast_sizes(sizes, shapes) for sizes in columns])
 
 
 def _broadcast_sizes(sizes: tuple[Size, ...], shapes: tuple[Shape, ...]) -> Size:
     wide = [size for size in sizes if size != 1]
-    if any(size != wide[0] for size in wide[1:]):
+    if len(wide) > 1 and any(size != wide[0] for size in wide[1:]):
         raise ShapeError(
             f"shapes {' and '.join(map(shape_text, shapes))} do not broadcast",
             remedy=f"{' and '.join(dict.fromkeys(map(str, wide)))} meet on one axis: make them equal, or one of them 1",

@@ -77,7 +77,7 @@ class Symbol(NDArrayOperatorsMixin):
     ) -> None:
         self.operation = operation
         self.operands: tuple[Any, ...] = tuple(
-            operand if type(operand) is Symbol else literal(operand) for operand in operands
+            [operand if type(operand) is Symbol else literal(operand) for operand in operands]
         )
         self.options = {key: literal(value) for key, value in options.items()} if options else {}
         self._shape, self.dtype, self.name = shape, np.dtype(dtype), name
@@ -124,11 +124,13 @@ class Symbol(NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
         if any(map(_takes_over, operands)):
             return NotImplemented
+        if method == "__call__" and not options:
+            return _record_ufunc(ufunc, operands)
         try:
             call = bound_ufunc(ufunc, method, operands, options)
         except TypeError as error:
             raise Untraceable(f"{error} cannot be recorded") from None
-        return _record_ufunc(ufunc, operands) if call.function is ufunc else _recorded(call)
+        return _recorded(call)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in QUESTIONS and len(args) == 1 and not kwargs:
@@ -219,6 +221,7 @@ def _takes_over(operand: Any) -> bool:
 
 
 _NUMBERS = frozenset((np.ndarray, np.float64, float, int))
+_WITHOUT_AXES = frozenset((float, int, Dimension))
 
 
 def _builds(value: Any) -> bool:
@@ -284,8 +287,10 @@ def symbols_in(operands: Sequence[Any]) -> Iterator[Symbol]:
 
 def known_shape(value: Any) -> Shape | None:
     """The shape of a Symbol, an array or a number; None when it is unknown."""
-    if isinstance(value, Symbol):
-        return value.known_shape
+    if type(value) is Symbol:
+        return value._shape
+    if type(value) in _WITHOUT_AXES:  # NumPy would make an array of it
+        return ()
     shape: Shape = np.shape(value)
     return shape
 
