@@ -227,8 +227,8 @@ OPENED = {
         None,
     ),
     elementary.tanh_slope: (
-        ["absolute(%0)", "minimum(%1, 708.3965)", "multiply(-2, %2)", "exp(%3)", "multiply(4, %4)", "add(1, %4)",
-         "divide(1, %6)", "multiply(%5, %7)", "y = multiply(%8, %7)"],
+        ["absolute(%0)", "minimum(%1, 708.3965)", "multiply(-2, %2)", "exp(%3)", "add(1, %4)", "divide(2, %5)",
+         "multiply(%4, %6)", "y = multiply(%7, %6)"],
         None,
     ),
     elementary.softplus: (

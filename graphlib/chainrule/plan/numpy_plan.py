@@ -21,6 +21,7 @@ from chainrule.plan.puts import sums_of_puts
 from chainrule.plan.recomputing import Recompute, recomputed
 from chainrule.plan.row_blocks import in_row_blocks
 from chainrule.plan.stacks import products_of_stacks
+from chainrule.plan.transposed import transposed_once
 from chainrule.program.program import Program
 
 CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
@@ -53,7 +54,7 @@ class _Part:
 
 def _of_known_sizes(program: Program, recompute: Recompute) -> tuple[Program, str | None]:
     """The program after the passes of known sizes, and in words what it computes again."""
-    program = optimized(program, (sums_of_puts, products_of_stacks, *PASSES_OF_KNOWN_SIZES))
+    program = optimized(program, (sums_of_puts, products_of_stacks, *PASSES_OF_KNOWN_SIZES, transposed_once))
     if not recompute:
         return program, None
     again = recomputed(program, recompute)  # behind all passes that make one step of two
