@@ -10,6 +10,9 @@
 True
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import circuits
 from .by_hand import forward_by_hand, gradients_by_hand
 from .copying import Copier
@@ -18,7 +21,9 @@ from .dnn import DNN
 from .embedding import WordEmbedding
 from .iris import load_iris_petals
 from .softmax_classifier import SoftmaxClassifier, one_hot
-from .training import SGD, Adam, History, Momentum, Optimizer, train
+
+if TYPE_CHECKING:
+    from .training import SGD, Adam, History, Momentum, Optimizer, train
 
 __all__ = [
     "Adam",
@@ -39,3 +44,17 @@ __all__ = [
     "one_hot",
     "train",
 ]
+
+_OF_TRAINING = ("Adam", "History", "Momentum", "Optimizer", "SGD", "train")
+
+
+def __getattr__(name: str) -> Any:
+    """What trains is loaded when it is used: with the plans that it makes, it takes as long as all of chainrule."""
+    if name != "training" and name not in _OF_TRAINING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    training = import_module(f"{__name__}.training")
+    return training if name == "training" else getattr(training, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

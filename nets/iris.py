@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from importlib import resources
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +19,9 @@ def load_iris_petals() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     >>> X.shape, Y.shape, X[:, 0].tolist(), Y.mean().item()
     ((2, 100), (1, 100), [4.7, 1.4], 0.5)
     """
+    import csv
+    from importlib import resources  # ten milliseconds, which a net without these flowers need not wait for
+
     text = (resources.files(__package__) / "data" / "iris.csv").read_text(encoding="utf-8")
     flowers = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
     X = np.array([[float(flower[name]) for flower in flowers] for name in ("petal_length", "petal_width")])

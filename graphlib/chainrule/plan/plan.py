@@ -17,7 +17,6 @@ from chainrule.core.leaves import Constant, Input, Leaf
 from chainrule.core.node import Node
 from chainrule.core.passes import forward, sweep
 from chainrule.core.predicting import how_to_predict
-from chainrule.core.saving import replaced
 from chainrule.errors import ArgumentError, ChainruleError, FeedError, ProgramError, RuleError
 from chainrule.plan.asked import predicted_program, wanted_program
 from chainrule.plan.columns import Split, Unsplittable, column_name, split
@@ -164,6 +163,8 @@ class Plan(Explained):
 
         Raises ArgumentError where a size is missing, and for a rule that Symbols cannot pass through.
         """
+        from chainrule.core.saving import replaced
+
         known, kind = getattr(self._local, "fed", ({}, np.dtype(float)))
         number = floating(kind if dtype is None else dtype, "a plan computes in floating numbers")
         parts = [self._written(chosen, number) for chosen in sizes or (known,)]

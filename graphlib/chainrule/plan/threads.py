@@ -8,8 +8,10 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
+
+if TYPE_CHECKING:  # what starts them is loaded with the first of them: with logging, 3 ms
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _NAME: Final = "chainrule"
 
@@ -72,7 +74,7 @@ class _Threads:
     def begin(self, work: Callable[[], None], count: int) -> list[Future[None]]:
         """Let so many threads do it; fewer or none where no thread can be started, as at the end of a process."""
         self._calls.append(None)
-        pool, others = self._threads(), list[Future[None]]()
+        pool, others = self._threads(), list[Any]()
         self._keep_off()
         try:
             for _ in range(count):
@@ -83,6 +85,8 @@ class _Threads:
 
     def finish(self, others: Iterable[Future[None]]) -> list[Future[None]]:
         """Wait for those that have begun it, and return them; the others never will."""
+        from concurrent.futures import wait
+
         begun = [other for other in others if not other.cancel()]
         wait(begun)
         self._calls.pop()
@@ -90,6 +94,8 @@ class _Threads:
 
     def _threads(self) -> ThreadPoolExecutor:
         """Those there are, or new ones. Two threads may make them at once: the later ones are kept, the others end."""
+        from concurrent.futures import ThreadPoolExecutor
+
         kept = self._pool
         if kept is None or kept[0] != os.getpid():
             self._ids, self._allowed = [], set()

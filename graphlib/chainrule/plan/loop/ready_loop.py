@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
@@ -95,6 +94,8 @@ class ReadyLoop:
 @functools.cache
 def _text(file: str, kind: str) -> str:
     """A file of loops as it is for a dtype."""
+    from pathlib import Path
+
     text = (Path(__file__).with_name("ready") / f"{file}.py").read_text("utf-8")
     return text.replace(_KIND.format("float64"), _KIND.format(kind))
 
