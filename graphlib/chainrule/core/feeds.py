@@ -52,10 +52,10 @@ def values_in_pieces(
     _check_shapes(arrays, name_of)
     dtype = run_dtype(arrays)
     values: dict[Node, Any] = {
-        leaf: _converted(leaf, array, dtype, name_of(leaf), own) for leaf, (array, _) in arrays.items()
+        leaf: _converted(leaf, array, dtype, name_of, own) for leaf, (array, _) in arrays.items()
     }
     constants = [leaf for leaf in leaves if isinstance(leaf, Constant)]
-    return values | {leaf: np.asarray(_converted(leaf, leaf.value, dtype, name_of(leaf))) for leaf in constants}
+    return values | {leaf: np.asarray(_converted(leaf, leaf.value, dtype, name_of)) for leaf in constants}
 
 
 def is_stored(value: Any) -> bool:
@@ -285,7 +285,7 @@ def _check_shapes(arrays: Mapping[Leaf, tuple[Array, bool]], name_of: NameOf) ->
     sizes: dict[str, tuple[int, str]] = {}
     problems = []
     for leaf, (array, _) in arrays.items():
-        shape = leaf.shape or ()
+        shape = leaf._plain_shape or ()
         if shape == array.shape:
             continue
         name = name_of(leaf)
@@ -353,11 +353,11 @@ def run_dtype(arrays: Mapping[Leaf, tuple[Array, bool]]) -> np.dtype[Any]:
     return np.result_type(*floating, np.float32 if all(d.itemsize < 4 for d in floating) else floating[0])
 
 
-def _converted(leaf: Leaf, array: Any, dtype: np.dtype[Any], name: str, own: bool = False) -> Array | Pieces:
+def _converted(leaf: Leaf, array: Any, dtype: np.dtype[Any], name_of: NameOf, own: bool = False) -> Array | Pieces:
     """A read-only view where the array already fits and nobody writes to it, else pieces to be converted."""
     target = dtype if leaf.dtype.kind == "f" else leaf.dtype
     if is_stored(array) or array.dtype != target:
-        pieces = Pieces(leaf, array, target, name)
+        pieces = Pieces(leaf, array, target, name_of(leaf))
         if not pieces.stored and target.kind in "iub":
             pieces[...]  # fractions are refused before anything is computed
         return pieces

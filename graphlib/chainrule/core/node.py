@@ -231,11 +231,16 @@ class Node(Operable["Node"]):
     @property
     def shape(self) -> Shape | None:
         """The shape of the value, None where it is unknown before there is data; named sizes can be computed with."""
+        return seen_by(self, self._plain_shape)
+
+    @property
+    def _plain_shape(self) -> Shape | None:
+        """The same shape, whose sizes do not know of the node: every run holds its feeds to it."""
         try:
             shape: Shape | None = self.__dict__["shape"]
         except KeyError:  # while the node is being built
             raise AttributeError(f"{type(self).__name__} has no shape yet") from None
-        return None if shape is None else tuple([s if isinstance(s, int) else s.seen_at(self) for s in shape])
+        return shape
 
     @property
     def given_facts(self) -> dict[str, Any]:

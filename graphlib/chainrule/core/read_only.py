@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 def read_only(value: Any) -> npt.NDArray[Any]:
     """A view of an array, or the array that a number is, that cannot be written to; the original stays as it is."""
-    view = np.asarray(value).view()
+    view = value.view() if type(value) is np.ndarray else np.asarray(value).view()
     view.setflags(write=False)
     return view

@@ -130,10 +130,11 @@ def call_backward(node: Node, grad: Array, output: Array, inputs: Sequence[Array
         returned = node.backward(grad, output, *inputs)
     except Exception as error:
         raise _rule_error("backward", node, inputs, error) from error
-    _require(count_breach(returned, len(inputs)), node, inputs)
+    if type(returned) is not tuple or len(returned) != len(inputs):
+        _require(count_breach(returned, len(inputs)), node, inputs)
     parts = [None if part is None else read_only(part) for part in returned]
     for k, (part, x) in enumerate(zip(parts, inputs, strict=True)):
-        if part is not None and (part.shape != x.shape or part.dtype != x.dtype):
+        if part is not None and (part.shape != x.shape or (part.dtype is not x.dtype and part.dtype != x.dtype)):
             name = input_names(node)[k]
             _require(shape_breach(name, part.shape, x.shape) or dtype_breach(name, part.dtype, x.dtype), node, inputs)
     return parts

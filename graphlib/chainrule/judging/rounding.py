@@ -37,7 +37,8 @@ class Jitter:
 
     def _sign(self, shape: tuple[int, ...]) -> Any:
         """Up or down, by half as much to half as much again: equal steps could cancel, as in 2 - 1 - 1."""
-        return (self._rng.integers(0, 2, shape) * 2.0 - 1.0) * self._rng.uniform(0.5, 1.5, shape)
+        ways = self._rng.integers(0, 2, shape)
+        return (ways * 2.0 - 1.0) * (0.5 + self._rng.random(shape))
 
     def of_values(self, values: Values, leaves: Collection[str]) -> dict[str, Any]:
         """Values by name, moved; sizes stay as they are, and leaves that hold whole numbers, such as labels."""

@@ -42,6 +42,8 @@ def _put_entries(grad: Value, key: Any, like: Value) -> Value:
 
 def _decay(z: Value) -> Value:
     """exp(-|z|); for a complex z analytic on either side of 0, so that the complex step passes through it."""
+    if isinstance(z, np.ndarray) and z.dtype.kind == "f":  # a choice takes twice as long as a minimum
+        return np.exp(np.minimum(z, -z))
     return np.exp(np.where(np.real(z) >= 0, -z, z))
 
 
@@ -53,7 +55,7 @@ def sigmoid(z: Value) -> Value:
     array([0. , 0.5, 1. ])
     """
     e = _decay(z)
-    return np.where(np.real(z) >= 0, 1 / (1 + e), e / (1 + e))
+    return np.where(z.real >= 0, 1 / (1 + e), e / (1 + e))
 
 
 @elementary("entrywise", textbook=lambda z: sigmoid(z) * (1 - sigmoid(z)), has_name=False)
@@ -85,7 +87,7 @@ def softplus(x: Value) -> Value:
     >>> softplus(np.array([-1000.0, 0.0, 1000.0]))
     array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
     """
-    return np.where(np.real(x) >= 0, x, 0) + np.log1p(_decay(x))
+    return np.where(x.real >= 0, x, 0) + np.log1p(_decay(x))
 
 
 @elementary("entrywise")

@@ -337,7 +337,7 @@ def elementary(
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def dispatch(*args: Any, **kwargs: Any) -> Any:
-            if set(map(type, args)) <= _NUMBERS:  # for all else it takes a microsecond to ask
+            if _NUMBERS.issuperset(map(type, args)):  # for all else it takes a microsecond to ask
                 return function(*args, **kwargs)
             if any(isinstance(arg, (Symbol, SymbolArray)) for arg in args):
                 if any(isinstance(arg, SymbolArray) for arg in args):

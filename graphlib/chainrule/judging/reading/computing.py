@@ -22,6 +22,7 @@ from chainrule.judging.reading.operands import (
     as_operand,
     exact,
     is_number,
+    size_of,
     whole,
 )
 from chainrule.judging.reading.work import Function, Work
@@ -36,7 +37,7 @@ def entrywise(ufunc: np.ufunc, steps: int) -> Function:
 
     def one(work: Work, x: Operand) -> Any:
         x = as_operand(x)
-        work(np.size(x), steps)
+        work(size_of(x), steps)
         return exact(ufunc(x)) if is_number(x) else ufunc(x)
 
     def two(work: Work, x: Operand, y: Operand) -> Any:
@@ -51,7 +52,8 @@ def entrywise(ufunc: np.ufunc, steps: int) -> Function:
 
 def broadcast_size(*operands: Operand) -> int:
     """How many entries operands have that are broadcast to one shape."""
-    shapes = {np.shape(operand) for operand in operands}
+    shapes = {x.shape if isinstance(x, np.ndarray) else np.shape(x) for x in operands}
+    shapes = shapes - {()} if len(shapes) > 1 else shapes  # a number broadcasts to any shape
     return math.prod(shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes))
 
 

@@ -26,6 +26,8 @@ def as_operand(x: Operand) -> Any:
     >>> as_operand((1, 2)), as_operand(3)
     (array([1, 2]), 3)
     """
+    if type(x) is np.ndarray and x.dtype.kind in "fiub":  # as nearly every operand is
+        return x
     if is_number(x):
         return x
     if x is None or isinstance(x, (str, slice, np.dtype)) or x is Ellipsis:
@@ -53,6 +55,8 @@ def as_floating(x: Operand) -> Any:
 
 def size_of(x: Operand) -> int:
     """How many numbers an operand holds, the parts of a tuple together."""
+    if isinstance(x, np.ndarray):
+        return x.size
     if isinstance(x, (tuple, list)):
         return sum(map(size_of, x))
     return int(np.size(x))
