@@ -145,8 +145,8 @@ def check_traced(node: Node, returned: Any) -> None:
     _require(count_breach(returned, len(node.inputs)), node)
     for name, part, x in zip(input_names(node), returned, node.inputs, strict=True):
         shape = None if part is None else known_shape(part)
-        if shape is not None and x.shape is not None:
-            _require(shape_breach(name, shape, x.shape), node)
+        if shape is not None and x._plain_shape is not None:
+            _require(shape_breach(name, shape, x._plain_shape), node)
 
 
 def _require(breach: Breach | None, node: Node, read: Sequence[Array] = ()) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
@@ -92,7 +91,8 @@ class Printer(ABC):
         """A twin of this printer that keeps the pieces of an expression, the inner ones of a deep one printed."""
         if not isinstance(expression, Symbol) or expression.operation is None:
             return self
-        twin = copy.copy(self)
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
         twin._parts, twin._printed = parts_of(expression), {}
         for part in deep_parts(expression, len(twin._parts)):
             twin.piece(part)

@@ -54,7 +54,8 @@ def bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
     if function is np.clip:  # either bound may be left out, and each has two names
         given = {"a_min": None, "a_max": None} | {_BOUNDS.get(key, key): value for key, value in given.items()}
         given = {key: value for key, value in given.items() if value is not None or key not in _PLACED[: len(args)]}
-    return Bound(function, *_split(_signature(OPERATIONS[function].shape).bind(*args, **given)))
+    rule = OPERATIONS[function].shape
+    return Bound(function, *(_told_apart(rule, args, given) or _split(_signature(rule).bind(*args, **given))))
 
 
 def bound_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], options: Mapping[str, Any]) -> Bound:
@@ -74,6 +75,38 @@ def bound_ufunc(ufunc: np.ufunc, method: str, operands: tuple[Any, ...], options
 @functools.cache
 def _signature(rule: ShapeRule) -> inspect.Signature:
     return inspect.signature(rule)
+
+
+@functools.cache
+def _parameters(rule: ShapeRule) -> tuple[dict[str, Any], int] | None:
+    """The default of every parameter, and how many may be given by place; None for a rule with ``*operands``."""
+    parameters = _signature(rule).parameters.values()
+    if any(p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters):
+        return None
+    return {p.name: p.default for p in parameters}, sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
+
+
+def _told_apart(
+    rule: ShapeRule, args: tuple[Any, ...], given: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """The same as a signature and ``_split`` find, in a fifth of their time; None for what only they can say."""
+    parameters = _parameters(rule)
+    if parameters is None or len(args) > parameters[1]:
+        return None
+    told = dict(zip(parameters[0], args, strict=False))
+    if not (given.keys() <= parameters[0].keys() and told.keys().isdisjoint(given)):
+        return None
+    told.update(given)
+    operands: list[Any] = []
+    options: dict[str, Any] = {}
+    for name, default in parameters[0].items():
+        if default is inspect.Parameter.empty:
+            if name not in told:
+                return None
+            operands.append(told[name])
+        elif name in told and not _same(told[name], default):
+            options[name] = told[name]
+    return tuple(operands), options
 
 
 def _split(arguments: inspect.BoundArguments) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -474,7 +474,7 @@ def as_size(size: Any) -> Size:
 
 def seen_by(asks: Any, shape: Shape | None) -> Shape | None:
     """A shape whose sizes answer whoever asks that ``m`` is no number; in a rule they refuse to say."""
-    return None if shape is None else tuple(s if isinstance(s, int) else s.seen_at(asks) for s in shape)
+    return None if shape is None else tuple([s if isinstance(s, int) else s.seen_at(asks) for s in shape])
 
 
 def unseen(shape: Shape | None) -> Shape | None:
