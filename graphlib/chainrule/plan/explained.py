@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from abc import abstractmethod
 
 from chainrule.shown.tables import Shown, html_text
@@ -17,6 +16,8 @@ def about_loop(loop: object, compiled: bool) -> list[str]:
 
 def printed_line(error: Exception) -> str:
     """The line of a printed program that an error comes from; "" where it comes from none."""
+    import traceback
+
     lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith("<plan ")]
     return " ".join(str(lines[-1]).split()) if lines else ""
 

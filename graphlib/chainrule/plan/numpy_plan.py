@@ -6,7 +6,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
 
@@ -18,11 +18,13 @@ from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.plan.puts import sums_of_puts
-from chainrule.plan.recomputing import Recompute, recomputed
 from chainrule.plan.row_blocks import in_row_blocks
 from chainrule.plan.stacks import products_of_stacks
 from chainrule.plan.transposed import transposed_once
 from chainrule.program.program import Program
+
+if TYPE_CHECKING:
+    from chainrule.plan.recomputing import Recompute
 
 CACHE: Final = 4 << 20  # bytes of workspace for one block: 1 MB is a tenth slower (more calls), 16 MB a third
 SMALLEST_BLOCK: Final = 1024  # columns; smaller ones are all calls
@@ -57,6 +59,8 @@ def _of_known_sizes(program: Program, recompute: Recompute) -> tuple[Program, st
     program = optimized(program, (sums_of_puts, products_of_stacks, *PASSES_OF_KNOWN_SIZES, transposed_once))
     if not recompute:
         return program, None
+    from chainrule.plan.recomputing import recomputed
+
     again = recomputed(program, recompute)  # behind all passes that make one step of two
     return again.program, str(again)
 

@@ -6,7 +6,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import numpy as np
 
@@ -24,13 +24,11 @@ from chainrule.plan.explained import Explained, about_loop, printed_line
 from chainrule.plan.loop.fused import FusingKind
 from chainrule.plan.loop.looped import Loop, Looped, has_numba
 from chainrule.plan.loop.scalars import NotScalar
-from chainrule.plan.module_text import Written, module_text
 from chainrule.plan.numpy_plan import SMALLEST_BLOCK, Blocks, Whole, columns_in_cache, written_source
 from chainrule.plan.optimizing import evaluated, optimized, typed
 from chainrule.plan.out import check_targets, written
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.quick_call import quick_code, quick_whole
-from chainrule.plan.recomputing import Recompute
 from chainrule.plan.refusing import Backend, Recomputing, check_backend, check_loss, kept_for_recomputing
 from chainrule.plan.sizes import Assured
 from chainrule.plan.updating import Update, memories, updated, with_updates
@@ -38,6 +36,10 @@ from chainrule.program.calls import RuleCall
 from chainrule.program.program import Program
 from chainrule.shown.text import visible
 from chainrule.symbols.dimensions import Dimension
+
+if TYPE_CHECKING:
+    from chainrule.plan.module_text import Written
+    from chainrule.plan.recomputing import Recompute
 
 Computation: TypeAlias = Whole | Blocks | Looped
 Key = tuple[Any, ...]
@@ -164,6 +166,7 @@ class Plan(Explained):
         Raises ArgumentError where a size is missing, and for a rule that Symbols cannot pass through.
         """
         from chainrule.core.saving import replaced
+        from chainrule.plan.module_text import module_text
 
         known, kind = getattr(self._local, "fed", ({}, np.dtype(float)))
         number = floating(kind if dtype is None else dtype, "a plan computes in floating numbers")
@@ -174,6 +177,8 @@ class Plan(Explained):
         replaced(as_path(path), text.encode("utf-8", "backslashreplace"))
 
     def _written(self, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> Written:
+        from chainrule.plan.module_text import Written
+
         expect(sizes, Mapping, "a plan is written for sizes by name", 'plan.save(path, {"m": 32})')
         if missing := [name for name in self._size_names() if name not in sizes]:
             remedy = (

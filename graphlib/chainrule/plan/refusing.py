@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from chainrule.core.graph import BaseGraph
 from chainrule.core.leaves import Leaf
 from chainrule.core.node import Node
 from chainrule.errors import ArgumentError
 from chainrule.plan.loop.looped import require_numba
-from chainrule.plan.recomputing import Recompute
 from chainrule.program.program import Program
 from chainrule.symbols.dimensions import shape_text
+
+if TYPE_CHECKING:
+    from chainrule.plan.recomputing import Recompute
 
 Backend: TypeAlias = Literal["numpy", "numba", "auto"]
 Recomputing: TypeAlias = bool | str | Node | Iterable[str | Node]
