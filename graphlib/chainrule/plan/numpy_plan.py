@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.plan.blas import has_threads_of_blas, holding
 from chainrule.plan.columns import Split, handed_name
+from chainrule.plan.early_sums import early_sums
 from chainrule.plan.loop.by_hand import texts_of, with_ready_loops
 from chainrule.plan.loop.fused import FusingKind, LoopModule, fused_loops, module_of
 from chainrule.plan.numpy_source import NumpySource, numpy_source
@@ -56,7 +57,9 @@ class _Part:
 
 def _of_known_sizes(program: Program, recompute: Recompute) -> tuple[Program, str | None]:
     """The program after the passes of known sizes, and in words what it computes again."""
-    program = optimized(program, (sums_of_puts, products_of_stacks, *PASSES_OF_KNOWN_SIZES, transposed_once))
+    program = optimized(
+        program, (sums_of_puts, products_of_stacks, *PASSES_OF_KNOWN_SIZES, transposed_once, early_sums)
+    )
     if not recompute:
         return program, None
     from chainrule.plan.recomputing import recomputed

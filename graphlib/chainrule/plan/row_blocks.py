@@ -13,9 +13,10 @@ from typing import Any, Final, final
 
 import numpy as np
 
+from chainrule.plan.early_sums import added_early
 from chainrule.plan.lifetimes import is_known
-from chainrule.program.program import Program
-from chainrule.program.step import Ref, Step, map_refs
+from chainrule.program.program import Program, reordered
+from chainrule.program.step import Ref, Step
 
 _SMALLEST: Final = 1 << 19  # bytes of an array; smaller ones stay in the cache as they are
 _BLOCK: Final = 96 << 10  # bytes: with a third of them a step is a tenth slower, with four times as many a twentieth
@@ -63,7 +64,7 @@ def in_row_blocks(program: Program) -> tuple[Program, dict[int, RowBlocks]]:
     order, groups = _order(program)
     if not groups:
         return program, {}
-    program = _reordered(program, order)
+    program = reordered(program, order)
     ends = set(program.ends)
     readers: dict[int, set[int]] = {}
     for k, step in enumerate(program.steps):
@@ -101,8 +102,9 @@ def _order(program: Program) -> tuple[list[int], list[range]]:
         order.extend(members)
         members.clear()
 
+    early = added_early(program)
     for k, step in enumerate(program.steps):
-        fits = _is_blockable(program, step)
+        fits = not early[k] and _is_blockable(program, step)
         if (
             members
             and not (fits and step.shape == program.steps[members[0]].shape)
@@ -123,16 +125,3 @@ def _is_blockable(program: Program, step: Step) -> bool:
     row = prod(step.shape[1:]) * step.dtype.itemsize
     large = row * step.shape[0] >= _SMALLEST and 0 < row <= _LONGEST_ROW
     return bool(large and known and step.dtype.kind == "f" and all(kind.kind == "f" for kind in kinds))
-
-
-def _reordered(program: Program, order: Sequence[int]) -> Program:
-    new = {k: place for place, k in enumerate(order)}
-
-    def moved(names: Mapping[str, int]) -> dict[str, int]:
-        return {name: new[k] for name, k in names.items()}
-
-    steps = [
-        program.steps[k].reading(map_refs(program.steps[k].operands, lambda ref: Ref(new[ref.step]))) for k in order
-    ]
-    ends = moved(program.values), moved(program.gradients), moved(program.updates)
-    return replace(program, steps=tuple(steps), values=ends[0], gradients=ends[1], updates=ends[2])

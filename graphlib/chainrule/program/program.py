@@ -6,7 +6,7 @@ what they record is written down step by step. Plans are made from a program, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, final
 
@@ -154,6 +154,20 @@ def rewrite(program: Program, change: Change) -> Program:
     gradients = {name: ends[k] for name, k in program.gradients.items()}
     updates = {name: ends[k] for name, k in program.updates.items()}
     return replace(program, steps=tuple(builder.steps), values=values, gradients=gradients, updates=updates)
+
+
+def reordered(program: Program, order: Sequence[int]) -> Program:
+    """The program with its steps in another order, given by their numbers, in which every operand still comes first."""
+    new = {k: place for place, k in enumerate(order)}
+
+    def moved(names: Mapping[str, int]) -> dict[str, int]:
+        return {name: new[k] for name, k in names.items()}
+
+    steps = [
+        program.steps[k].reading(map_refs(program.steps[k].operands, lambda ref: Ref(new[ref.step]))) for k in order
+    ]
+    ends = moved(program.values), moved(program.gradients), moved(program.updates)
+    return replace(program, steps=tuple(steps), values=ends[0], gradients=ends[1], updates=ends[2])
 
 
 def joined(first: Program, second: Program) -> Program:
