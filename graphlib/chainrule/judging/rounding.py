@@ -33,7 +33,7 @@ class Jitter:
             return x if x == _whole_near(x) else x * (1 + self._by * self._sign(()))
         if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or not x.size:
             return x
-        return np.asarray(x * (1 + self._by * self._sign(x.shape)).astype(x.dtype))
+        return np.asarray(x * (1 + self._by * self._sign(x.shape)).astype(x.dtype, copy=False))
 
     def _sign(self, shape: tuple[int, ...]) -> Any:
         """Up or down, by half as much to half as much again: equal steps could cancel, as in 2 - 1 - 1."""

@@ -30,6 +30,8 @@ _SIGNS: Final[Mapping[type[ast.AST], str]] = MappingProxyType(
 
 def as_value(value: Any, name: str) -> Any:
     """A value as it is handed in: a number of Python, or an array of real numbers."""
+    if type(value) is np.ndarray and value.dtype.kind in "fiub":  # as nearly every value is
+        return value
     if isinstance(value, (int, float, np.integer, np.bool_)):
         return exact(value)
     try:

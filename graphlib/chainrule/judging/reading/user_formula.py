@@ -47,8 +47,8 @@ class UserFormula:
         Division by zero and the like give inf and nan, silently. Raises FormulaError for a missing value, shapes that
         do not fit (naming them), and a result too large to build.
         """
-        missing = [name for name in sorted(self.names) if name not in values]
-        if missing:
+        if not values.keys() >= self.names:
+            missing = [name for name in sorted(self.names) if name not in values]
             shown = ", ".join(suggested(name, values) for name in missing)
             raise FormulaError(f"no value is called {shown}", where=self.text, remedy=listed(values))
         evaluation = Evaluation({name: as_value(values[name], name) for name in self.names}, after)
