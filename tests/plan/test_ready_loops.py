@@ -11,6 +11,7 @@ from chainrule.program.builder import Builder
 from chainrule.program.program import Program
 from chainrule.program.step import Step
 from chainrule.symbols import elementary
+from chainrule.symbols.elementary import put
 from chainrule.symbols.standardizing import standardized, standardized_backward
 
 RNG = np.random.default_rng(0)
@@ -20,10 +21,14 @@ ULP = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
 def stepped(function, *arrays, **options):
     """The step that a plan computes in the place of a function of these arrays."""
     builder = Builder()
-    refs = [
-        builder.append(Step(None, (), {}, x.shape, x.dtype, name=f"x{k}") if isinstance(x, np.ndarray) else x)
-        for k, x in enumerate(arrays)
-    ]
+
+    def fed(x):
+        if isinstance(x, tuple):
+            return tuple(map(fed, x))
+        is_fed = isinstance(x, np.ndarray)
+        return builder.append(Step(None, (), {}, x.shape, x.dtype, name=f"x{len(builder.steps)}")) if is_fed else x
+
+    refs = [fed(x) for x in arrays]
     with np.errstate(all="ignore"):
         made = np.asarray(function(*arrays, **options))
     end = builder.append(Step(function, tuple(refs), options, made.shape, made.dtype, name="y"))
@@ -200,6 +205,44 @@ def test_groups_of_channels_and_operands_of_two_dtypes_are_left_to_numpy():
     assert is_left(standardized_backward, x.astype(float), x, axis=1)
 
 
+# --- rows of a table -------------------------------------------------------------------------------------------------
+
+KEYS = [((7, 9), (5,), 0), ((7, 3, 4), (5,), 0), ((7, 8), (2, 4), 0), ((2, 7, 10), (4,), 1), ((7, 12), (), 0)]
+
+
+@pytest.mark.parametrize(("shape", "picks", "axis"), KEYS)
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
+@EVERY_DTYPE
+def test_rows_named_twice_and_from_the_end_are_added_up_to_the_bit(shape, picks, axis, dtype, kind):
+    table, ids = numbers(shape, dtype), np.asarray(RNG.integers(0 if kind == np.uint8 else -7, 7, picks)).astype(kind)
+    grad = numbers(np.take(table, ids, axis=axis).shape, dtype)
+    loop, added = stepped(put, grad, (*[slice(None)] * axis, ids), table)
+    assert isinstance(loop, ReadyLoop)
+    for given in (grad, np.asfortranarray(grad)):
+        np.testing.assert_array_equal(loop(given, ids), added)
+    out = np.full_like(added, np.nan)
+    np.testing.assert_array_equal(loop(grad, ids, out=out), added)
+
+
+@pytest.mark.parametrize("place", [7, -8])
+def test_a_row_that_is_not_there_is_the_error_of_numpy(place):
+    grad = numbers((2, 9), np.float64)
+    loop, _ = stepped(put, grad, (np.array([0, 1]),), numbers((7, 9), np.float64))
+    assert isinstance(loop, ReadyLoop)
+    with pytest.raises(IndexError, match=f"index {place} is out of bounds for axis 0 with size 7"):
+        loop(grad, np.array([0, place]))
+
+
+def test_other_keys_are_left_to_numpy():
+    table, ids, mask = numbers((4, 9), np.float64), np.array([0, 1]), np.array([True, False, True, False])
+    assert is_left(put, numbers((2, 9), np.float64), (mask,), table)
+    assert is_left(put, numbers((2,), np.float64), (ids, ids), table)
+    assert is_left(put, numbers((2,), np.float64), (0, ids), table)
+    assert is_left(put, numbers((9,), np.float64), (ids,), table)  # it is stretched
+    assert is_left(put, numbers((2, 9), np.float64), (ids.astype(np.uint64),), table)
+    assert is_left(put, numbers((4, 2), np.float64), (slice(None), ids), table)
+
+
 # --- plans of them ---------------------------------------------------------------------------------------------------
 
 
@@ -219,7 +262,13 @@ def normalized(dtype):
     return graph, {name: numbers(shape, dtype, 1) for name, shape in shapes.items()}
 
 
-NETS = {"classifier": classifier, "normalized": normalized}
+def embedded(dtype):
+    ids, E = cr.Input("ids", ("m", 4), dtype=int), cr.Parameter("E", (30, 16))
+    graph = cr.Graph(cr.Mean(cr.Tanh(cr.Mean(cr.Gather(E, ids, axis=0), axis=1)), name="L"))
+    return graph, {"ids": RNG.integers(-30, 30, (50, 4)), "E": numbers((30, 16), dtype)}
+
+
+NETS = {"classifier": classifier, "normalized": normalized, "embedded": embedded}
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -20,6 +20,7 @@ Found: TypeAlias = tuple[ReadyLoop, tuple[Any, ...]]
 Ready: TypeAlias = Callable[[Step, Sequence[Step]], Found | None]
 """The loop in the place of a step, and its operands, from the step and those that it reads; None where none fits."""
 _KINDS: Final = (np.dtype(np.float32), np.dtype(np.float64))
+_LONG_ROW: Final = 8  # entries of a row that is added up; NumPy adds single numbers as fast
 _COLUMNS: Final = 16  # side by side, from which on they are computed at once
 
 
@@ -102,6 +103,29 @@ def _spread(
     return (float(epsilon), bool(center)) if groups is None else None
 
 
+# --- rows of a table ------------------------------------------------------------------------------------------------
+
+
+def _put(step: Step, sources: Sequence[Step]) -> Found | None:
+    """The loop for rows added up at whole numbers: those of one array, behind axes that are there as a whole."""
+    grad, key, _ = step.operands
+    *before, ids = key if isinstance(key, tuple) else (key,)
+    shape: Any = step.shape
+    k = len(before)
+    inner = prod(shape[k + 1 :])
+    if inner < _LONG_ROW or len(sources) != 3 or not isinstance(ids, Ref) or any(x != slice(None) for x in before):
+        return None
+    places = sources[1]
+    fits = sources[0].shape == (*shape[:k], *(places.shape or ()), *shape[k + 1 :]) and sources[0].dtype == step.dtype
+    if not fits or places.dtype.kind not in "iu" or not np.can_cast(places.dtype, np.int64):
+        return None
+
+    def instead(grad: Any, ids: Any) -> Any:
+        return elementary.put(grad, (*before, ids), np.empty(shape, step.dtype))
+
+    return ReadyLoop("put", "sums_of_rows", shape, step.dtype, instead, (shape[k], inner)), (grad, ids)
+
+
 _LOOPS: Final[dict[Any, Ready]] = {
     elementary.softmax: _along_an_axis("shares", of_columns=True),
     elementary.log_softmax: _along_an_axis("shares", of_columns=True),
@@ -109,4 +133,5 @@ _LOOPS: Final[dict[Any, Ready]] = {
     elementary.logsumexp: _along_an_axis("shares"),
     standardizing.standardized: _along_an_axis("spreads", _spread),
     standardizing.standardized_backward: _along_an_axis("spreads", _spread),
+    elementary.put: _put,
 }
