@@ -68,8 +68,8 @@ class ReadyLoop:
         loop = self._loop or self._compiled(given)
         if self.rows is None:
             return loop(*given, *self.numbers, made) is not False
-        count = min(given[0].size // _OF_A_THREAD, self.rows, processors())
-        if count < 2:
+        count = min(given[0].size // _OF_A_THREAD, self.rows)
+        if count < 2 or (count := min(count, processors())) < 2:
             loop(*given, *self.numbers, 0, self.rows, made)
         else:
             height = -(-self.rows // count)
