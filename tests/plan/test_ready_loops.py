@@ -13,6 +13,7 @@ from chainrule.program.step import Step
 from chainrule.symbols import elementary
 from chainrule.symbols.elementary import put
 from chainrule.symbols.standardizing import standardized, standardized_backward
+from chainrule.symbols.windows import max_pool, max_pool_backward
 
 RNG = np.random.default_rng(0)
 ULP = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
@@ -243,6 +244,35 @@ def test_other_keys_are_left_to_numpy():
     assert is_left(put, numbers((4, 2), np.float64), (slice(None), ids), table)
 
 
+# --- windows ---------------------------------------------------------------------------------------------------------
+
+WINDOWS = [((3, 2, 8, 10), 2, None), ((2, 3, 9, 7), 2, None), ((2, 1, 7, 9), (2, 3), None), ((2, 2, 9, 11), 2, (3, 4))]
+
+
+@pytest.mark.parametrize(("shape", "size", "stride"), WINDOWS)
+@EVERY_DTYPE
+def test_windows_with_ties_nan_and_infinities_to_the_bit(shape, size, stride, dtype):
+    x = RNG.integers(0, 3, shape).astype(dtype)
+    x[RNG.random(shape) < 0.05] = np.nan
+    x[RNG.random(shape) < 0.05] = np.inf
+    x[0, 0, :4] = -np.inf
+    for given in (x, np.asfortranarray(x)):
+        pool, largest = stepped(max_pool, given, size=size, stride=stride)
+        assert isinstance(pool, ReadyLoop)
+        np.testing.assert_array_equal(pool(given), largest)
+        grad = numbers(largest.shape, dtype)
+        back, sent = stepped(max_pool_backward, grad, given, size=size, stride=stride)
+        assert isinstance(back, ReadyLoop)
+        np.testing.assert_array_equal(back(grad, given, out=np.full_like(sent, np.nan)), sent)
+
+
+def test_windows_that_overlap_reach_outside_or_are_large_are_left_to_numpy():
+    x = numbers((2, 2, 12, 12), np.float64)
+    assert is_left(max_pool, x, size=3, stride=2)
+    assert is_left(max_pool, x, size=2, padding=1)
+    assert is_left(max_pool, x, size=5)
+
+
 # --- plans of them ---------------------------------------------------------------------------------------------------
 
 
@@ -268,7 +298,13 @@ def embedded(dtype):
     return graph, {"ids": RNG.integers(-30, 30, (50, 4)), "E": numbers((30, 16), dtype)}
 
 
-NETS = {"classifier": classifier, "normalized": normalized, "embedded": embedded}
+def pooled(dtype):
+    x, w = cr.Input("x", ("m", 2, 6, 8)), cr.Parameter("w", (2, 6, 8))
+    graph = cr.Graph(cr.Mean(cr.Square(cr.MaxPool(cr.Tanh(x * w), size=2)), name="L"))
+    return graph, {"x": numbers((7, 2, 6, 8), dtype), "w": numbers((2, 6, 8), dtype)}
+
+
+NETS = {"classifier": classifier, "normalized": normalized, "embedded": embedded, "pooled": pooled}
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -14,13 +14,14 @@ from chainrule.plan.loop.ready_loop import ReadyLoop
 from chainrule.program.builder import Builder
 from chainrule.program.program import Program, rewrite
 from chainrule.program.step import Ref, Step
-from chainrule.symbols import elementary, standardizing
+from chainrule.symbols import elementary, standardizing, windows
 
 Found: TypeAlias = tuple[ReadyLoop, tuple[Any, ...]]
 Ready: TypeAlias = Callable[[Step, Sequence[Step]], Found | None]
 """The loop in the place of a step, and its operands, from the step and those that it reads; None where none fits."""
 _KINDS: Final = (np.dtype(np.float32), np.dtype(np.float64))
 _LONG_ROW: Final = 8  # entries of a row that is added up; NumPy adds single numbers as fast
+_LARGEST_WINDOW: Final = 16  # pixels; each is written out
 _COLUMNS: Final = 16  # side by side, from which on they are computed at once
 
 
@@ -73,7 +74,7 @@ def _along_an_axis(file: str, options: Callable[..., Any] = tuple, of_columns: b
         function: Any = step.operation
         loop = ReadyLoop(
             function.__name__ + name, file, step.shape, step.dtype, partial(function, **step.options),  # type: ignore[arg-type]  # it is known
-            (*sizes, *numbers), prod(shape) // sizes[0], order,
+            (*sizes, *numbers), prod(shape) // sizes[0], prod(shape), order,
         )  # fmt: skip
         return loop, step.operands
 
@@ -126,6 +127,29 @@ def _put(step: Step, sources: Sequence[Step]) -> Found | None:
     return ReadyLoop("put", "sums_of_rows", shape, step.dtype, instead, (shape[k], inner)), (grad, ids)
 
 
+# --- windows ---------------------------------------------------------------------------------------------------------
+
+
+def _pooled(step: Step, sources: Sequence[Step]) -> Found | None:
+    """The loop for small windows that have no pixel in common and lie inside of an image."""
+    if len(sources) < len(step.operands) or any(x.dtype != step.dtype for x in sources):
+        return None
+    size = windows.pair(step.options.get("size", 2))
+    stride = size if step.options.get("stride") is None else windows.pair(step.options["stride"])
+    overlap = any(one > moved for one, moved in zip(size, stride, strict=True))
+    if overlap or windows.pair(step.options.get("padding", 0)) != (0, 0) or prod(size) > _LARGEST_WINDOW:
+        return None
+    shape: Any = sources[-1].shape
+    made: Any = step.shape
+    pooled: Any = sources[0].shape if len(sources) > 1 else made
+    function: Any = step.operation
+    loop = ReadyLoop(
+        function.__name__, "pools", step.shape, step.dtype, partial(function, **step.options),  # type: ignore[arg-type]  # it is known
+        (*shape[2:], *pooled[2:]), prod(shape[:2]), prod(made), facts=(*size, *stride),
+    )  # fmt: skip
+    return loop, step.operands
+
+
 _LOOPS: Final[dict[Any, Ready]] = {
     elementary.softmax: _along_an_axis("shares", of_columns=True),
     elementary.log_softmax: _along_an_axis("shares", of_columns=True),
@@ -134,4 +158,6 @@ _LOOPS: Final[dict[Any, Ready]] = {
     standardizing.standardized: _along_an_axis("spreads", _spread),
     standardizing.standardized_backward: _along_an_axis("spreads", _spread),
     elementary.put: _put,
+    windows.max_pool: _pooled,
+    windows.max_pool_backward: _pooled,
 }

@@ -13,6 +13,7 @@ from chainrule.plan.threads import on_threads, processors
 
 _OF_A_THREAD: Final = 1 << 16  # entries: some 100 µs of a softmax; a woken thread costs 60
 _KIND: Final = 'KIND: Final = "{}"'  # the line of a file that says for which dtype it stands
+_FACTS: Final = "FACTS: Final = (2, 2, 2, 2)"  # and the one with constants, where it has any
 
 
 @final
@@ -30,8 +31,12 @@ class ReadyLoop:
     """What the loop is handed behind the operands."""
     rows: int | None = None
     """How many rows there are to share out."""
+    entries: int = 0
+    """How many entries are computed, each in a nanosecond or two."""
     order: tuple[int, ...] | None = None
     """The axes of the operands in the order in which the loop reads them, and those of the result with them."""
+    facts: tuple[int, ...] = ()
+    """What stands in the text of the loop as constants."""
     _loop: Callable[..., Any] | None = field(default=None, init=False)
 
     @property
@@ -41,7 +46,7 @@ class ReadyLoop:
     @property
     def text(self) -> str:
         """The file in which the loop stands."""
-        return _text(self.file, self.dtype.name)
+        return _text(self.file, self.dtype.name, self.facts)
 
     def __call__(self, *values: Any, out: Any = None) -> Any:
         """The result, in ``out`` or in a new array."""
@@ -68,7 +73,7 @@ class ReadyLoop:
         loop = self._loop or self._compiled(given)
         if self.rows is None:
             return loop(*given, *self.numbers, made) is not False
-        count = min(given[0].size // _OF_A_THREAD, self.rows)
+        count = min(self.entries // _OF_A_THREAD, self.rows)
         if count < 2 or (count := min(count, processors())) < 2:
             loop(*given, *self.numbers, 0, self.rows, made)
         else:
@@ -81,7 +86,7 @@ class ReadyLoop:
         """The loop, compiled once for operands that can be written to and for those that cannot."""
         from numba import from_dtype, typeof, types
 
-        loop = _functions(self.file, self.dtype.name)[self.name]
+        loop = _functions(self.file, self.dtype.name, self.facts)[self.name]
         if not loop.signatures:
             read = [types.Array(from_dtype(x.dtype), 1, "C", readonly=True) for x in given]
             numbers = [*map(typeof, self.numbers), *([] if self.rows is None else [types.int64] * 2)]
@@ -92,16 +97,17 @@ class ReadyLoop:
 
 
 @functools.cache
-def _text(file: str, kind: str) -> str:
-    """A file of loops as it is for a dtype."""
+def _text(file: str, kind: str, facts: tuple[int, ...]) -> str:
+    """A file of loops as it is for a dtype, and for facts."""
     from pathlib import Path
 
     text = (Path(__file__).with_name("ready") / f"{file}.py").read_text("utf-8")
-    return text.replace(_KIND.format("float64"), _KIND.format(kind))
+    text = text.replace(_KIND.format("float64"), _KIND.format(kind))
+    return text.replace(_FACTS, f"FACTS: Final = {facts}")
 
 
 @functools.cache
-def _functions(file: str, kind: str) -> Mapping[str, Any]:
+def _functions(file: str, kind: str, facts: tuple[int, ...]) -> Mapping[str, Any]:
     from chainrule.plan.loop.compiled import compiled  # it loads Numba
 
-    return compiled(_text(file, kind))
+    return compiled(_text(file, kind, facts))
