@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from chainrule.plan.loop.fused import FusedLoop
 from chainrule.plan.loop.ready_loop import ReadyLoop
 from chainrule.program.calls import is_call, pick
 from chainrule.program.program import Program
@@ -61,13 +60,13 @@ def is_known(shape: Sequence[Any] | None) -> bool:
 
 def is_entry_by_entry(step: Step) -> bool:
     """Whether a function computes each entry by itself, so that it may write where an operand lies."""
-    return isinstance(step.operation, (np.ufunc, FusedLoop)) and step.operation is not np.matmul
+    return isinstance(step.operation, np.ufunc) and step.operation is not np.matmul
 
 
 def takes_out(step: Step) -> bool:
     """Whether NumPy writes the result where it is told, so that it can be a buffer."""
     known = bool(step.shape) and is_known(step.shape)
-    writes = isinstance(step.operation, (np.ufunc, FusedLoop, ReadyLoop)) or step.operation is np.concatenate
+    writes = isinstance(step.operation, (np.ufunc, ReadyLoop)) or step.operation is np.concatenate
     return known and (writes or joined_by(step) is not None)
 
 

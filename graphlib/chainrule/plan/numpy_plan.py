@@ -14,12 +14,12 @@ from chainrule.plan.blas import has_threads_of_blas, holding
 from chainrule.plan.columns import Split, handed_name
 from chainrule.plan.early_sums import early_sums
 from chainrule.plan.loop.by_hand import texts_of, with_ready_loops
-from chainrule.plan.loop.fused import FusingKind, LoopModule, fused_loops, module_of
+from chainrule.plan.loop.fused import Fused, FusingKind, LoopModule, fused_loops
 from chainrule.plan.numpy_source import NumpySource, numpy_source
 from chainrule.plan.optimizing import PASSES_OF_KNOWN_SIZES, bound, optimized
 from chainrule.plan.pieces import Array, InPieces, Results, cut
 from chainrule.plan.puts import sums_of_puts
-from chainrule.plan.row_blocks import in_row_blocks
+from chainrule.plan.row_blocks import RowBlocks, in_row_blocks
 from chainrule.plan.stacks import products_of_stacks
 from chainrule.plan.transposed import transposed_once
 from chainrule.program.program import Program
@@ -72,13 +72,17 @@ def _part(
     program: Program, title: str, fusing: FusingKind | None, recompute: Recompute = False, returns: Any = "tuple"
 ) -> _Part:
     program, again = _of_known_sizes(program, recompute)
-    program = program if fusing is None else with_ready_loops(fused_loops(program, fusing))
-    program, blocks = in_row_blocks(program)
+    blocks: Mapping[int, RowBlocks | Fused]
+    loops: LoopModule | None = None
+    if fusing is None:
+        program, blocks = in_row_blocks(program)
+    else:
+        program, blocks, loops = fused_loops(with_ready_loops(program), fusing)
     threads = has_threads_of_blas(program)
     source = numpy_source(program, title, returns, threads=threads, blocks=blocks)
     prepare = source.compiled(title)
     prepared = (lambda: holding(prepare())) if threads else prepare
-    return _Part(source, prepared, module_of(program), texts_of(program), again)
+    return _Part(source, prepared, loops, texts_of(program), again)
 
 
 def written_source(program: Program, sizes: Mapping[str, int], title: str, recompute: Recompute = False) -> NumpySource:

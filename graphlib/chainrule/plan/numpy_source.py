@@ -23,7 +23,7 @@ from chainrule.plan.lifetimes import (
     size_in_bytes,
     takes_out,
 )
-from chainrule.plan.loop.fused import FusedLoop
+from chainrule.plan.loop.fused import Fused
 from chainrule.plan.loop.ready_loop import ReadyLoop
 from chainrule.plan.naming import Names, constant_name, tuple_text
 from chainrule.plan.row_blocks import RowBlocks
@@ -77,7 +77,7 @@ def numpy_source(
     returns: Literal["dict", "tuple"] = "dict",
     *,
     threads: bool = False,
-    blocks: Mapping[int, RowBlocks] | None = None,
+    blocks: Mapping[int, RowBlocks | Fused] | None = None,
 ) -> NumpySource:
     """The text of a function of the feeds that returns the values and the gradients of a program with known sizes.
 
@@ -92,7 +92,7 @@ class _NumpyPrinting:
     """One function in the making: the names in use, the buffers of the workspace, the lines so far."""
 
     def __init__(
-        self, program: Program, title: str, returns: str, threads: bool, blocks: Mapping[int, RowBlocks]
+        self, program: Program, title: str, returns: str, threads: bool, blocks: Mapping[int, RowBlocks | Fused]
     ) -> None:
         self.program, self.title, self.returns, self.threads, self.blocks = program, title, returns, threads, blocks
         self.names = Names()
@@ -122,7 +122,7 @@ class _NumpyPrinting:
         inside = {k for block in self.blocks.values() for k in block.steps}
         for k, step in enumerate(self.program.steps):
             if k in self.blocks:
-                self._print_blocks(self.blocks[k])
+                self._print_together(self.blocks[k])
             elif k not in feeds and k not in inside:
                 self._print(k, step)
             if k not in inside:
@@ -243,11 +243,8 @@ class _NumpyPrinting:
                 self.bound[k].append(self.texts[k])
             self._line(k, step, call if target else f"{self.texts[k]} = {call}")
 
-    def _print_blocks(self, block: RowBlocks) -> None:
-        """The steps of a block below a loop over its rows; what nobody else reads is a buffer of so many rows."""
-        texts = self.texts[:]
-        slices, rows = self.names.fresh(f"rows_of_{block.rows}"), self.names.fresh("rows")
-        self.prepared[slices] = f"{slices} = {block.slices_text}"
+    def _print_together(self, block: RowBlocks | Fused) -> None:
+        """Steps that are computed together: first memory for what is kept of them."""
         for k in block.kept:
             step = self.program.steps[k]
             if k in self.results:
@@ -256,6 +253,29 @@ class _NumpyPrinting:
             else:
                 slot = self.pool.take(step.shape, step.dtype)  # type: ignore[arg-type]  # it is known
                 self.pool.assign(self.texts[k], slot, step.shape)
+        if isinstance(block, Fused):
+            self._print_loop(block)
+        else:
+            self._print_blocks(block)
+        for k in block.steps:
+            self._release(k, self.program.steps[k])
+            self._let_go(k, self.program.steps[k])
+
+    def _print_loop(self, fused: Fused) -> None:
+        """The call of a compiled loop. It writes over nothing that it reads, for it would take these one by one."""
+        arguments = ", ".join(self.texts[k] for k in (*fused.operands, *fused.kept))
+        kept = [self.program.steps[k] for k in fused.kept]
+        remarks = [f"{visible(step.name)} = {step.formula}" for step in kept if step.name and step.formula]
+        shape = shape_text(kept[0].shape if kept[0].named is None else kept[0].named)
+        self.lines.append(
+            f"{f'{self._name_of_function(fused.loop)}({arguments})'.ljust(_WIDTH)}  # {'; '.join([*remarks, shape])}"
+        )
+
+    def _print_blocks(self, block: RowBlocks) -> None:
+        """The steps of a block below a loop over its rows; what nobody else reads is a buffer of so many rows."""
+        texts = self.texts[:]
+        slices, rows = self.names.fresh(f"rows_of_{block.rows}"), self.names.fresh("rows")
+        self.prepared[slices] = f"{slices} = {block.slices_text}"
         self.lines.append(f"for {rows} in {slices}:  # {block.height} of {block.rows} at a time stay in the cache")
         for k in (*block.sliced, *block.kept):
             self.texts[k] = f"{texts[k]}[{rows}]"
@@ -267,9 +287,6 @@ class _NumpyPrinting:
             self._release(k, step)
         self.lines[start:] = [f"    {line}" for line in self.lines[start:]]
         self.texts = texts
-        for k in block.steps:
-            self._release(k, self.program.steps[k])
-            self._let_go(k, self.program.steps[k])
 
     def _line(self, k: int, step: Step, text: str) -> None:
         remark = f"{visible(step.name)} = {step.formula}  " if step.name and step.formula else ""
@@ -313,7 +330,7 @@ class _NumpyPrinting:
         if step.operation in _OPERATORS and step.shape == ():
             x, y = (self._text(operand) for operand in step.operands)
             return f"{x} {_OPERATORS[step.operation]} {y}"
-        if isinstance(step.operation, (np.ufunc, FusedLoop, ReadyLoop)):
+        if isinstance(step.operation, (np.ufunc, ReadyLoop)):
             arguments = [self._text(operand, dtype, self._row(step)) for operand in step.operands]
             return f"{self._name_of_function(step.operation)}({', '.join([*arguments, *out])})"
         return self._plain_call(step, out)
