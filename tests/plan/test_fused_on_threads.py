@@ -11,7 +11,7 @@ ROWS, COLUMNS = 61, 83
 
 @pytest.fixture
 def three_threads(monkeypatch):
-    monkeypatch.setattr(fused, "_OF_A_THREAD", 1000)
+    monkeypatch.setattr(fused, "_OF_A_THREAD", 1.0)  # microsecond
     monkeypatch.setattr(fused, "processors", lambda: 3)
 
 

@@ -168,7 +168,8 @@ def _work(steps: Sequence[Step], group: Group) -> float:
     last = steps[group.steps[-1]]
     long = sum(function_of(steps[k]) in _LONG | _NOT_IN_NUMPY for k in group.steps)
     arrays = sum(bool(steps[k].shape) for k in (*group.leaves, *group.kept))
-    return entries(last) * last.dtype.itemsize * (_OF_ARRAY * arrays + _OF_SERIES * long)
+    itemsize = max(steps[k].dtype.itemsize for k in (*group.leaves, *group.kept))
+    return entries(last) * itemsize * (_OF_ARRAY * arrays + _OF_SERIES * long)
 
 
 @final
