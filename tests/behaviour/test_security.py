@@ -530,6 +530,8 @@ PLACES = {
     "chainrule/commands/loading.py: import_module": "a NET, which is Python and runs",
     "chainrule/__init__.py: import_module": "modules of this package, by names that stand there",
     "chainrule/commands/subcommands.py: import_module": "nets.demo",
+    "chainrule/notation/__init__.py: import_module": "printers of this package, by names that stand there",
+    "nets/__init__.py: import_module": "nets.training",
     "chainrule/interop/neighbour.py: import_module": "torch, jax and jax.numpy, by names that stand there",
     "chainrule/judging/functions/runner.py: exec_module": "a file that is handed in, which is Python and runs",
     "chainrule/judging/functions/messages_between.py: loads": "a question, from the process that started this one",

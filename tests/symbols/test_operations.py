@@ -304,6 +304,7 @@ ITS_OWN = {
     "plan.columns._LAYS_AS_THEY_WERE": "arrangements in which columns never change places",
     "plan.columns._SAME_ORDER": "views told by the order of entries and not by axes",
     "plan.columns._SUMS": "sums that blocks of columns may hand on in parts",
+    "plan.loop.by_hand._LOOPS": "which loops are written out by hand",
     "plan.loop.scalars._ALONG_AXIS": "implementations for single numbers",
     "plan.loop.scalars._OTHER_NAMES": "names of functions of single numbers",
     "plan.lifetimes._MAY_COPY": "where the printed NumPy cannot know whether memory is shared",
