@@ -23,6 +23,12 @@ class Library:
         self.count = count
 
 
+@pytest.fixture(autouse=True)
+def smaller_parts(monkeypatch):
+    monkeypatch.setattr(blas, "_IN_PARTS", 40_000_000)
+    monkeypatch.setattr(blas, "_PART", 20_000_000)
+
+
 @pytest.fixture
 def library(monkeypatch):
     one = Library(3)

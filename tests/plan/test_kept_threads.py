@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -67,6 +68,22 @@ def test_threads_keep_off_the_processor_of_the_caller(monkeypatch):
 def test_where_no_processor_is_told_threads_run_anywhere(monkeypatch):
     monkeypatch.setattr(threads, "_processor", lambda: None)
     assert [number for number, _ in on_threads(meeting(3), [1, 2, 3])] == [1, 2, 3]
+
+
+def test_after_a_thread_was_waited_for_the_next_calls_do_without(monkeypatch):
+    monkeypatch.setattr(threads, "_WITHOUT", 3600.0)
+    main, begun = threading.get_ident(), threading.Barrier(3)
+
+    def late(_):
+        begun.wait(timeout=60)
+        if threading.get_ident() != main:
+            time.sleep(0.2)  # as a thread does whose processor another process has
+        return threading.get_ident()
+
+    assert len(set(on_threads(late, range(3)))) == 3
+    assert set(on_threads(lambda _: threading.get_ident(), range(3))) == {main}
+    threads._THREADS.end()  # new threads are not late
+    assert len({thread for _, thread in on_threads(meeting(3), range(3))}) == 3
 
 
 def test_one_task_needs_no_thread():
@@ -149,6 +166,7 @@ def test_the_threads_end_before_a_fork():  # from Python 3.12 on a fork of a pro
 
 EXIT = """
 import threading
+import time
 from chainrule.plan import threads
 threads.processors = lambda: 3
 print(list(threads.on_threads(abs, [-1, -2, -3])), flush=True)

@@ -140,7 +140,7 @@ def test_what_cannot_be_written_to_and_what_is_not_in_one_piece_is_taken_by_the_
     x.flags.writeable = False
     for layout in (x, np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]):
         np.testing.assert_allclose(loop(layout), expected, rtol=1e-14)
-    assert len(loop._loop.signatures) == 1
+    assert len(loop._loops[0].signatures) == 1
 
 
 @pytest.mark.parametrize("function", SHARES)

@@ -8,12 +8,15 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, final
 
 if TYPE_CHECKING:  # what starts them is loaded with the first of them: with logging, 3 ms
     from concurrent.futures import Future, ThreadPoolExecutor
 
 _NAME: Final = "chainrule"
+_PATIENCE: Final = 3e-4  # seconds that somebody may be late who had to be woken
+_WITHOUT: Final = 0.1  # seconds without threads, of which a call in vain costs three or four hundredths
 
 
 def processors() -> int:
@@ -25,10 +28,11 @@ def on_threads(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable
     """The tasks on as many threads as there are processors, their results in order.
 
     The calling thread works, too, and takes whatever no other has begun: where processors are busy nobody waits for a
-    thread that does not get its turn, and a call from within a task cannot wait for itself.
+    thread that does not get its turn, and a call from within a task cannot wait for itself. Where one had to be waited
+    for that had begun, the next calls are left to the calling thread.
     """
     helpers = min(len(tasks), processors()) - 1
-    if helpers <= 0:
+    if helpers <= 0 or _THREADS.are_late():
         return map(function, tasks)
     waiting, results = deque(enumerate(tasks)), [None] * len(tasks)
 
@@ -40,12 +44,12 @@ def on_threads(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable
                 return
             results[place] = function(task)
 
-    others = _THREADS.begin(work, helpers)
+    others, begins = _THREADS.begin(work, helpers), perf_counter()
     try:
         work()
     finally:
         waiting.clear()  # after an error nobody begins another task
-        begun = _THREADS.finish(others)
+        begun = _THREADS.finish(others, perf_counter() - begins)
     for other in begun:
         other.result()
     return results
@@ -67,6 +71,7 @@ class _Threads:
     def __init__(self) -> None:
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self._calls: list[None] = []
+        self._late_until = 0.0
         self._ids: list[int] = []
         self._allowed: set[int] = set()
         """The processors that they may use."""
@@ -83,14 +88,28 @@ class _Threads:
             pass
         return others
 
-    def finish(self, others: Iterable[Future[None]]) -> list[Future[None]]:
-        """Wait for those that have begun it, and return them; the others never will."""
+    def finish(self, others: Iterable[Future[None]], worked: float) -> list[Future[None]]:
+        """Wait for those that have begun it, and return them; the others never will.
+
+        The caller has worked for so many seconds. Whoever has a processor ends about when it does.
+        """
         from concurrent.futures import wait
 
-        begun = [other for other in others if not other.cancel()]
+        begun, ends = [other for other in others if not other.cancel()], perf_counter()
         wait(begun)
+        now = perf_counter()
+        if now - ends > worked / 2 + _PATIENCE:
+            self._late_until = now + _WITHOUT
         self._calls.pop()
         return begun
+
+    def are_late(self) -> bool:
+        """Whether one of them was waited for a moment ago, since another process had its processor.
+
+        Beside such a process a step of 784-512-256-10 took twice as long as on one thread: the scheduler lets each of
+        two compute for milliseconds.
+        """
+        return perf_counter() < self._late_until
 
     def _threads(self) -> ThreadPoolExecutor:
         """Those there are, or new ones. Two threads may make them at once: the later ones are kept, the others end."""
@@ -121,7 +140,7 @@ class _Threads:
 
     def end(self) -> None:
         """Let them end. They are waited for, unless they compute: who does may want a lock that the caller holds."""
-        kept, self._pool = self._pool, None
+        kept, self._pool, self._late_until = self._pool, None, 0.0
         if kept is not None:
             kept[1].shutdown(wait=not self._calls)
 

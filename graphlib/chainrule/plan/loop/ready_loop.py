@@ -17,7 +17,7 @@ _FACTS: Final = "FACTS: Final = (2, 2, 2, 2)"  # and the one with constants, whe
 
 
 @final
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class ReadyLoop:
     """One call of such a loop, for known shapes, which writes to ``out`` like a function of NumPy."""
 
@@ -37,7 +37,8 @@ class ReadyLoop:
     """The axes of the operands in the order in which the loop reads them, and those of the result with them."""
     facts: tuple[int, ...] = ()
     """What stands in the text of the loop as constants."""
-    _loop: Callable[..., Any] | None = field(default=None, init=False)
+    _loops: list[Callable[..., Any]] = field(default_factory=list, init=False)
+    """The compiled loop, once it has been called."""
 
     @property
     def __name__(self) -> str:
@@ -70,7 +71,7 @@ class ReadyLoop:
 
     def _computed(self, given: Sequence[Any], made: Any) -> bool:
         """Whether the loop has computed it: False where an operand is such that the function raises an error."""
-        loop = self._loop or self._compiled(given)
+        loop = self._loops[0] if self._loops else self._compiled(given)
         if self.rows is None:
             return loop(*given, *self.numbers, made) is not False
         count = min(self.entries // _OF_A_THREAD, self.rows)
@@ -92,7 +93,7 @@ class ReadyLoop:
             numbers = [*map(typeof, self.numbers), *([] if self.rows is None else [types.int64] * 2)]
             loop.compile((*read, *numbers, types.Array(from_dtype(self.dtype), 1, "C")))
             loop.disable_compile()
-        self._loop = loop
+        self._loops[:] = [loop]
         return loop  # type: ignore[no-any-return]  # Numba has no types
 
 
