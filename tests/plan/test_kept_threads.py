@@ -20,6 +20,7 @@ PIECES = 90_001  # columns of 2-3-3-1 in float32 that make several pieces on thr
 @pytest.fixture(autouse=True)
 def three_processors(monkeypatch):
     monkeypatch.setattr(threads, "processors", lambda: 3)
+    monkeypatch.setattr(threads, "_PATIENCE", 3600.0)  # beside other tests everybody is late
     threads._THREADS.end()
     yield
     threads._THREADS.end()
@@ -71,6 +72,7 @@ def test_where_no_processor_is_told_threads_run_anywhere(monkeypatch):
 
 
 def test_after_a_thread_was_waited_for_the_next_calls_do_without(monkeypatch):
+    monkeypatch.setattr(threads, "_PATIENCE", 0.001)
     monkeypatch.setattr(threads, "_WITHOUT", 3600.0)
     main, begun = threading.get_ident(), threading.Barrier(3)
 
