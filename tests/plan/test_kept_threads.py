@@ -79,7 +79,7 @@ def test_after_a_thread_was_waited_for_the_next_calls_do_without(monkeypatch):
     def late(_):
         begun.wait(timeout=60)
         if threading.get_ident() != main:
-            time.sleep(0.2)  # as a thread does whose processor another process has
+            time.sleep(0.5)  # as a thread does whose processor another process has
         return threading.get_ident()
 
     assert len(set(on_threads(late, range(3)))) == 3

@@ -112,9 +112,9 @@ def large_net(kept: Kept, options: Options) -> Section:
     section = Section("784-512-256-1 with 256 columns, float32, against its bare matrix products")
     section.say(
         "Eight products are needed: W1 A0, W2 A1 and W3 A2 forward; dZ3 A2ᵀ, dZ2 A1ᵀ and dZ1 A0ᵀ for the weights, W3ᵀ "
-        "dZ3 and W2ᵀ dZ2 for the layers below (dA0 is not asked for). They are computed by the same BLAS into arrays "
-        "that exist already; W3ᵀ dZ3, whose inner dimension is 1, as the broadcast product that it equals, which is "
-        "faster."
+        "dZ3 and W2ᵀ dZ2 for the layers below (dA0 is not asked for). They are computed as plans compute them, "
+        "with BLAS held to one thread and the largest in parts, into arrays that exist already; W3ᵀ dZ3, whose inner "
+        "dimension is 1, as the broadcast product that it equals, which is faster."
     )
     case = Case("gradients", "784-512-256-1", 256, "float32")
     found = _measured(kept, options, [case], options.turns)
