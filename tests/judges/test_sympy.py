@@ -60,6 +60,7 @@ def elementwise(function, arguments=1):
 
 # What the formulas ask of NumPy, for arrays of symbols.
 SYMBOLIC = SimpleNamespace(
+    ndarray=np.ndarray,
     exp=elementwise(sympy.exp),
     log=elementwise(sympy.log),
     log1p=elementwise(lambda x: sympy.log(1 + x)),

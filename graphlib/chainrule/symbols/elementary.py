@@ -55,7 +55,7 @@ def sigmoid(z: Value) -> Value:
     array([0. , 0.5, 1. ])
     """
     e = _decay(z)
-    return np.where(z.real >= 0, 1 / (1 + e), e / (1 + e))
+    return np.where(np.real(z) >= 0, 1 / (1 + e), e / (1 + e))
 
 
 @elementary("entrywise", textbook=lambda z: sigmoid(z) * (1 - sigmoid(z)), has_name=False)
@@ -87,7 +87,7 @@ def softplus(x: Value) -> Value:
     >>> softplus(np.array([-1000.0, 0.0, 1000.0]))
     array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
     """
-    return np.where(x.real >= 0, x, 0) + np.log1p(_decay(x))
+    return np.where(np.real(x) >= 0, x, 0) + np.log1p(_decay(x))
 
 
 @elementary("entrywise")
