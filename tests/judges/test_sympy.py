@@ -131,8 +131,9 @@ def assert_proved(found, expected):
 def evaluated(lines):
     """Every step of every line, on symbols and on what the lines before it gave."""
     names, found = {**SCOPE, **leaves()}, {}
+    builtins = {"__import__": __import__}  # NumPy imports at a first call
     for name, steps in lines.items():
-        found[name] = [eval(step, {"__builtins__": {}}, names) for step in steps]  # noqa: S307 — no text of a user
+        found[name] = [eval(step, {"__builtins__": builtins}, names) for step in steps]  # noqa: S307 — no text of a user
         names[name] = np.asarray(found[name][-1], dtype=object)
     return found
 
