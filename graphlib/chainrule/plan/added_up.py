@@ -24,14 +24,14 @@ def sums(program: Program) -> dict[int, list[int]]:
     uses, steps = program.uses(), program.steps
     inner = [False] * len(steps)
     for step in steps:
-        for source in step.refs if _is_sum(program, step) else ():
+        for source in step.refs if adds_alike(program, step) else ():
             same = _kind(steps[source]) == _kind(step)
-            inner[source] = uses[source] == 1 and not steps[source].name and same and _is_sum(program, steps[source])
-    return {k: _terms(program, k, inner) for k, step in enumerate(steps) if not inner[k] and _is_sum(program, step)}
+            inner[source] = uses[source] == 1 and not steps[source].name and same and adds_alike(program, steps[source])
+    return {k: _terms(program, k, inner) for k, step in enumerate(steps) if not inner[k] and adds_alike(program, step)}
 
 
-def _is_sum(program: Program, step: Step) -> bool:
-    """Whether two values are added neither of which is stretched."""
+def adds_alike(program: Program, step: Step) -> bool:
+    """Whether a step adds two values of its shape and dtype: neither is stretched."""
     if step.operation is not np.add or step.shape is None or not all(isinstance(x, Ref) for x in step.operands):
         return False
     return all(_kind(program.steps[source]) == _kind(step) for source in step.refs)

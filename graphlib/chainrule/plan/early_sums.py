@@ -6,11 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
+from chainrule.plan.added_up import adds_alike
 from chainrule.plan.lifetimes import is_view
 from chainrule.program.program import Program, reordered
-from chainrule.program.step import Ref, Step
 from chainrule.symbols.operations import kind
 
 _OF_THEIR_OWN: Final = frozenset(("product", "axis", "arrangement", "selection"))
@@ -35,19 +33,13 @@ def added_early(program: Program) -> list[bool]:
     """
     uses, adds = program.uses(), list[bool]()
     for step in program.steps:
-        adds.append(_adds_alike(program, step) and any(_is_over(program, source, uses, adds) for source in step.refs))
+        adds.append(adds_alike(program, step) and any(_is_over(program, source, uses, adds) for source in step.refs))
     early = [False] * len(program)
     for k, step in enumerate(program.steps):
         for source in step.refs if adds[k] else ():
             if adds[source]:
                 early[source] = early[k] = True
     return early
-
-
-def _adds_alike(program: Program, step: Step) -> bool:
-    if step.operation is not np.add or step.shape is None or not all(isinstance(x, Ref) for x in step.operands):
-        return False
-    return all((program.steps[k].shape, program.steps[k].dtype) == (step.shape, step.dtype) for k in step.refs)
 
 
 def _is_over(program: Program, k: int, uses: Sequence[int], adds: Sequence[bool]) -> bool:

@@ -53,6 +53,25 @@ def last_uses(program: Program, owner: list[int]) -> dict[int, int]:
     return last
 
 
+def readers(program: Program) -> list[set[int]]:
+    """By step, the steps that read its value."""
+    found: list[set[int]] = [set() for _ in program.steps]
+    for k, step in enumerate(program.steps):
+        for source in step.refs:
+            found[source].add(k)
+    return found
+
+
+def read_before(program: Program, steps: range) -> tuple[int, ...]:
+    """The steps before some that follow one another whose values these read."""
+    return tuple(sorted({source for k in steps for source in program.steps[k].refs if source not in steps}))
+
+
+def read_after(steps: range, ends: set[int], read_by: Sequence[set[int]]) -> tuple[int, ...]:
+    """Those of some steps that follow one another whose values are read behind them, or are results."""
+    return tuple(k for k in steps if k in ends or any(reader not in steps for reader in read_by[k]))
+
+
 def is_known(shape: Sequence[Any] | None) -> bool:
     """Whether every size of a shape is a number."""
     return shape is not None and all(isinstance(size, int) for size in shape)

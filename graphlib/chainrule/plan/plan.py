@@ -381,7 +381,7 @@ class Plan(Explained):
         if self._numba() and not isinstance(loop := self._loop(sizes, dtype), str):
             return Looped(loop, sizes.get(str(loop.column), 1))
         program, few = self._program_for(dtype), self._block or SMALLEST_BLOCK
-        # With all loops fused 784-512-256-1 took 1.33 of its bare products, without 1.17: these are for who asks.
+        # What saves less than some microseconds of a call is not worth the seconds of compiling, unless somebody asks.
         fusing: FusingKind | None = ("all" if self.backend == "numba" else "long") if self._numba() else None
         title = f"{dtype.name}, {', '.join(f'{name} = {size}' for name, size in sizes.items())}".rstrip(", ")
         if max(sizes.values(), default=1) > few and not isinstance(parts := self._split_for(dtype), str):

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, final
 import numpy as np
 
 from chainrule.plan.added_up import sums
+from chainrule.plan.boxes import box_of
 from chainrule.program.builder import Builder
 from chainrule.program.program import Program, rewrite
 from chainrule.program.step import Ref, Step
@@ -101,33 +102,13 @@ def _part(program: Program, term: int, place: int) -> _Part | None:
     step = program.steps[term]
     if step.operation is not elementary.put or not isinstance(step.operands[0], Ref) or not step.shape:
         return None
-    grad, box = program.steps[step.operands[0].step], _box(step.operands[1], step.shape)
+    grad, box = program.steps[step.operands[0].step], box_of(step.operands[1], step.shape)
     if box is None or grad.shape is None or grad.dtype != step.dtype:
         return None
     if prod(stop - start for start, stop in box) != prod(grad.shape) or prod(step.shape) == 0:
         return None  # it is stretched there
     partial = [axis for axis, limits in enumerate(box) if limits != (0, step.shape[axis])]
     return _Part(*box[partial[0]], partial[0], place) if len(partial) == 1 else None
-
-
-def _box(key: Any, shape: Sequence[Any]) -> list[tuple[int, int]] | None:
-    """Where along every axis a key of numbers and slices without steps starts and stops."""
-    keys = list(key) if isinstance(key, tuple) else [key]
-    gap = next((place for place, part in enumerate(keys) if part is Ellipsis), len(keys))
-    keys[gap : gap + 1] = [slice(None)] * (len(shape) - len(keys) + (gap < len(keys)))
-    if len(keys) != len(shape) or not all(type(size) is int for size in shape):
-        return None
-    box = [_limits(part, size) for part, size in zip(keys, shape, strict=True)]
-    return None if None in box else box  # type: ignore[return-value]  # none of them is None
-
-
-def _limits(part: Any, size: int) -> tuple[int, int] | None:
-    if type(part) is int:
-        return part % size, part % size + 1
-    if not isinstance(part, slice) or any(type(x) not in (int, type(None)) for x in (part.start, part.stop, part.step)):
-        return None
-    start, stop, step = part.indices(size)
-    return (start, stop) if step == 1 and start < stop else None
 
 
 # --- what they become --------------------------------------------------------------------------------------------

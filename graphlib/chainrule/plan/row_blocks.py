@@ -6,7 +6,7 @@ they are the same calls on the same entries, so that every bit of the results is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Final, final
@@ -14,7 +14,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from chainrule.plan.early_sums import added_early
-from chainrule.plan.lifetimes import is_known
+from chainrule.plan.lifetimes import is_known, read_after, read_before, readers
 from chainrule.program.program import Program, reordered
 from chainrule.program.step import Ref, Step
 
@@ -65,20 +65,14 @@ def in_row_blocks(program: Program) -> tuple[Program, dict[int, RowBlocks]]:
     if not groups:
         return program, {}
     program = reordered(program, order)
-    ends = set(program.ends)
-    readers: dict[int, set[int]] = {}
-    for k, step in enumerate(program.steps):
-        for source in step.refs:
-            readers.setdefault(source, set()).add(k)
-    return program, {steps.start: _block(program, steps, ends, readers) for steps in groups}
+    ends, read_by = set(program.ends), readers(program)
+    return program, {steps.start: _block(program, steps, read_after(steps, ends, read_by)) for steps in groups}
 
 
-def _block(program: Program, steps: range, ends: set[int], readers: Mapping[int, set[int]]) -> RowBlocks:
+def _block(program: Program, steps: range, kept: tuple[int, ...]) -> RowBlocks:
     shape: Any = program.steps[steps.start].shape
     height = max(1, _BLOCK // (prod(shape[1:]) * program.steps[steps.start].dtype.itemsize))
-    kept = tuple(k for k in steps if k in ends or not readers.get(k, set()) <= set(steps))
-    read = {source for k in steps for source in program.steps[k].refs} - set(steps)
-    sliced = tuple(k for k in sorted(read) if _has_rows(program.steps[k].shape or (), shape))
+    sliced = tuple(k for k in read_before(program, steps) if _has_rows(program.steps[k].shape or (), shape))
     return RowBlocks(steps, shape[0], min(height, shape[0]), kept, sliced)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from chainrule.plan.lifetimes import is_known
 from chainrule.program.builder import Builder
 from chainrule.program.program import Program, rewrite
 from chainrule.program.step import Ref, Step
@@ -54,5 +55,4 @@ def _multiplies_by_transposed(program: Program, step: Step) -> bool:
 
 
 def _is_matrix(step: Step) -> bool:
-    sizes: Any = step.shape or ()
-    return len(sizes) == 2 and all(isinstance(size, int) for size in sizes)
+    return step.shape is not None and len(step.shape) == 2 and is_known(step.shape)

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from chainrule.plan.lifetimes import is_known
 from chainrule.plan.loop.ready_loop import ReadyLoop
 from chainrule.program.builder import Builder
 from chainrule.program.program import Program, rewrite
@@ -49,7 +50,7 @@ def texts_of(program: Program) -> list[str]:
 
 def _is_full(step: Step) -> bool:
     """Whether a step has at least one entry, and it is known how many."""
-    return step.shape is not None and all(isinstance(size, int) and size > 0 for size in step.shape)
+    return step.shape is not None and is_known(step.shape) and 0 not in step.shape
 
 
 # --- along an axis -----------------------------------------------------------------------------------------------

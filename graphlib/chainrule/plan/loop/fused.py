@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
+from chainrule.plan.boxes import box_of
 from chainrule.plan.loop.groups import Group, entries, grouped
 from chainrule.plan.loop.loop_source import OWN, expression, head
 from chainrule.plan.loop.scalars import function_of
@@ -132,10 +133,11 @@ def fused_loops(program: Program, fusing: FusingKind = "all") -> tuple[Program, 
     """
     program, groups = grouped(program)
     printing = _Printing(program)
-    printed = [(group, printing.body(group)) for group in groups if _saved(program, group) > 0]
-    saved = dict[str, float]()
-    for group, body in printed:
-        saved[body] = saved.get(body, 0) + _saved(program, group)
+    printed, saved = list[tuple[Group, str]](), dict[str, float]()
+    for group in groups:
+        if (own := _saved(program, group)) > 0:
+            printed.append((group, body := printing.body(group)))
+            saved[body] = saved.get(body, 0) + own
     chosen = _chosen(saved, _WORTH[fusing])
     printing.module.texts = {body: f"loop_{k}" for k, body in enumerate(chosen, start=1)}
     made = {group.steps.start: printing.fused(group, body) for group, body in printed if body in chosen}
@@ -263,13 +265,8 @@ class _Printing:
 
 def _starts(key: Any, source: Sequence[Any], shape: Sequence[Any]) -> list[int] | None:
     """Where the columns begin that a key of slices takes of all rows of an array; None for any other key."""
-    parts = list(key) if isinstance(key, tuple) else [key]
-    if len(source) != len(shape) or len(parts) > len(source) or not all(isinstance(part, slice) for part in parts):
-        return None
-    bounds = [part.indices(size) for part, size in zip(parts, source, strict=False)]
-    if any(step != 1 for _, _, step in bounds) or bounds[0][:2] != (0, source[0]):
-        return None
-    return [start for start, _, _ in bounds] + [0] * (len(source) - len(parts))
+    box = box_of(key, source) if len(source) == len(shape) else None
+    return None if box is None or box[0] != (0, source[0]) else [start for start, _ in box]
 
 
 def _is_rows(value: Any) -> bool:

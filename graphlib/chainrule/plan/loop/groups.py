@@ -15,6 +15,7 @@ from typing import Final, final
 import numpy as np
 
 from chainrule.plan.early_sums import added_early
+from chainrule.plan.lifetimes import is_known, read_after, read_before, readers
 from chainrule.plan.loop.scalars import function_of
 from chainrule.program.program import Program, reordered
 from chainrule.program.step import Ref, Step
@@ -39,18 +40,8 @@ def grouped(program: Program) -> tuple[Program, list[Group]]:
     """The program, for known sizes, with the steps of each group beside each other, and the groups."""
     order, members = _Ordering(program).made()
     program = reordered(program, order)
-    readers: list[set[int]] = [set() for _ in program.steps]
-    for k, step in enumerate(program.steps):
-        for source in step.refs:
-            readers[source].add(k)
-    ends = set(program.ends)
-    return program, [_group(program, steps, readers, ends) for steps in members]
-
-
-def _group(program: Program, steps: range, readers: Sequence[set[int]], ends: set[int]) -> Group:
-    kept = tuple(k for k in steps if k in ends or any(reader not in steps for reader in readers[k]))
-    read = {source for k in steps for source in program.steps[k].refs if source not in steps}
-    return Group(steps, kept, tuple(sorted(read)))
+    read_by, ends = readers(program), set(program.ends)
+    return program, [Group(s, read_after(s, ends, read_by), read_before(program, s)) for s in members]
 
 
 @final
@@ -98,7 +89,7 @@ class _Ordering:
 
 def is_fusable(steps: Sequence[Step], step: Step) -> bool:
     """Whether a step computes every entry of an array from the entries of floating and boolean arrays."""
-    if function_of(step) is None or not step.shape or not all(isinstance(size, int) for size in step.shape):
+    if function_of(step) is None or not step.shape or not is_known(step.shape):
         return False
     kinds = {steps[source].dtype for source in step.refs}
     floating = {dtype for dtype in kinds if dtype.kind == "f"}
