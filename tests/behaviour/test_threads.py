@@ -87,6 +87,41 @@ def test_sixteen_threads_compute_bit_for_bit_what_one_computes(kind):
     assert len(compared) == THREADS * RUNS
 
 
+def loop_in_registers():
+    return graph_and_feeds(9)
+
+
+def loops_by_hand_and_over_entries():
+    """A softmax is a loop by hand, a standardized row another, and a GELU one over entries."""
+    x, W, Y = cr.Input("x", ("m", 7)), cr.Parameter("W", (7, 300)), cr.Input("Y", ("m", 300))
+    loss = cr.SoftmaxCrossEntropyLoss(cr.LayerNorm(cr.GELU(x @ W)), Y, classes=-1, name="L")
+    rng = np.random.default_rng(0)
+    labels = np.eye(300)[rng.integers(300, size=64)]
+    return cr.Graph(loss), {"x": rng.normal(size=(64, 7)), "W": rng.normal(size=(7, 300)), "Y": labels}
+
+
+@pytest.mark.parametrize("made", [loop_in_registers, loops_by_hand_and_over_entries])
+def test_threads_that_call_a_plan_first_at_the_same_time_compile_its_loops_once(made, monkeypatch, tmp_path):
+    pytest.importorskip("numba")
+    from chainrule.plan.loop import ready_loop
+
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
+    ready_loop._functions.cache_clear()  # as in a process that has compiled nothing yet
+    graph, feeds = made()
+    plan, together, found = graph.compile(backend="numba"), threading.Barrier(4), []
+
+    def call():
+        together.wait()
+        found.append(bits(plan(feeds)[1]))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [found[0]] * 4
+
+
 def test_threads_that_build_at_the_same_time_keep_their_layers_and_lines_apart():
     tables, barrier = [], threading.Barrier(THREADS)
 

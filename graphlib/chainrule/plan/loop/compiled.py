@@ -10,8 +10,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from numba.core.compiler_lock import global_compiler_lock
+
 from chainrule.plan.loop import kept, series
 
+# Two threads that call a plan for the first time would both compile it. This is the lock that Numba compiles under: with
+# one of our own, a fork could copy a second one locked.
+one_at_a_time: Final = global_compiler_lock
 _NUMBA: Final = "from numba import njit, types"  # how a printed module begins
 
 

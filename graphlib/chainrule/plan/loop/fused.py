@@ -107,9 +107,11 @@ class LoopModule:
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The loops by name."""
         if self._functions is None:
-            from chainrule.plan.loop.compiled import compiled  # it loads Numba
+            from chainrule.plan.loop.compiled import compiled, one_at_a_time  # it loads Numba
 
-            self._functions = compiled(self.text)
+            with one_at_a_time:
+                if self._functions is None:
+                    self._functions = compiled(self.text)
         return self._functions
 
 

@@ -55,9 +55,11 @@ class Loop:
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """``run``, ``piece`` and ``finish``, compiled or read from disk."""
         if self._functions is None:  # cached_property of Python 3.11 has a lock, which a fork would copy locked
-            from chainrule.plan.loop.compiled import compiled  # it loads Numba
+            from chainrule.plan.loop.compiled import compiled, one_at_a_time  # it loads Numba
 
-            self._functions = compiled(self.source.text)
+            with one_at_a_time:
+                if self._functions is None:
+                    self._functions = compiled(self.source.text)
         return self._functions
 
     def empty(self, joined: bool, columns: int = 0) -> list[Array]:

@@ -87,12 +87,15 @@ class ReadyLoop:
         """The loop, compiled once for operands that can be written to and for those that cannot."""
         from numba import from_dtype, typeof, types
 
-        loop = _functions(self.file, self.dtype.name, self.facts)[self.name]
-        if not loop.signatures:
-            read = [types.Array(from_dtype(x.dtype), 1, "C", readonly=True) for x in given]
-            numbers = [*map(typeof, self.numbers), *([] if self.rows is None else [types.int64] * 2)]
-            loop.compile((*read, *numbers, types.Array(from_dtype(self.dtype), 1, "C")))
-            loop.disable_compile()
+        from chainrule.plan.loop.compiled import one_at_a_time  # it loads Numba
+
+        with one_at_a_time:
+            loop = _functions(self.file, self.dtype.name, self.facts)[self.name]
+            if not loop.signatures:
+                read = [types.Array(from_dtype(x.dtype), 1, "C", readonly=True) for x in given]
+                numbers = [*map(typeof, self.numbers), *([] if self.rows is None else [types.int64] * 2)]
+                loop.compile((*read, *numbers, types.Array(from_dtype(self.dtype), 1, "C")))
+                loop.disable_compile()
         self._loops[:] = [loop]
         return loop  # type: ignore[no-any-return]  # Numba has no types
 
@@ -109,6 +112,6 @@ def _text(file: str, kind: str, facts: tuple[int, ...]) -> str:
 
 @functools.cache
 def _functions(file: str, kind: str, facts: tuple[int, ...]) -> Mapping[str, Any]:
-    from chainrule.plan.loop.compiled import compiled  # it loads Numba
+    from chainrule.plan.loop.compiled import compiled
 
     return compiled(_text(file, kind, facts))
