@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 
+from chainrule.plan.added_up import adds_alike
 from chainrule.program.calls import Call
 from chainrule.program.program import Program
 from chainrule.program.step import Ref, Step, map_refs, step_text
@@ -199,7 +200,7 @@ def split(program: Program) -> Split:
     name = column_name(program)
     if name is None:
         raise Unsplittable("no feed has a named number of columns")
-    part = roles(program, name)
+    part = _with_sums_of_sums(program, roles(program, name))
     kinds: dict[str, set[str]] = {"before": {"before"}, "block": {"columns", "sum"}, "after": {"after"}}
     needed = set(program.ends)
     after, wanted_by_after = _part(program, part, kinds["after"], needed)
@@ -209,6 +210,18 @@ def split(program: Program) -> Split:
     sliced = {feed: axis for feed in block.feeds if (axis := by_name[feed]) is not None}
     joined = {value: axis for value in block.values if (axis := by_name[value]) is not None}
     return Split(name, before, block, after, sliced, joined)
+
+
+def _with_sums_of_sums(program: Program, part: Sequence[Role]) -> list[Role]:
+    """The roles, but that each block adds its sums up itself where nothing else is done with them.
+
+    A weight that is used at every step of time receives so many sums, and hands on one.
+    """
+    found = list(part)
+    for k, step in enumerate(program.steps):
+        if adds_alike(program, step) and all(found[source].kind == "sum" for source in step.refs):
+            found[k] = Role("sum")
+    return found
 
 
 def handed_name(program: Program, k: int) -> str:

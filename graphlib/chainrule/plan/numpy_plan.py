@@ -158,8 +158,11 @@ class Blocks(InPieces):
         title: str,
         fusing: FusingKind | None = None,
         recompute: Recompute = False,
+        shared: bool = False,
     ) -> None:
         self.parts, self.sizes, self.columns, self.title = parts, dict(sizes), columns, title
+        self.shared = shared
+        """Whether a block lasts long enough that threads pay, however few columns it has."""
         self.loss = next((handed_name(program, k) for k in program.losses.values()), None)
         self.handed_names = {name: handed_name(program, k) for name, k in program.handed.items()}
         self.fusing, self.recompute = fusing, recompute
@@ -201,14 +204,14 @@ class Blocks(InPieces):
 
     @property
     def threaded(self) -> bool:
-        return self.columns >= _THREADED
+        return self.shared or self.columns >= _THREADED
 
     def tasks(self, most: int) -> list[tuple[int, int]]:
         width = self.columns * max(1, min(-(-self.total // (self.columns * _TASKS)), most // self.columns))
         return [(start, min(start + width, self.total)) for start in range(0, self.total, width)]
 
     def handed(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        early = self.before.prepare()(*(feeds[name] for name in self.before.source.feeds))
+        early = self._run("before", self.before, (feeds[name] for name in self.before.source.feeds))
         return {**feeds, **dict(zip(self.parts.before.values, early, strict=True))}
 
     def piece(self, values: Mapping[str, Any], start: int, stop: int) -> list[Any]:
@@ -233,18 +236,22 @@ class Blocks(InPieces):
         return {name: joined[name] if name in joined else sums[name] for name in names}
 
     def _one(self, values: Mapping[str, Any], first: int, last: int) -> Any:
-        columns = last - first
-        runs: dict[int, Any] = self._local.__dict__.setdefault("runs", {})
-        run = runs.pop(columns, None) or self.block(columns).prepare()  # taken, as of ``Whole.free``
-        feeds = self.block(columns).source.feeds
+        part = self.block(last - first)
+        own = (cut(values[name], self.parts.sliced.get(name), first, last) for name in part.source.feeds)
+        return self._run(last - first, part, own)
+
+    def _run(self, key: int | str, part: _Part, given: Iterable[Any]) -> Any:
+        """What a part gives, computed in a workspace that this thread keeps."""
+        runs: dict[int | str, Any] = self._local.__dict__.setdefault("runs", {})
+        run = runs.pop(key, None) or part.prepare()  # taken, as of ``Whole.free``
         try:
-            return run(*(cut(values[name], self.parts.sliced.get(name), first, last) for name in feeds))
+            return run(*given)
         finally:
-            runs[columns] = run
+            runs[key] = run
 
     def finish(self, values: Mapping[str, Any], pieces: Iterable[Sequence[Any]], feeds: Mapping[str, Array]) -> Results:
         known = {**values, **self._together(pieces)}
-        late = self.after.prepare()(*(known[name] for name in self.after.source.feeds))
+        late = self._run("after", self.after, (known[name] for name in self.after.source.feeds))
         known.update(zip(self.parts.after.values, late, strict=True))
         loss = None if self.loss is None else known[self.loss]
         return loss, _apart({name: np.asarray(known[k]) for name, k in self.handed_names.items()}, feeds)

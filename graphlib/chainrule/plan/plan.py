@@ -30,7 +30,9 @@ from chainrule.plan.out import check_targets, written
 from chainrule.plan.pieces import Array, Results, in_memory, submitting
 from chainrule.plan.quick_call import quick_code, quick_whole
 from chainrule.plan.refusing import Backend, Recomputing, check_backend, check_loss, kept_for_recomputing
+from chainrule.plan.sharing import columns_of_a_share
 from chainrule.plan.sizes import Assured
+from chainrule.plan.threads import processors
 from chainrule.plan.updating import Update, memories, updated, with_updates
 from chainrule.program.calls import RuleCall
 from chainrule.program.program import Program
@@ -216,11 +218,14 @@ class Plan(Explained):
         if isinstance(parts, str):
             return [f"all columns at once: {parts}"]
         sums = [name for name in parts.block.values if name not in parts.joined]
+        last = getattr(self._local, "last", None)
+        shared = [last] if isinstance(last, Blocks) and last.shared else []
         steps = f"{len(parts.block)} steps in each, {len(parts.after)} after them"
         return [
             f"blocks of columns of {parts.name}: {steps}",
             f"added up over the blocks: {visible(', '.join(sums)) or 'nothing'}",
             *([f"laid end to end: {visible(', '.join(parts.joined))}"] if parts.joined else []),
+            *(f"of each thread: {blocks.columns} of {blocks.total} columns" for blocks in shared),
         ]
 
     def _about_recomputing(self) -> list[str]:
@@ -384,11 +389,14 @@ class Plan(Explained):
         # What saves less than some microseconds of a call is not worth the seconds of compiling, unless somebody asks.
         fusing: FusingKind | None = ("all" if self.backend == "numba" else "long") if self._numba() else None
         title = f"{dtype.name}, {', '.join(f'{name} = {size}' for name, size in sizes.items())}".rstrip(", ")
-        if max(sizes.values(), default=1) > few and not isinstance(parts := self._split_for(dtype), str):
-            columns = self._block or columns_in_cache(parts, sizes, dtype)
-            if sizes[parts.name] > columns:
-                again = self._recompute
-                return Blocks(program, parts, sizes, columns, title=title, fusing=fusing, recompute=again)
+        shares = fusing is not None and self._block is None and processors() > 1
+        if (shares or max(sizes.values(), default=1) > few) and not isinstance(parts := self._split_for(dtype), str):
+            total = sizes[parts.name]
+            share = columns_of_a_share(parts, sizes) if shares else total
+            columns = min(share, self._block or columns_in_cache(parts, sizes, dtype))
+            if total > columns:
+                options: Any = {"title": title, "fusing": fusing, "recompute": self._recompute}
+                return Blocks(program, parts, sizes, columns, shared=total > share, **options)
         return Whole(program, sizes, title, fusing, self._recompute)
 
     def _numba(self) -> bool:

@@ -7,7 +7,7 @@ import functools
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -28,21 +28,22 @@ def on_threads(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable
     """The tasks on as many threads as there are processors, their results in order.
 
     The calling thread works, too, and takes whatever no other has begun: where processors are busy nobody waits for a
-    thread that does not get its turn, and a call from within a task cannot wait for itself. Where one had to be waited
-    for that had begun, the next calls are left to the calling thread.
+    thread that does not get its turn. What a task divides again it does alone. Where one had to be waited for that had
+    begun, the next calls are left to the calling thread.
     """
     helpers = min(len(tasks), processors()) - 1
-    if helpers <= 0 or _THREADS.are_late():
+    if helpers <= 0 or _THREADS.are_late() or _THREADS.in_task():
         return map(function, tasks)
     waiting, results = deque(enumerate(tasks)), [None] * len(tasks)
 
     def work() -> None:
-        while waiting:
-            try:
-                place, task = waiting.popleft()
-            except IndexError:  # another thread was faster
-                return
-            results[place] = function(task)
+        with _THREADS.task():
+            while waiting:
+                try:
+                    place, task = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                results[place] = function(task)
 
     others, begins = _THREADS.begin(work, helpers), perf_counter()
     try:
@@ -75,6 +76,20 @@ class _Threads:
         self._ids: list[int] = []
         self._allowed: set[int] = set()
         """The processors that they may use."""
+        self._local = threading.local()
+
+    @contextlib.contextmanager
+    def task(self) -> Iterator[None]:
+        """While a task is done on this thread."""
+        self._local.in_task = True
+        try:
+            yield
+        finally:
+            self._local.in_task = False
+
+    def in_task(self) -> bool:
+        """Whether this thread does a task: all processors have one, and nothing is gained by dividing it again."""
+        return getattr(self._local, "in_task", False)
 
     def begin(self, work: Callable[[], None], count: int) -> list[Future[None]]:
         """Let so many threads do it; fewer or none where no thread can be started, as at the end of a process."""

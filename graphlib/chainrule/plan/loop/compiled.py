@@ -14,8 +14,8 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from chainrule.plan.loop import kept, series
 
-# Two threads that call a plan for the first time would both compile it. This is the lock that Numba compiles under: with
-# one of our own, a fork could copy a second one locked.
+# Two threads that call a plan for the first time would both compile it. This is the lock that Numba compiles under: a
+# fork could copy one of our own locked, too.
 one_at_a_time: Final = global_compiler_lock
 _NUMBA: Final = "from numba import njit, types"  # how a printed module begins
 
