@@ -16,6 +16,7 @@ from chainrule.plan.optimizing import (
     opened,
     optimized,
     products_of_vectors,
+    signs_of_maxima,
     simplifications,
     traced,
     typed,
@@ -142,6 +143,29 @@ def test_what_is_computed_twice_from_the_same_is_computed_once(function, left):
     once = common_subexpressions(program).without_dead_steps()
     assert operations(once) == left
     assert_same_bits(program, once)
+
+
+SIGNS = [  # whether the slope looks at the maximum, so that what it is the maximum of is read once
+    ("a rectifier and its slope", lambda x: np.maximum(x, 0) * (x > 0), True),
+    ("with a zero of floating numbers", lambda x: np.maximum(x, 0.0) * (x > 0.0), True),
+    ("the slope is computed first", lambda x: (x > 0) * np.maximum(x, 0), False),
+    ("something else reads it, too", lambda x: np.maximum(x, 0) * (x > 0) + x, False),
+    ("a maximum with one", lambda x: np.maximum(x, 1) * (x > 1), False),
+    ("a maximum with zero, the slope at one", lambda x: np.maximum(x, 0) * (x > 1), False),
+    ("a minimum", lambda x: np.minimum(x, 0) * (x > 0), False),
+]
+
+
+@pytest.mark.parametrize(("function", "moved"), [case[1:] for case in SIGNS], ids=[case[0] for case in SIGNS])
+def test_the_slope_of_a_maximum_with_zero_looks_at_the_maximum_where_nothing_else_reads_the_rest(function, moved):
+    program = program_of(lambda x: function(np.negative(x)), (3, 3))
+    changed = signs_of_maxima(program)
+    read = [step.operands[0].step for step in changed if step.operation in (np.maximum, np.minimum, np.greater)]
+    assert (len(set(read)) == 2) is moved
+    special = np.array([[np.nan, 0.0, -0.0], [np.inf, -np.inf, 5e-324], [-5e-324, 1.0, -2.0]])
+    with np.errstate(invalid="ignore"):  # infinity times 0
+        before, after = (evaluate(one, {"x0": special})[0] for one in (program, changed))
+    assert before["y"].tobytes() == after["y"].tobytes()
 
 
 def test_the_same_array_as_index_is_one_and_another_array_is_another():

@@ -343,6 +343,31 @@ def products_of_vectors(program: Program) -> Program:
     return rewrite(program, change)
 
 
+def signs_of_maxima(program: Program) -> Program:
+    """Where max(x, 0) is, and nothing but its slope reads x, the slope looks at the maximum: x need not be kept.
+
+    max(x, 0) > 0 is x > 0, for NaN and both zeros, too. Two convolutions with ReLU keep a third less so.
+    """
+    uses, maxima = program.uses(), dict[int, Ref]()
+
+    def change(builder: Builder, step: Step, k: int) -> Ref:
+        x, *least = step.operands if step.operation in (np.maximum, np.greater) else (None,)
+        if not isinstance(x, Ref) or not _number_zero(*least):
+            return builder.append(step)
+        if step.operation is np.maximum:
+            made = builder.append(step)
+            if uses[program.steps[k].refs[0]] == 2 and builder.steps[x.step].dtype == step.dtype:
+                maxima[x.step] = made
+            return made
+        return builder.append(step.reading((maxima.get(x.step, x), *least)))
+
+    return rewrite(program, change)
+
+
+def _number_zero(operand: Any) -> bool:
+    return isinstance(operand, (int, float, np.generic)) and operand == 0
+
+
 # --- elementary functions opened ---------------------------------------------------------------------------------
 
 # Up to here, -log of the smallest normal number, σ(-z) has all its digits; above, it is held, and σ(z) is 1.
@@ -444,6 +469,7 @@ PASSES: Final[tuple[Pass, ...]] = (
     constants,
     simplifications,
     common_subexpressions,
+    signs_of_maxima,
     products_of_vectors,
     without_dead_steps,
 )

@@ -20,9 +20,10 @@ from chainrule.program.program import Program
 from chainrule.program.step import Step
 from chainrule.symbols import windows
 
-# Microseconds on one core of 3 GHz: for each byte of a number a multiplication in a product, an entry that is read or
-# written, and an entry of a gradient of which each share has its own; and for each call, at which threads take turns.
-_MULTIPLICATION, _ENTRY, _SUM, _CALL = 3e-6, 4e-5, 6e-4, 3.0
+# Microseconds on one core of 3 GHz: for each byte of a number a multiplication in a product, one in a convolution, whose
+# windows are laid out for a product first, an entry that is read or written, and an entry of a gradient of which each
+# share has its own; and for each call, at which threads take turns.
+_MULTIPLICATION, _CONVOLUTION, _ENTRY, _SUM, _CALL = 3e-6, 1.2e-5, 4e-5, 6e-4, 3.0
 _CONVOLVES: Final = frozenset((windows.conv2d, windows.conv2d_backward_image, windows.conv2d_backward_kernel))
 _LEAST: Final = 1000.0  # microseconds that have to be gained
 _GAINED: Final = 0.85  # of what a second core could gain: both read the same memory
@@ -59,7 +60,7 @@ def _work_of(program: Program, step: Step) -> float:
     if step.operation in _CONVOLVES:
         places = step if step.operation is windows.conv2d else read[0]
         kernel = step if step.operation is windows.conv2d_backward_kernel else read[1]
-        return work + _bytes(places) * entries(kernel) / (kernel.shape or (1,))[0] * _MULTIPLICATION
+        return work + _bytes(places) * entries(kernel) / (kernel.shape or (1,))[0] * _CONVOLUTION
     return work
 
 

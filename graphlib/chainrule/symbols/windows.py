@@ -7,8 +7,9 @@ entries outside of the image and moves on by ``stride``; each is one number, or 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -129,18 +130,27 @@ def _back_to_average(
 # --- where the entries of a window meet those of an image ------------------------------------------------------------
 
 
-def _meetings(image: Any, window: Any, stride: Any, padding: Any) -> Iterator[tuple[Any, Any, Any]]:
+def _meetings(image: Any, window: Any, stride: Any, padding: Any) -> Sequence[tuple[Any, Any, Any]]:
     """For every entry of a window: its place, the windows in which it is inside of the image, and the pixels it meets.
 
     The last two are keys of the results (…, rows, columns) and of the images.
     """
-    (height, width), (rows, columns) = image[-2:], pair(window)
-    (down, right), (above, left) = pair(stride), pair(padding)
-    for i in range(rows):
-        of_rows, in_rows = _along(height, rows, i, down, above)
-        for j in range(columns):
-            of_columns, in_columns = _along(width, columns, j, right, left)
-            yield (i, j), (..., of_rows, of_columns), (..., in_rows, in_columns)
+    return _meetings_of(tuple(image[-2:]), pair(window), pair(stride), pair(padding))
+
+
+@functools.lru_cache(maxsize=64)  # some images at a time, all of them meet alike: a sixth of a convolution was this
+def _meetings_of(
+    image: tuple[int, int], window: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
+) -> Sequence[tuple[Any, Any, Any]]:
+    rows, columns = (
+        [_along(size, entries, place, step, beside) for place in range(entries)]
+        for size, entries, step, beside in zip(image, window, stride, padding, strict=True)
+    )
+    return [
+        ((i, j), (..., of_rows, of_columns), (..., in_rows, in_columns))
+        for i, (of_rows, in_rows) in enumerate(rows)
+        for j, (of_columns, in_columns) in enumerate(columns)
+    ]
 
 
 def _along(size: int, window: int, place: int, stride: int, padding: int) -> tuple[slice, slice]:
@@ -242,10 +252,10 @@ def conv2d_backward_kernel(grad: Value, x: Value, like: Value, stride: Any = 1, 
     [[[[3.0, 6.0]]]]
     """
     flat = _flat(grad, 2)
-    total = np.zeros(_flat(like, 1).shape, np.result_type(grad, x))
-    for part in _in_parts(x, total.shape[1] * flat.shape[2] * total.itemsize):
-        total += (flat[part] @ _met(x[part], like.shape[2:], stride, padding).mT).sum(axis=0)
-    return total.reshape(like.shape)
+    total = np.zeros(_flat(like, 1).T.shape, np.result_type(grad, x))  # the larger factor first: a third faster
+    for part in _in_parts(x, len(total) * flat.shape[2] * total.itemsize):
+        total += (_met(x[part], like.shape[2:], stride, padding) @ flat[part].mT).sum(axis=0)
+    return total.T.reshape(like.shape)
 
 
 # --- pooling ---------------------------------------------------------------------------------------------------------
