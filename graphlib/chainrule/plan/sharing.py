@@ -21,11 +21,12 @@ from chainrule.program.step import Step
 from chainrule.symbols import windows
 
 # Microseconds on one core of 3 GHz: for each byte of a number a multiplication in a product, one in a convolution, whose
-# windows are laid out for a product first, an entry that is read or written, and an entry of a gradient of which each
-# share has its own; and for each call, at which threads take turns.
+# windows are laid out for a product, an entry that is read or written, and an entry of a gradient of which each share
+# has its own; and for each call, at which threads take turns. A convolution makes dozens of calls.
 _MULTIPLICATION, _CONVOLUTION, _ENTRY, _SUM, _CALL = 3e-6, 1.2e-5, 4e-5, 6e-4, 3.0
 _CONVOLVES: Final = frozenset((windows.conv2d, windows.conv2d_backward_image, windows.conv2d_backward_kernel))
-_LEAST: Final = 1000.0  # microseconds that have to be gained
+_CALLS_OF_CONVOLUTION: Final = 30
+_LEAST: Final = 1500.0  # microseconds that have to be gained
 _GAINED: Final = 0.85  # of what a second core could gain: both read the same memory
 
 
@@ -35,7 +36,7 @@ def columns_of_a_share(parts: Split, sizes: Mapping[str, int]) -> int:
     if most < 2:
         return total
     program = bound(parts.block, sizes)
-    calls = sum(map(_is_call, program.steps))
+    calls = sum(map(_calls, program.steps))
     added = sum(_bytes(program.steps[k]) for name, k in program.values.items() if name not in parts.joined)
     work = _work(program)
     gained = [_GAINED * work * (1 - 1 / n) - n * calls * _CALL - (n - 1) * added * _SUM for n in range(2, most + 1)]
@@ -43,13 +44,15 @@ def columns_of_a_share(parts: Split, sizes: Mapping[str, int]) -> int:
     return -(-total // (best + 2)) if gained[best] >= _LEAST else total
 
 
-def _is_call(step: Step) -> bool:
-    return step.operation is not None and not is_view(step)
+def _calls(step: Step) -> int:
+    if step.operation is None or is_view(step):
+        return 0
+    return _CALLS_OF_CONVOLUTION if step.operation in _CONVOLVES else 1
 
 
 def _work(program: Program) -> float:
     """About how many microseconds the steps take on one core."""
-    return sum(_work_of(program, step) for step in program.steps if _is_call(step))
+    return sum(_work_of(program, step) for step in program.steps if _calls(step))
 
 
 def _work_of(program: Program, step: Step) -> float:
