@@ -1,4 +1,4 @@
-"""Deep graphs: a chain of 100,000 nodes and a ladder of 1,000 diamonds, at Python's ordinary recursion limit."""
+"""Deep graphs: a chain of up to 100,000 nodes and a ladder of 1,000 diamonds, at Python's ordinary recursion limit."""
 
 import copy
 import pickle
@@ -9,6 +9,7 @@ import pytest
 import chainrule as cr
 
 LENGTH, LEVELS = 100_000, 1_000
+COPIED = 20_000  # nodes of a chain that is copied or rewritten, which takes the most time for each of them
 
 
 @pytest.fixture(autouse=True)
@@ -19,10 +20,10 @@ def ordinary_recursion_limit():
     sys.setrecursionlimit(before)
 
 
-def chain():
+def chain(length=LENGTH):
     """x - 1, negated, - 1, negated …: whole numbers, so that the end and its gradient are exact."""
     node, one = cr.Input("x"), cr.Constant(1)
-    for k in range(LENGTH):
+    for k in range(length):
         node = cr.Negate(node) if k % 2 else cr.Subtract(node, one)
     return node
 
@@ -56,6 +57,13 @@ def deep(request):
     build, inner, value, gradient = GRAPHS[request.param]
     end = build()
     return end, cr.Graph(end), inner, value, gradient
+
+
+@pytest.fixture(scope="module", params=GRAPHS)
+def to_copy(request):
+    build, _, value, gradient = GRAPHS[request.param]
+    end = chain(COPIED) if build is chain else build()
+    return end, cr.Graph(end), value, gradient
 
 
 def evaluated(graph):
@@ -102,8 +110,8 @@ def pickled(thing):
 
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickled])
-def test_is_copied(deep, how):
-    end, graph, _, value, gradient = deep
+def test_is_copied(to_copy, how):
+    end, graph, value, gradient = to_copy
     twin = cr.Graph(how(end))
     assert len(twin.order) == len(graph.order)
     assert evaluated(twin)["dx"] == gradient
@@ -115,8 +123,8 @@ def test_is_copied(deep, how):
     assert run.backward()["x"] == gradient
 
 
-def test_is_fused_and_expanded(deep):
-    _, graph, _, _, gradient = deep
+def test_is_fused_and_expanded(to_copy):
+    _, graph, _, gradient = to_copy
     assert evaluated(graph.fuse())["dx"] == gradient
     assert evaluated(graph.expand())["dx"] == gradient
 

@@ -18,7 +18,7 @@ def test_all_nets_are_computed_alike_by_all_who_are_installed():
     done = subprocess.run([sys.executable, str(COMPARE), "--quick"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     lines = done.stdout.splitlines()
-    for net in ("784-512-256-10", "CNN", "attention", "LSTM", "embedding"):
-        found = [line for line in lines if line.startswith(f"step, {net}, 5, ")]
-        assert len(found) == 2
-        assert all(set(line.partition(": ")[2].split(", ")) >= ALL for line in found)
+    nets = ("784-512-256-10", "CNN", "attention", "LSTM", "embedding")
+    for case in (*(f"{net}, 5, float64" for net in nets), "CNN, 5, float32", "embedding, 5, float32"):
+        [found] = [line for line in lines if line.startswith(f"step, {case}: ")]
+        assert set(found.partition(": ")[2].split(", ")) >= ALL
