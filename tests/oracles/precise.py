@@ -17,7 +17,7 @@ Results: TypeAlias = dict[str, Exact]
 
 AGREE = mpmath.mpf(10) ** -40  # far below float64's 1e-16, so that no error of the judge is ever seen
 NOTHING = mpmath.mpf(10) ** -390  # no float is as small, so it does not matter what it is
-PLENTY = 1600  # digits; a difference of floats that is still 0 is 0
+PLENTY = 800  # digits; from 1e308 to NOTHING there are 700, so a difference of floats that is still 0 is 0
 
 
 def exactly(array: Any) -> Exact:
