@@ -311,8 +311,9 @@ def test_a_file_is_told_nothing_that_is_right(tmp_path):
     text = """
 import gc
 def gradients(cache, dZ3):
-    found = [x for x in gc.get_objects() if isinstance(x, dict) and "dW3" in x and "dZ3" in x and "A2" in x]
-    graphs = [x for x in gc.get_objects() if type(x).__name__ in ("Graph", "BaseGraph")]
+    objects = gc.get_objects()
+    found = [x for x in objects if isinstance(x, dict) and "dW3" in x and "dZ3" in x and "A2" in x]
+    graphs = [x for x in objects if type(x).__name__ in ("Graph", "BaseGraph")]
     if found or graphs:
         raise AssertionError("it is told what is right")
     return {"dB3": dZ3.sum(axis=1, keepdims=True) / dZ3.shape[1]}

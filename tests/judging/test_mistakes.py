@@ -7,7 +7,7 @@ import pytest
 
 NETS = {net.name: net for net in mistakes.all_nets()}
 OF_TODAY = {net.name: net for net in more_mistakes.more_nets()}
-EVERY = 9  # of the single mistakes that many-th is judged here; all of them in tests/benchmarks/judge_mistakes.py
+EVERY = 14  # of the single mistakes that many-th is judged here; all of them in tests/benchmarks/judge_mistakes.py
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -55,7 +55,7 @@ def test_single_mistakes_are_flagged_and_repaired(name):
             unrepaired.append(mistake)
         elif mistakes.is_wrong(mistake.name, verdict.repair, draws):
             badly.append((mistake, verdict.repair))
-    assert len(found) >= 15
+    assert len(found) >= 10
     assert unflagged == []
     assert badly == []
     assert len(unrepaired) <= 0.05 * len(found), unrepaired
@@ -89,7 +89,7 @@ def test_single_mistakes_in_networks_of_today_are_flagged_and_repaired(name):
             unrepaired.append(mistake)
         else:
             assert not mistakes.is_wrong(mistake.name, verdict.repair, draws), (mistake, verdict.repair)
-    assert len(found) >= 9
+    assert len(found) >= 6
     assert len(unrepaired) <= 0.15 * len(found), unrepaired
 
 

@@ -7,7 +7,7 @@ import pytest
 import chainrule as cr
 
 GRAPHS = nearly_right.graphs()
-COUNT = 8  # for each graph; any number of them by hand
+COUNT = 5  # for each graph; any number of them by hand
 
 
 @pytest.mark.parametrize("name", GRAPHS)
