@@ -20,7 +20,7 @@ from chainrule.program.program import Program
 from chainrule.program.step import Step
 from chainrule.symbols import windows
 
-# Microseconds on one core of 3 GHz: for each byte of a number a multiplication in a product, one in a convolution, whose
+# Microseconds on one core of 3 GHz: for each byte of a number a multiplication in a product, or in a convolution, whose
 # windows are laid out for a product, an entry that is read or written, and an entry of a gradient of which each share
 # has its own; and for each call, at which threads take turns. A convolution makes dozens of calls.
 _MULTIPLICATION, _CONVOLUTION, _ENTRY, _SUM, _CALL = 3e-6, 1.2e-5, 4e-5, 6e-4, 3.0
