@@ -57,7 +57,12 @@ def has_threads_of_blas(program: Program) -> bool:
     if any(is_call(step.operation) for step in program.steps):
         return False
     large = (multiplications(program, step) > _THREADED_BY_BLAS for step in program.steps)
-    return any(large) or any(step.operation in _CONVOLUTIONS for step in program.steps)
+    return any(large) or any(map(is_convolution, program.steps))
+
+
+def is_convolution(step: Step) -> bool:
+    """Whether a step multiplies matrices that it lays out itself."""
+    return step.operation in _CONVOLUTIONS
 
 
 def product(x: Array, y: Array, out: Array | None = None) -> Array:

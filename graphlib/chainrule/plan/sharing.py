@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from chainrule.plan.blas import is_convolution
 from chainrule.plan.columns import Split
 from chainrule.plan.lifetimes import is_known, is_view
 from chainrule.plan.loop.groups import entries
@@ -24,7 +25,6 @@ from chainrule.symbols import windows
 # windows are laid out for a product, an entry that is read or written, and an entry of a gradient of which each share
 # has its own; and for each call, at which threads take turns. A convolution makes dozens of calls.
 _MULTIPLICATION, _CONVOLUTION, _ENTRY, _SUM, _CALL = 3e-6, 1.2e-5, 4e-5, 6e-4, 3.0
-_CONVOLVES: Final = frozenset((windows.conv2d, windows.conv2d_backward_image, windows.conv2d_backward_kernel))
 _CALLS_OF_CONVOLUTION: Final = 30
 _LEAST: Final = 1500.0  # microseconds that have to be gained
 _GAINED: Final = 0.85  # of what a second core could gain: both read the same memory
@@ -47,7 +47,7 @@ def columns_of_a_share(parts: Split, sizes: Mapping[str, int]) -> int:
 def _calls(step: Step) -> int:
     if step.operation is None or is_view(step):
         return 0
-    return _CALLS_OF_CONVOLUTION if step.operation in _CONVOLVES else 1
+    return _CALLS_OF_CONVOLUTION if is_convolution(step) else 1
 
 
 def _work(program: Program) -> float:
@@ -60,7 +60,7 @@ def _work_of(program: Program, step: Step) -> float:
     work = (_bytes(step) + sum(map(_bytes, read))) * _ENTRY
     if step.operation is np.matmul and read[0].shape and is_known(read[0].shape):
         return work + _bytes(step) * read[0].shape[-1] * _MULTIPLICATION
-    if step.operation in _CONVOLVES:
+    if is_convolution(step):
         places = step if step.operation is windows.conv2d else read[0]
         kernel = step if step.operation is windows.conv2d_backward_kernel else read[1]
         return work + _bytes(places) * entries(kernel) / (kernel.shape or (1,))[0] * _CONVOLUTION
