@@ -21,9 +21,11 @@ settings.load_profile("short")
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Loops compiled by the tests are kept apart from the user's."""
+    """Loops compiled by the tests are kept apart from the user's, in one folder of all processes that test."""
+    base = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHAINRULE_CACHE", str(tmp_path_factory.mktemp("loops")))
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        patch.setenv("CHAINRULE_CACHE", str(shared / "loops"))
         yield
 
 

@@ -7,7 +7,7 @@ import pytest
 import chainrule as cr
 
 
-@pytest.mark.parametrize("first", range(0, 240, 8))
+@pytest.mark.parametrize("first", range(0, 160, 8))
 def test_all_that_is_made_of_a_random_graph_gives_what_its_run_gives(first):
     found = [said for seed in range(first, first + 8) for said in differential.problems(seed)]
     assert found == []

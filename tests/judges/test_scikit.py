@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 import pytest
-from backends import BACKENDS, compiled, own_cache  # noqa: F401  # a fixture works where it is imported
+from backends import BACKENDS, compiled
 from sklearn_oracle import sklearn_gradients
 
 import chainrule as cr

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from backends import BACKENDS, compiled, own_cache  # noqa: F401  # a fixture works where it is imported
+from backends import BACKENDS, compiled
 from in_turn import every_case
 from random_graphs import random_graph
 from torch_graph import TORCH, InTorch

@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import precise
 import pytest
-from backends import BACKENDS, compiled, own_cache  # noqa: F401  # a fixture works where it is imported
+from backends import BACKENDS, compiled
 
 import chainrule as cr
 
