@@ -60,10 +60,23 @@ def test_threads_keep_off_the_processor_of_the_caller(monkeypatch):
     allowed = os.sched_getaffinity(0)
     for here in sorted(allowed)[:2]:
         monkeypatch.setattr(threads, "_processor", lambda here=here: here)
-        list(on_threads(meeting(3), range(3)))  # the threads have been started and told by now
-        list(on_threads(meeting(3), range(3)))
-        assert [os.sched_getaffinity(thread.native_id) for thread in kept()] == [allowed - {here}] * 2
-    assert os.sched_getaffinity(0) == allowed
+        meet, own = meeting(3), {}
+
+        def task(number, meet=meet, own=own):
+            own[threading.get_native_id()] = os.sched_getaffinity(0)
+            return meet(number)
+
+        list(on_threads(task, range(3)))
+        assert own.pop(threading.get_native_id()) == {here}  # the caller stays
+        assert list(own.values()) == [allowed - {here}] * 2
+        assert os.sched_getaffinity(0) == allowed
+
+
+def test_the_caller_may_go_anywhere_again_after_an_error():
+    allowed = getattr(os, "sched_getaffinity", lambda _: None)(0)
+    with pytest.raises(ZeroDivisionError):
+        list(on_threads(lambda _: 1 / 0, range(3)))
+    assert getattr(os, "sched_getaffinity", lambda _: None)(0) == allowed
 
 
 def test_where_no_processor_is_told_threads_run_anywhere(monkeypatch):

@@ -45,12 +45,13 @@ def on_threads(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterable
                     return
                 results[place] = function(task)
 
-    others, begins = _THREADS.begin(work, helpers), perf_counter()
-    try:
-        work()
-    finally:
-        waiting.clear()  # after an error nobody begins another task
-        begun = _THREADS.finish(others, perf_counter() - begins)
+    with _THREADS.apart():
+        others, begins = _THREADS.begin(work, helpers), perf_counter()
+        try:
+            work()
+        finally:
+            waiting.clear()  # after an error nobody begins another task
+            begun = _THREADS.finish(others, perf_counter() - begins)
     for other in begun:
         other.result()
     return results
@@ -66,7 +67,9 @@ class _Threads:
 
     They keep off the processor of the thread that calls them. Linux lets a thread that has slept begin where the one
     runs that woke it, and moves it away some milliseconds later: until then nothing is gained by it. After a pause
-    100,000 columns of 2-3-3-1 took 3.4 ms so, and 2.1 like this.
+    100,000 columns of 2-3-3-1 took 3.4 ms so, and 2.1 like this. And the caller stays where it is until they are done:
+    whenever it waits for Python's lock, Linux may let it go on beside the thread that handed it the lock. So after a
+    pause both halves of an attention block were computed on one processor of two.
     """
 
     def __init__(self) -> None:
@@ -95,7 +98,6 @@ class _Threads:
         """Let so many threads do it; fewer or none where no thread can be started, as at the end of a process."""
         self._calls.append(None)
         pool, others = self._threads(), list[Any]()
-        self._keep_off()
         try:
             for _ in range(count):
                 others.append(pool.submit(work))
@@ -138,26 +140,44 @@ class _Threads:
         return kept[1]
 
     def _started(self) -> None:
-        """In a new thread: from now on it is told which processors it may use."""
+        """In a new thread, which was started where the caller stays: from now on it is told what it may use."""
         self._ids.append(threading.get_native_id())
-        self._allowed = set()
+        if self._allowed:
+            _allow(0, self._allowed)
 
-    def _keep_off(self) -> None:
-        """Let them run on all processors that the calling thread may use, but for the one that it runs on."""
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """Meanwhile the caller stays on its processor, and they run on all others that it may use."""
         here = _processor()
-        allowed = set() if here is None else os.sched_getaffinity(0) - {here}
-        if not allowed or allowed == self._allowed:
+        every = set[int]() if here is None else os.sched_getaffinity(0)
+        if here is None or len(every) < 2:
+            yield
             return
-        self._allowed = allowed
-        for thread in self._ids:
-            with contextlib.suppress(OSError):  # it has ended meanwhile, or the system has taken a processor away
-                os.sched_setaffinity(thread, allowed)
+        self._threads()  # which of them there are
+        self._keep_to(every - {here})
+        try:
+            _allow(0, {here})
+            yield
+        finally:
+            _allow(0, every)
+
+    def _keep_to(self, allowed: set[int]) -> None:
+        if allowed != self._allowed:
+            self._allowed = allowed
+            for thread in self._ids:
+                _allow(thread, allowed)
 
     def end(self) -> None:
         """Let them end. They are waited for, unless they compute: who does may want a lock that the caller holds."""
         kept, self._pool, self._late_until = self._pool, None, 0.0
         if kept is not None:
             kept[1].shutdown(wait=not self._calls)
+
+
+def _allow(thread: int, allowed: set[int]) -> None:
+    """Let a thread, or with 0 this one, run on these processors."""
+    with contextlib.suppress(OSError):  # it has ended meanwhile, or the system has taken a processor away
+        os.sched_setaffinity(thread, allowed)
 
 
 def _processor() -> int | None:
