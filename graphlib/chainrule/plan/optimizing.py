@@ -260,8 +260,9 @@ def simplifications(program: Program) -> Program:
     return rewrite(program, change)
 
 
-def _number_one(operand: Any) -> bool:
-    return isinstance(operand, (int, float, np.generic)) and not isinstance(operand, (bool, np.bool_)) and operand == 1
+def _is_number(operand: Any, number: int) -> bool:
+    known = isinstance(operand, (int, float, np.generic)) and not isinstance(operand, (bool, np.bool_))
+    return known and bool(operand == number)
 
 
 _MAY_CHANGE_NOTHING: Final = frozenset((np.astype, np.broadcast_to, np.reshape))
@@ -272,8 +273,8 @@ def _unit(builder: Builder, step: Step) -> Any:
     ref: Any = None
     if step.operation is np.multiply and len(step.refs) == 1:
         x, y = step.operands
-        ref = x if _number_one(y) else y if _number_one(x) else None
-    elif step.operation in _MAY_CHANGE_NOTHING or (step.operation is np.divide and _number_one(step.operands[1])):
+        ref = x if _is_number(y, 1) else y if _is_number(x, 1) else None
+    elif step.operation in _MAY_CHANGE_NOTHING or (step.operation is np.divide and _is_number(step.operands[1], 1)):
         ref = step.operands[0]
     if not isinstance(ref, Ref):
         return None
@@ -351,21 +352,17 @@ def signs_of_maxima(program: Program) -> Program:
     uses, maxima = program.uses(), dict[int, Ref]()
 
     def change(builder: Builder, step: Step, k: int) -> Ref:
-        x, *least = step.operands if step.operation in (np.maximum, np.greater) else (None,)
-        if not isinstance(x, Ref) or not _number_zero(*least):
+        x, least = step.operands if step.operation in (np.maximum, np.greater) else (None, None)
+        if not isinstance(x, Ref) or not _is_number(least, 0):
             return builder.append(step)
         if step.operation is np.maximum:
             made = builder.append(step)
             if uses[program.steps[k].refs[0]] == 2 and builder.steps[x.step].dtype == step.dtype:
                 maxima[x.step] = made
             return made
-        return builder.append(step.reading((maxima.get(x.step, x), *least)))
+        return builder.append(step.reading((maxima.get(x.step, x), least)))
 
     return rewrite(program, change)
-
-
-def _number_zero(operand: Any) -> bool:
-    return isinstance(operand, (int, float, np.generic)) and operand == 0
 
 
 # --- elementary functions opened ---------------------------------------------------------------------------------

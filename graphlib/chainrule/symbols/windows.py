@@ -138,7 +138,7 @@ def _meetings(image: Any, window: Any, stride: Any, padding: Any) -> Sequence[tu
     return _meetings_of(tuple(image[-2:]), pair(window), pair(stride), pair(padding))
 
 
-@functools.lru_cache(maxsize=64)  # some images at a time, all of them meet alike: a sixth of a convolution was this
+@functools.lru_cache(maxsize=64)  # a convolution takes some images at a time, and all of them meet alike
 def _meetings_of(
     image: tuple[int, int], window: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
 ) -> Sequence[tuple[Any, Any, Any]]:

@@ -87,7 +87,7 @@ class ReadyLoop:
         """The loop, compiled once for operands that can be written to and for those that cannot."""
         from numba import from_dtype, typeof, types
 
-        from chainrule.plan.loop.compiled import one_at_a_time  # it loads Numba
+        from chainrule.plan.loop.compiled import one_at_a_time
 
         with one_at_a_time:
             loop = _functions(self.file, self.dtype.name, self.facts)[self.name]
